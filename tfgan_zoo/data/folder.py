@@ -1,0 +1,170 @@
+"""folder:DIR: a folder of image files of any type that Pillow reads.
+
+Either one subfolder for each class, read with everything below it (classes in the order of their names), or only
+files, without labels. Names that begin with a dot are ignored, links to folders below a class are not followed, and
+files come in the order of their paths. Of an animation the first frame counts; EXIF orientation is applied.
+
+A file that can't be read as an image, for whatever reason, is bad: `bad_files` "refuse" makes that an error that lists
+them, "skip" leaves them out and says so on stderr.
+"""
+
+import os
+import stat
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from tfgan_zoo.data.images_on_disk import cached, collect, key_of
+from tfgan_zoo.data.resizing import from_pil, to_shape, wanted_size
+from tfgan_zoo.errors import ZooError, no_such
+
+CHUNK = 128  # files decoded at a time, which bounds the memory for images that wait
+MOST_NAMED = 10  # bad files that an error names
+
+
+def load(argument, settings):
+    """(uint8 images [N, H, W, C], int32 labels [N] or None, class names).
+
+    Raises:
+        ZooError: no such folder; no images; files beside subfolders; bad files, if refused; a class that has none but
+            bad files; images of different shapes without `resolution` or `channels`; another size with fit="refuse".
+    """
+    if not argument:
+        raise ZooError("the data source 'folder' needs a directory: folder:DIR.")
+    if settings.split != "all":
+        raise no_such("split of a folder", settings.split, ["all"])
+    root = Path(argument).expanduser()
+    files, labels, class_names = find_files(root)
+    key = key_of("folder", [str(root.resolve()), [_state(root / file) for file in files], files, _decoding(settings)])
+    bad = []
+    found = cached(key, settings)
+    if found is None:
+        rows = _rows(root, files, labels, settings, bad)
+        found = collect(rows, len(files), key, f"folder:{root}", settings)
+    images, kept_labels = found
+    _say_skipped(root, bad, len(files) - len(images), len(files))
+    if len(images) == 0:
+        raise ZooError(f"none of the {len(files)} files in {root} is an image that can be read.")
+    if not class_names:
+        return images, None, ()
+    for label in sorted(set(range(len(class_names))) - set(np.unique(kept_labels).tolist())):
+        raise ZooError(f"the class folder {root / class_names[label]} has no readable image; fill or remove it.")
+    return images, kept_labels, class_names
+
+
+def find_files(root):
+    """(paths relative to `root`, label of each (-1 for none), class names), without opening any.
+
+    Raises:
+        ZooError: as `load`, for what names alone can show.
+    """
+    if not root.is_dir():
+        what = "is a file" if root.exists() else "doesn't exist"
+        raise ZooError(f"the folder {root} {what}; folder:DIR needs a directory of images.")
+    entries = sorted(entry.name for entry in root.iterdir() if not entry.name.startswith("."))
+    folders = [name for name in entries if (root / name).is_dir()]
+    files = [name for name in entries if name not in set(folders)]
+    if folders and files:
+        raise ZooError(
+            f"{root} holds both subfolders ({folders[0]}, {len(folders)} in all) and files ({files[0]}, {len(files)} "
+            "in all); expected one subfolder for each class, or only image files."
+        )
+    if not folders and not files:
+        raise ZooError(f"{root} is empty; expected image files, or one subfolder of them for each class.")
+    if files:
+        return files, [-1] * len(files), ()
+    below = [_files_below(root, name) for name in folders]
+    for name, members in zip(folders, below, strict=True):
+        if not members:
+            raise ZooError(f"the class folder {root / name} is empty; fill or remove it.")
+    labels = [label for label, members in enumerate(below) for _ in members]
+    return [file for members in below for file in members], labels, tuple(folders)
+
+
+def _files_below(root, name):
+    found = []
+    for place, folders, files in os.walk(root / name):
+        folders[:] = [folder for folder in folders if not folder.startswith(".")]
+        found += [(Path(place) / file).relative_to(root).as_posix() for file in files if not file.startswith(".")]
+    return sorted(found)
+
+
+def _state(path):
+    """What tells that a file has changed; None for a link that leads nowhere."""
+    try:
+        state = path.stat()
+    except OSError:
+        return None
+    return state.st_size, state.st_mtime_ns
+
+
+def _decoding(settings):
+    return [settings.resolution, settings.channels, settings.fit, settings.bad_files]
+
+
+def _rows(root, files, labels, settings, bad):
+    """Yields (path, image, label) in order and appends (path, reason) to `bad`; refuses them at the end, or earlier
+    where the error can name no more."""
+    height, width = wanted_size(settings)
+
+    def decode(file):
+        image, reason = read_image(root / file)
+        if reason:
+            return None, reason
+        try:
+            return to_shape(image, height, width, settings.channels, settings.fit), None
+        except ZooError as error:
+            raise ZooError(f"{root / file} {error}") from None
+
+    Image.init()  # every file type, before threads would do it
+    with ThreadPoolExecutor(min(32, 2 * (os.cpu_count() or 1))) as pool:
+        for start in range(0, len(files), CHUNK):
+            part = slice(start, start + CHUNK)
+            decoded = pool.map(decode, files[part])
+            for file, label, (image, reason) in zip(files[part], labels[part], decoded, strict=True):
+                if reason is None:
+                    yield str(root / file), image, label
+                    continue
+                bad.append((file, reason))
+                if settings.bad_files == "refuse" and len(bad) == MOST_NAMED:
+                    _refuse(root, bad, len(files))
+    if settings.bad_files == "refuse" and bad:
+        _refuse(root, bad, len(files))
+
+
+def read_image(path):
+    """(uint8 pixels [h, w, c], None), or (None, why the file is bad)."""
+    try:
+        state = path.stat()
+        if not stat.S_ISREG(state.st_mode):
+            return None, "not a regular file"
+        if state.st_size == 0:
+            return None, "empty, 0 bytes"
+        with Image.open(path) as image:
+            return from_pil(ImageOps.exif_transpose(image)), None
+    except UnidentifiedImageError:
+        return None, "not an image of a type that Pillow reads"
+    except MemoryError:
+        raise
+    except Exception as error:  # Pillow's decoders raise nearly everything on damaged files
+        return None, f"{error or type(error).__name__}"
+
+
+def _refuse(root, bad, total):
+    lines = "".join(f"\n  {file}: {reason}" for file, reason in bad)
+    number = f"at least {MOST_NAMED}" if len(bad) == MOST_NAMED else len(bad)
+    raise ZooError(
+        f"{number} of the {total} files in {root} can't be read as images:{lines}\n"
+        "Remove them, or leave them out with data.bad_files=skip."
+    )
+
+
+def _say_skipped(root, bad, count, total):
+    """`bad` is empty where the images come from the cache; `count` is known all the same."""
+    for file, reason in bad:
+        print(f"skipped {root / file}: {reason}", file=sys.stderr)
+    if count:
+        print(f"skipped {count} bad files of {total} in {root}", file=sys.stderr)

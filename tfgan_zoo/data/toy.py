@@ -1,0 +1,67 @@
+"""toy:NAME: points in the plane with known modes, on which a mode collapse can be counted.
+
+    ring8    8 Gaussians, equally spaced on a circle of radius 2, standard deviation 0.02:
+             Metz et al. 2016, arXiv:1611.02163 (unrolled GANs).
+    grid25   25 Gaussians at {-4, -2, 0, 2, 4} x {-4, -2, 0, 2, 4}, standard deviation 0.05:
+             Lin et al. 2017, arXiv:1712.04086 (PacGAN), after Srivastava et al. 2017, arXiv:1705.07761 (VEEGAN).
+    circles  two concentric noisy circles, one class each, as in the figures of
+             Springenberg 2015, arXiv:1511.06390 (CatGAN). Radii 1 and 2 and standard deviation 0.1 are ours.
+
+The 10,000 points are drawn once, from a fixed seed, the same number for each mode (to within one): point i belongs to
+mode i % modes, so any prefix is balanced.
+"""
+
+import numpy as np
+
+from tfgan_zoo.errors import ZooError, no_such
+
+SIZE = 10_000
+SEED = 0
+RADII = (1.0, 2.0)
+DEVIATIONS = {"ring8": 0.02, "grid25": 0.05, "circles": 0.1}
+
+
+def modes(name):
+    """The exact centres of the mixture's modes, float64 [modes, 2]; a point's label is its row.
+
+    Raises:
+        ZooError: no such mixture; circles have no centres.
+    """
+    if name == "ring8":
+        angles = 2 * np.pi * np.arange(8) / 8
+        return 2 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    if name == "grid25":
+        side = np.arange(-4.0, 5.0, 2.0)
+        return np.stack(np.meshgrid(side, side, indexing="ij"), axis=-1).reshape(25, 2)
+    raise no_such("toy mixture with modes", name, ("ring8", "grid25"))
+
+
+def deviation(name):
+    """The standard deviation around each centre (for circles, around each radius); usual bound of a good sample: 3."""
+    if name not in DEVIATIONS:
+        raise no_such("toy data set", name, DEVIATIONS)
+    return DEVIATIONS[name]
+
+
+def load(argument, settings):
+    """(float32 points [10000, 2], int32 labels [10000], one class name for each mode)."""
+    spread = deviation(argument)
+    if settings.split != "all":
+        raise no_such("split of toy data", settings.split, ["all"])
+    if settings.resolution is not None or settings.channels is not None:
+        raise ZooError(
+            f"toy:{argument} holds points, which have no resolution or channels, but data.resolution="
+            f"{settings.resolution} and data.channels={settings.channels} came; leave both out."
+        )
+    random = np.random.default_rng(SEED)
+    if argument == "circles":
+        labels = np.arange(SIZE) % len(RADII)
+        angles = random.uniform(0, 2 * np.pi, SIZE)
+        centres = np.array(RADII)[labels, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+        names = ("inner", "outer")
+    else:
+        labels = np.arange(SIZE) % len(modes(argument))
+        centres = modes(argument)[labels]
+        names = tuple(f"mode {i}" for i in range(len(modes(argument))))
+    points = centres + random.normal(0, spread, (SIZE, 2))
+    return points.astype(np.float32), labels.astype(np.int32), names

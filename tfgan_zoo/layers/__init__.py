@@ -1,0 +1,31 @@
+"""Keras layers of the GAN literature, for any Keras model: all are registered, serialisable and safe in mixed precision."""
+
+from tfgan_zoo.layers.batch_normalization import BatchNorm, standing_statistics
+from tfgan_zoo.layers.conditional_batch_normalization import ConditionalBatchNorm
+from tfgan_zoo.layers.equalized import EqualizedConv2D, EqualizedConv2DTranspose, EqualizedDense
+from tfgan_zoo.layers.minibatch_stddev import MinibatchStdDev
+from tfgan_zoo.layers.orthogonal_regularizer import OrthogonalRegularizer
+from tfgan_zoo.layers.pixel_norm import PixelNorm
+from tfgan_zoo.layers.resampling_conv import ConvDownsample2D, UpsampleConv2D
+from tfgan_zoo.layers.self_attention import SelfAttention
+from tfgan_zoo.layers.spectral_normalization import SpectralNormalization
+from tfgan_zoo.layers.weight_clip import WeightClip
+from tfgan_zoo.layers.weight_normalization import WeightNormalization
+
+__all__ = [
+    "BatchNorm",
+    "ConditionalBatchNorm",
+    "ConvDownsample2D",
+    "EqualizedConv2D",
+    "EqualizedConv2DTranspose",
+    "EqualizedDense",
+    "MinibatchStdDev",
+    "OrthogonalRegularizer",
+    "PixelNorm",
+    "SelfAttention",
+    "SpectralNormalization",
+    "UpsampleConv2D",
+    "WeightClip",
+    "WeightNormalization",
+    "standing_statistics",
+]

@@ -1,0 +1,47 @@
+"""Equalised learning rate: weights drawn from N(0, 1) and scaled when used. Karras et al. 2017, arXiv:1710.10196, 4.1."""
+
+import math
+
+import keras
+
+from tfgan_zoo.layers.replaced_kernel import output_axis, replaced_kernel
+
+
+class Equalized:
+    """Makes a Keras layer compute with `kernel * gain / sqrt(fan_in)`: the He constant at gain sqrt(2).
+
+    fan_in counts the kernel's elements that reach one output: kernel size times input channels.
+    """
+
+    def __init__(self, *args, gain=math.sqrt(2), **kwargs):
+        kwargs.setdefault("kernel_initializer", keras.initializers.RandomNormal(stddev=1.0))
+        super().__init__(*args, **kwargs)
+        self.gain = gain
+
+    @property
+    def scale(self):
+        fan_in = list(self.kernel.shape)
+        fan_in.pop(output_axis(self))
+        return self.gain / math.sqrt(math.prod(fan_in))
+
+    def call(self, inputs):
+        with replaced_kernel(self, self.scale * self.kernel):
+            return super().call(inputs)
+
+    def get_config(self):
+        return {**super().get_config(), "gain": self.gain}
+
+
+@keras.saving.register_keras_serializable(package="tfgan_zoo")
+class EqualizedDense(Equalized, keras.layers.Dense):
+    """`keras.layers.Dense` at equalised learning rate; `gain` is sqrt(2), or 1 for a linear output."""
+
+
+@keras.saving.register_keras_serializable(package="tfgan_zoo")
+class EqualizedConv2D(Equalized, keras.layers.Conv2D):
+    """`keras.layers.Conv2D` at equalised learning rate; `gain` is sqrt(2), or 1 for a linear output."""
+
+
+@keras.saving.register_keras_serializable(package="tfgan_zoo")
+class EqualizedConv2DTranspose(Equalized, keras.layers.Conv2DTranspose):
+    """`keras.layers.Conv2DTranspose` at equalised learning rate; `gain` is sqrt(2), or 1 for a linear output."""

@@ -1,0 +1,46 @@
+"""Minibatch standard deviation. Karras et al. 2017, arXiv:1710.10196, section 3."""
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable(package="tfgan_zoo")
+class MinibatchStdDev(keras.layers.Layer):
+    """Appends one channel: the standard deviation over the group of each feature at each position, averaged over
+    features and positions to one number a group.
+
+    Input [batch, height, width, channels] or [batch, features]; output has one channel more. The batch is the replica's own.
+
+    Args:
+        group_size: examples a group; None is the whole batch, as in the paper (the authors' code takes 4). A batch smaller
+            than the group is one group. Example i belongs to group i mod (batch / group_size), as in the authors' code.
+        epsilon: added to the variance.
+
+    Raises:
+        tf.errors.InvalidArgumentError: the batch is not a multiple of the group size.
+    """
+
+    def __init__(self, group_size=None, epsilon=1e-8, **kwargs):
+        super().__init__(**kwargs)
+        if group_size is not None and group_size < 1:
+            raise ValueError(f"group_size={group_size}; expected a positive number, or None for the whole batch.")
+        self.group_size = group_size
+        self.epsilon = epsilon
+
+    def call(self, inputs):
+        x = inputs if inputs.dtype == tf.float64 else tf.cast(inputs, tf.float32)
+        shape = tf.shape(x)
+        batch = shape[0]
+        group = batch if self.group_size is None else tf.minimum(self.group_size, batch)
+        grouped = tf.reshape(x, tf.concat([[group, batch // tf.maximum(group, 1)], shape[1:]], 0))
+        variance = tf.math.reduce_variance(grouped, axis=0)  # [groups, ...]
+        deviation = tf.reduce_mean(tf.sqrt(variance + self.epsilon), axis=list(range(1, len(x.shape))), keepdims=True)
+        deviation = tf.tile(deviation, [group] + [1] * (len(x.shape) - 1))  # example i is in group i mod groups
+        channel = tf.broadcast_to(deviation, tf.concat([shape[:-1], [1]], 0))
+        return tf.concat([inputs, tf.cast(channel, inputs.dtype)], axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], input_shape[-1] + 1)
+
+    def get_config(self):
+        return {**super().get_config(), "group_size": self.group_size, "epsilon": self.epsilon}

@@ -1,0 +1,40 @@
+"""How a layer computes with a kernel that is a function of its stored one, which itself is never overwritten."""
+
+import keras
+
+
+def kernel_of(layer):
+    """The weight matrix of a built layer: the `keras.Variable` of a Dense, convolution or Embedding.
+
+    Raises:
+        TypeError: `layer` has no single kernel.
+    """
+    if isinstance(layer, keras.layers.Embedding):
+        return layer.embeddings
+    if isinstance(layer, (keras.layers.Dense, *CONVOLUTIONS)):
+        return layer.kernel
+    raise TypeError(
+        f"{type(layer).__name__} has no single kernel; Dense, Conv1D, Conv2D, Conv3D, their transposes and Embedding have."
+    )
+
+
+TRANSPOSED = (keras.layers.Conv1DTranspose, keras.layers.Conv2DTranspose, keras.layers.Conv3DTranspose)
+CONVOLUTIONS = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D, *TRANSPOSED)
+
+
+def output_axis(layer):
+    """The axis of the kernel that counts outputs: -2 in transposed convolutions (h, w, out, in), 0 in an Embedding."""
+    if isinstance(layer, keras.layers.Embedding):
+        return 0
+    return -2 if isinstance(layer, TRANSPOSED) else -1
+
+
+def replaced_kernel(layer, kernel):
+    """A scope in which `layer` computes with the tensor `kernel` in place of its stored kernel.
+
+    The gradient reaches the stored kernel through whatever made `kernel` of it. Variables that an enclosing
+    `keras.StatelessScope` maps keep their mapped values.
+    """
+    stored = kernel_of(layer)
+    others = [(v, v.value) for v in layer.variables if v is not stored]
+    return keras.StatelessScope(state_mapping=[(stored, kernel), *others])

@@ -1,0 +1,73 @@
+"""Self-attention over positions. Zhang et al. 2018, arXiv:1805.08318, section 3, with the pooled keys of its code."""
+
+import keras
+import tensorflow as tf
+
+from tfgan_zoo.layers.spectral_normalization import SpectralNormalization
+
+
+@keras.saving.register_keras_serializable(package="tfgan_zoo")
+class SelfAttention(keras.layers.Layer):
+    """x + gain * o(softmax over key positions of f(x) g(x)^T applied to h(x)); gain starts at 0.
+
+    Queries f and keys g have C/8 channels, values h C/2; all are 1x1 convolutions without bias.
+    Input and output: [batch, height, width, C], C at least 8, and even height and width where `pool` is on.
+
+    Args:
+        pool: keys and values are max-pooled 2x2, as in the authors' code; False is the paper's formula.
+        spectral_norm: each 1x1 convolution under spectral normalisation, as SAGAN has it in both players.
+        kernel_initializer: of the four convolutions.
+    """
+
+    def __init__(self, pool=True, spectral_norm=False, kernel_initializer="glorot_uniform", **kwargs):
+        super().__init__(**kwargs)
+        self.pool = pool
+        self.spectral_norm = spectral_norm
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+
+    def build(self, input_shape):
+        _, height, width, channels = input_shape
+        if channels < 8:
+            raise ValueError(f"SelfAttention needs at least 8 channels (queries have C/8), and got {channels}.")
+        if self.pool and (height or 0) % 2 + (width or 0) % 2:
+            raise ValueError(f"SelfAttention pools keys 2x2 and got {height}x{width}; use an even size, or pool=False.")
+        self.query = self.projection("query", channels // 8, input_shape)
+        self.key = self.projection("key", channels // 8, input_shape)
+        self.value = self.projection("value", channels // 2, input_shape)
+        self.mixed = self.projection("mixed", channels, (*input_shape[:-1], channels // 2))
+        self.gain = self.add_weight(name="gain", shape=(), initializer="zeros")
+
+    def projection(self, name, width, input_shape):
+        initializer = keras.initializers.get(keras.initializers.serialize(self.kernel_initializer))  # a fresh draw
+        conv = keras.layers.Conv2D(
+            width, 1, use_bias=False, kernel_initializer=initializer, dtype=self.dtype_policy, name=name
+        )
+        conv = SpectralNormalization(conv) if self.spectral_norm else conv
+        conv.build(input_shape)
+        return conv
+
+    def call(self, inputs, training=False):
+        def project(conv, x):
+            return conv(x, training=training) if self.spectral_norm else conv(x)
+
+        shape = tf.shape(inputs)
+        query, key, value = (project(c, inputs) for c in (self.query, self.key, self.value))
+        if self.pool:
+            key, value = (tf.nn.max_pool2d(t, 2, 2, "VALID") for t in (key, value))
+        query, key, value = (tf.reshape(t, [shape[0], -1, t.shape[-1]]) for t in (query, key, value))
+        scores = tf.matmul(query, key, transpose_b=True)  # [batch, positions, key positions]
+        weights = tf.nn.softmax(tf.cast(scores, self.variable_dtype), axis=-1)
+        mixed = tf.matmul(tf.cast(weights, value.dtype), value)
+        mixed = tf.reshape(mixed, tf.concat([shape[:-1], [value.shape[-1]]], 0))
+        return inputs + tf.cast(self.gain, inputs.dtype) * project(self.mixed, mixed)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "pool": self.pool,
+            "spectral_norm": self.spectral_norm,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+        }

@@ -1,0 +1,79 @@
+"""SNGAN: spectral normalisation of every discriminator layer. Miyato et al. 2018, arXiv:1802.05957.
+
+Deviations from the paper: none in the default arguments. `weights` also offers what the paper compares with.
+"""
+
+from typing import Literal
+
+from tfgan_zoo.game import Game
+from tfgan_zoo.layers import OrthogonalRegularizer, SpectralNormalization, WeightClip, WeightNormalization
+from tfgan_zoo.networks import dcgan, resnet
+from tfgan_zoo.objectives.adversarial import Hinge, NonSaturating
+from tfgan_zoo.objectives.penalties import GradientPenalty
+from tfgan_zoo.priors import Prior
+
+
+def clipped(layer):
+    """WGAN's weight clipping at 0.01."""
+    layer.kernel_constraint = WeightClip(0.01)
+    return layer
+
+
+def orthonormal(layer):
+    """The orthonormal regulariser, 1e-3 |W^T W - I|^2."""
+    layer.kernel_regularizer = OrthogonalRegularizer(1e-3, off_diagonal=False)
+    return layer
+
+
+WEIGHTS = {
+    "spectral_norm": SpectralNormalization,
+    "none": resnet.plain,
+    "weight_norm": WeightNormalization,
+    "clipping": clipped,
+    "orthonormal": orthonormal,
+}
+LOSSES = {"hinge": Hinge, "non_saturating": NonSaturating}
+NETWORKS = {
+    "resnet": (resnet.generator, resnet.discriminator),
+    "cnn": (dcgan.standard_generator, dcgan.standard_discriminator),
+}
+
+
+def build(
+    image_shape: tuple[int, ...],
+    num_classes: int = 0,
+    *,
+    network: Literal["resnet", "cnn"] = "resnet",
+    weights: Literal["spectral_norm", "none", "weight_norm", "clipping", "orthonormal"] = "spectral_norm",
+    loss: Literal["hinge", "non_saturating"] = "hinge",
+    gradient_penalty: float = 0.0,
+    noise_size: int = 128,
+    generator_channels: int | None = None,
+    discriminator_channels: int | None = None,
+) -> Game:
+    """The game of SNGAN.
+
+    Args:
+        image_shape: (H, W, C) of the data.
+        num_classes: of the data; SNGAN makes no use of labels.
+        network: the residual network of appendix B.4, or the standard CNN of table 3.
+        weights: what is done to every kernel of the discriminator: the paper's idea, nothing, or what it compares with.
+        loss: the hinge loss, or the non-saturating one.
+        gradient_penalty: weight of WGAN-GP's penalty, 0 for none (the paper's comparison has 10).
+        noise_size: length of the latent, from N(0, 1).
+        generator_channels, discriminator_channels: width at full resolution; the published one where left out.
+    """
+    generator, discriminator = NETWORKS[network]
+    widths = [
+        {} if width is None else {"channels": width} for width in (generator_channels, discriminator_channels)
+    ]
+    objective = 1.0 * LOSSES[loss]()
+    if gradient_penalty:
+        objective += gradient_penalty * GradientPenalty()
+    return Game(
+        generator(image_shape, noise_size, **widths[0]),
+        discriminator(image_shape, wrap=WEIGHTS[weights], **widths[1]),
+        Prior(noise_size),
+        objective,
+        one_pass=True,
+    )

@@ -1,0 +1,1 @@
+"""Every loss is one small `Term`: adversarial losses and penalties, written as in their papers."""

@@ -1,0 +1,48 @@
+"""What a generator is fed: latents by distribution, labels, and truncation."""
+
+import tensorflow as tf
+
+
+class Normal:
+    """N(0, 1). Truncated at t: the normal distribution given |z| <= t, as resampling gives it (BigGAN, section 3.1)."""
+
+    def latents(self, uniform, truncation):
+        """uniform: float32 in [0, 1), any shape; truncation: float32 >= 0 that broadcasts with it, inf for none.
+
+        Drawn by the inverse of the distribution function, so that one seed gives the same direction at every truncation.
+        """
+        mass = tf.math.erf(tf.maximum(truncation, 0.0) / 2**0.5)  # P(|z| <= t)
+        # Symmetric about 1/2, and never 0 or 1, whose inverse would be infinite.
+        centred = (uniform - 0.5) * (1 - 2**-23) + 2**-25
+        return 2**0.5 * tf.math.erfinv(2 * centred * mass)
+
+
+class Uniform:
+    """U(-1, 1). Truncated at t: U(-t, t)."""
+
+    def latents(self, uniform, truncation):
+        """uniform: float32 in [0, 1), any shape; truncation: float32 >= 0 that broadcasts with it, inf for none."""
+        return (2 * uniform - 1) * tf.clip_by_value(truncation, 0.0, 1.0)
+
+
+class Prior:
+    """Draws the generator's inputs.
+
+    Args:
+        noise_size: length of the latent vector.
+        distribution: `Normal()` or `Uniform()`.
+        num_classes: labels are drawn uniformly from so many classes; 0 for a generator without labels.
+    """
+
+    def __init__(self, noise_size, distribution=None, num_classes=0):
+        self.noise_size = noise_size
+        self.distribution = distribution or Normal()
+        self.num_classes = num_classes
+
+    def sample(self, draws, truncation=float("inf")):
+        """draws: a `Draws`. Returns {"noise": float32 [count, noise_size], "labels"?: int32 [count]}."""
+        uniform = draws.uniform("noise", [self.noise_size])
+        latents = {"noise": self.distribution.latents(uniform, tf.convert_to_tensor(truncation, tf.float32))}
+        if self.num_classes:
+            latents["labels"] = draws.integers("labels", self.num_classes)
+        return latents

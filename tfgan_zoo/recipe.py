@@ -1,0 +1,245 @@
+"""What a recipe (a TOML file in zoo_configs/) may say: every number of a run, checked before anything starts."""
+
+import re
+import tomllib
+import types
+import typing
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pydantic
+from pydantic import Field
+
+from tfgan_zoo.errors import ZooError, no_such
+
+Count = Annotated[int, Field(ge=1)]
+Steps = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Section(pydantic.BaseModel):
+    """A table of the recipe. Unknown keys are refused, and nothing changes after the check."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
+
+
+class Data(Section):
+    """Which images, and how they come to one shape."""
+
+    source: str = Field("mnist5k", description="mnist5k, arrays:FILE.npz, folder:DIR, tfds:NAME or toy:ring8|grid25|circles")
+    split: str = Field("all", description="all, or a split that the source has")
+    resolution: Count | tuple[Count, Count] | None = Field(None, description="height = width, or [height, width]")
+    channels: Literal[1, 3, 4] | None = Field(None, description="1 gray, 3 RGB, 4 RGBA; as they are where left out")
+    fit: Literal["pad", "crop", "refuse"] = Field("pad", description="what is done with images of another shape")
+    bad_files: Literal["refuse", "skip"] = Field("refuse", description="what is done with files that are no image")
+    flip: bool = Field(False, description="mirror each image with probability one half")
+    data_dir: str | None = Field(None, description="where tfds data sets lie; TFDS' own place where left out")
+    download: bool = Field(False, description="let tfds download a data set that is not there")
+    cache_dir: str | None = Field(None, description="where large data sets are kept decoded; ~/.cache/tfgan_zoo")
+    memory_limit_mb: Count = Field(2048, description="decoded images larger than this are kept on disk")
+
+
+class Optimizer(Section):
+    """How one player is updated."""
+
+    name: Literal["adam", "rmsprop", "sgd"] = "adam"
+    learning_rate: float = Field(2e-4, gt=0)
+    beta_1: Share = Field(0.0, description="adam: decay of the first moment")
+    beta_2: Share = Field(0.9, description="adam: decay of the second moment")
+    rho: Share = Field(0.9, description="rmsprop: decay of the mean square")
+    momentum: Share = Field(0.0, description="sgd and rmsprop")
+    epsilon: float = Field(1e-8, ge=0)
+    schedule: Literal["constant", "linear"] = Field("constant", description="linear falls to 0 at the last step")
+    decay_from: Steps = Field(0, description="linear: the step at which the fall begins")
+
+
+class Averaging(Section):
+    """The exponential moving average of the generator's weights and statistics, which is what is sampled and exported."""
+
+    decay: Share = Field(0.999, description="0 takes the last weights as they are")
+    start_step: Steps = Field(0, description="until then the average is a copy")
+
+
+class Evaluation(Section):
+    """The score that a run is judged by."""
+
+    every_steps: Steps = Field(0, description="0 scores once, at the end")
+    samples: Steps = Field(5000, description="generated images; as many real ones at most. 0 never scores")
+    features: str = Field("mnist_cnn", description="the feature network: mnist_cnn, or inception with inception_file")
+    inception_file: str | None = Field(None, description="classify_image_graph_def.pb of 2015, from your disk")
+    seed: int = Field(0, ge=0)
+
+
+class Checkpoints(Section):
+    """When the run is saved. The best by score is kept beside the last ones."""
+
+    every_steps: Count = 1000
+    keep: Count = 3
+
+
+class Log(Section):
+    """What is written while the run goes on."""
+
+    scalars_every_steps: Count = 50
+    samples_every_steps: Count = 500
+    grid: Count = Field(8, description="sample grids have grid x grid images")
+
+
+class Stage(Section):
+    """A stretch of the run at one resolution and batch size. Models that do not grow have exactly one."""
+
+    steps: Count
+    batch_size: Count
+    resolution: Count | tuple[Count, Count] | None = None
+
+
+class Recipe(Section):
+    """A whole run. Keys that a file leaves out take the defaults written here."""
+
+    summary: str = Field("", description="one line for --list")
+    model: str = Field(description="a file in tfgan_zoo/models")
+    arguments: dict[str, Any] = Field(default_factory=dict, description="what the model's build() takes")
+    seed: int = Field(0, ge=0, description="of the weights, the latents and the order of the images")
+    steps: Count = Field(description="generator updates")
+    batch_size: Count = Field(64, description="images a discriminator update, over all replicas")
+    generator_batch_size: Count | None = Field(None, description="fakes a generator update; batch_size where left out")
+    discriminator_steps: Count = Field(1, description="discriminator updates a step")
+    accumulation: Count = Field(1, description="parts that a batch is computed in, to save memory")
+    steps_per_call: Count = Field(50, description="steps between two returns to Python; changes speed, not results")
+    precision: Literal["float32", "mixed_bfloat16", "float64"] = "float32"
+    jit_compile: bool = Field(False, description="compile gradients with XLA")
+    stages: tuple[Stage, ...] = Field((), description="for models that grow; then steps and batch_size are theirs")
+    data: Data = Data()
+    generator_optimizer: Optimizer = Optimizer()
+    discriminator_optimizer: Optimizer = Optimizer()
+    averaging: Averaging = Averaging()
+    evaluation: Evaluation = Evaluation()
+    checkpoints: Checkpoints = Checkpoints()
+    log: Log = Log()
+
+    @pydantic.model_validator(mode="after")
+    def check_batches(self):
+        for name in ("batch_size", "generator_batch_size"):
+            size = getattr(self, name)
+            if size and size % self.accumulation:
+                raise ValueError(f"{name}={size} cannot be computed in {self.accumulation} equal parts (accumulation)")
+        return self
+
+    @property
+    def fakes(self):
+        """Generated images in a generator update."""
+        return self.generator_batch_size or self.batch_size
+
+    @property
+    def schedule(self):
+        """The stages, of which a recipe without a list has one."""
+        if self.stages:
+            return self.stages
+        return (Stage(steps=self.steps, batch_size=self.batch_size, resolution=self.data.resolution),)
+
+    def as_dict(self):
+        """Plain values, as recipe.json holds them."""
+        return self.model_dump(mode="json")
+
+
+# Keys that change how a run is watched and how fast it goes, but never its weights: a resumed run may change them.
+FREE_KEYS = re.compile(
+    r"(summary|steps_per_call|(checkpoints|log|evaluation)\..*|data\.(data_dir|download|cache_dir|memory_limit_mb))"
+)
+
+
+def flatten(table, prefix=""):
+    """Nested dict -> {"data.source": value, ...}."""
+    flat = {}
+    for key, value in table.items():
+        if isinstance(value, dict):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def differences(old, new):
+    """The keys, as in `--set`, in which two recipes would give other weights: {key: (old value, new value)}.
+
+    `steps` may change where no schedule looks at the run's length.
+    """
+    a, b = flatten(old.as_dict()), flatten(new.as_dict())
+    different = {k: (a.get(k), b.get(k)) for k in a.keys() | b.keys() if a.get(k) != b.get(k)}
+    optimizers = (old.generator_optimizer, old.discriminator_optimizer)
+    free_length = all(optimizer.schedule == "constant" for optimizer in optimizers)
+    return {
+        k: v for k, v in sorted(different.items()) if not FREE_KEYS.fullmatch(k) and not (k == "steps" and free_length)
+    }
+
+
+def parse(table, origin="the recipe"):
+    """A checked `Recipe` of nested plain values.
+
+    Raises:
+        ZooError: names every key that is unknown (with the nearest ones) or out of range.
+    """
+    try:
+        return Recipe.model_validate(table)
+    except pydantic.ValidationError as error:
+        lines = [explain(problem) for problem in error.errors()]
+        raise ZooError(f"{origin}: " + "\n".join(lines)) from None
+
+
+def explain(problem):
+    """One sentence on one of pydantic's errors."""
+    path = [str(part) for part in problem["loc"]]
+    if problem["type"] == "extra_forbidden":
+        return f"{'.'.join(path)}: {no_such('key', path[-1], known_keys(path[:-1]))}"
+    if problem["type"] == "missing":
+        return f"{'.'.join(path)}: needed, and not given."
+    return f"{'.'.join(path) or 'recipe'}: {problem['msg']}, and got {problem['input']!r}."
+
+
+def known_keys(path):
+    """The keys of the table at `path`, such as ["data"]."""
+    section = Recipe
+    for part in path:
+        if part in section.model_fields:
+            annotation = section.model_fields[part].annotation
+            section = next((t for t in (annotation, *typing.get_args(annotation)) if is_section(t)), section)
+    return section.model_fields
+
+
+def is_section(annotation):
+    return isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias) and issubclass(annotation, Section)
+
+
+def read_toml(path):
+    """The nested plain values of a TOML file."""
+    path = Path(path)
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ZooError(f"{path}: no such file; give the path of a recipe such as zoo_configs/sngan/quickstart.toml.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ZooError(f"{path}: not a TOML file: {error}.") from None
+
+
+def override(table, assignments):
+    """A copy of nested plain values with `key=value` assignments made, such as "data.resolution=64".
+
+    A value is read as TOML (0.1, true, "text", [1, 2]), or else taken as text.
+    """
+    table = {k: dict(v) if isinstance(v, dict) else v for k, v in table.items()}
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals or not key.strip():
+            raise ZooError(f"--set {assignment}: expected key=value, such as --set batch_size=32.")
+        try:
+            value = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            value = text
+        *path, last = key.strip().split(".")
+        target = table
+        for part in path:
+            target = target.setdefault(part, {})
+            if not isinstance(target, dict):
+                raise ZooError(f"--set {assignment}: {part} is no table; see --dry_run for the recipe's keys.")
+        target[last] = value
+    return table
