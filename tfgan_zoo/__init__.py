@@ -1,0 +1,32 @@
+"""A model zoo of generative adversarial networks in TensorFlow and Keras.
+
+`load(name)` gives a trained generator of the zoo; the rest is in the modules, and `python -m tfgan_zoo.train --help`.
+"""
+
+__version__ = "0.1.0"
+
+
+def load(name, version=None):
+    """A trained generator of the zoo, as `tf.saved_model.load` gives it; its signatures are in its README.
+
+    Args:
+        name: such as "sngan_mnist".
+        version: a number; the newest where left out.
+
+    Raises:
+        ZooError: no such generator or version; lists those that there are.
+    """
+    import tensorflow as tf
+
+    from tfgan_zoo.errors import no_such
+    from tfgan_zoo.serving.version_folder import versions
+    from tfgan_zoo.zoo_files import pretrained_folder
+
+    zoo = pretrained_folder()
+    names = sorted(p.name for p in zoo.glob("*") if versions(p))
+    if name not in names:
+        raise no_such("trained generator", name, names)
+    there = versions(zoo / name)
+    if version is not None and version not in there:
+        raise no_such(f"version of {name}", version, there)
+    return tf.saved_model.load(str(zoo / name / str(version or there[-1])))

@@ -2,7 +2,7 @@
 
 The cache folder holds one folder for each set of images, named by its key: images.bin (uint8, row after row),
 labels.npy and about.json. It is written under another name (`*.partial`) and renamed when complete, so what bears the
-key is whole, and of two processes that make the same one, the first to finish wins. Everything there can be deleted.
+key is whole, and of two processes that make the same one, the first to finish wins. What is there is used, whatever the memory limit. Everything in it can be deleted.
 """
 
 import hashlib

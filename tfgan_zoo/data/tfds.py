@@ -9,6 +9,8 @@ Examples come in the order of the files.
 import difflib
 import re
 
+import numpy as np
+
 from tfgan_zoo.data.images_on_disk import cached, collect, key_of
 from tfgan_zoo.data.resizing import to_shape, wanted_size
 from tfgan_zoo.errors import ZooError
@@ -54,7 +56,7 @@ def builder_name(argument):
 
 
 def _prepared(tfds, name, source, settings):
-    # tfds.builder asks a bucket on the network for what it doesn't find in data_dir; this one only reads files
+    # tfds.builder would look in a bucket for what data_dir lacks, unless TFDS disables that; this one only reads files
     from tensorflow_datasets.core.read_only_builder import builder_from_files
 
     try:
@@ -96,12 +98,11 @@ def _features(tfds, features, source):
         raise ZooError(f"{source} has the features {found}; expected an image feature named 'image', or a single one.")
     image_key = "image" if "image" in images else images[0]
     feature = features[image_key]
-    if feature.np_dtype != "uint8" or feature.shape[-1] not in (1, 3, 4):
-        raise ZooError(
-            f"the images of {source} are {feature.np_dtype} {list(feature.shape)}; "
-            "expected uint8 with 1, 3 or 4 channels."
-        )
-    label = features.get("label")
+    dtype = np.dtype(feature.np_dtype)
+    if dtype != np.uint8 or feature.shape[-1] not in (1, 3, 4):
+        found = f"{dtype} {list(feature.shape)}"
+        raise ZooError(f"the images of {source} are {found}; expected uint8 with 1, 3 or 4 channels.")
+    label = features["label"] if "label" in features else None  # noqa: SIM401 (this mapping has no get)
     return image_key, tuple(label.names) if isinstance(label, tfds.features.ClassLabel) else ()
 
 

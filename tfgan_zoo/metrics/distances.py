@@ -80,8 +80,8 @@ def frechet_distance(real, fake):
     dimension = len(real.mean)
     if min(real.count, fake.count) <= dimension:
         warnings.warn(
-            f"{real.count} real and {fake.count} fake features of {dimension} dimensions: the Fréchet distance is biased"
-            f" upwards; use {dimension + 1} of each or more, or the kernel distance, which is unbiased.",
+            f"{real.count} real and {fake.count} fake features of {dimension} dimensions: the Fréchet distance is"
+            f" biased upwards; use {dimension + 1} of each or more, or the kernel distance, which is unbiased.",
             stacklevel=2,
         )
     # C1 = F F^T, and F^T C2 F has the eigenvalues of C1 C2 that are not 0. Few samples make F, hence the rest, narrow.

@@ -4,9 +4,9 @@ As in the authors' code (Salimans et al. 2016, arXiv:1606.03498; Heusel et al. 2
 to `ExpandDims:0`, the graph resizes them itself (bilinear, TensorFlow's old rule), features are `pool_3:0`, and logits
 are features times the weights of `softmax/logits/MatMul`, without the bias.
 
-Nothing is ever downloaded. SHA256 is what several projects publish for their copy, 95,673,916 bytes, which is the size
-of the archive's own; it was not compared with the archive itself. So another hash is a warning, while a graph of another
-structure is an error, and the hash of the file at hand goes into each protocol.
+Nothing is ever downloaded. SHA256 is what several projects publish for their copy, of 95,673,916 bytes like the one in
+the archive; it was not compared with the archive itself. So another hash is a warning, while a graph of another
+structure is an error, and the hash of the file at hand is what a protocol records.
 
 The graph's batch normalisation op may not run in a graph written after 2016, hence not in a tf.function. So it keeps a
 `Session` of its own, where it runs as it always has; the input that replaces `ExpandDims:0` opens the batch dimension.
@@ -24,7 +24,7 @@ URL = "http://download.tensorflow.org/models/image/imagenet/inception-2015-12-05
 FILE = "classify_image_graph_def.pb"
 SHA256 = "009d6814d1bc560d4e7b236e170e9b2d5ca6f4b57bd8037f6db05776204415c6"
 DIMENSION, CLASSES = 2048, 1008
-RESIZING = "resized to 299x299 inside the graph (bilinear, not antialiased, corners at the origin), gray repeated to RGB"
+RESIZING = "gray is repeated to RGB, and the graph resizes to 299x299 (bilinear, not antialiased, corner origin)"
 
 INPUT, RESIZE, POOL, LOGITS = "ExpandDims", "ResizeBilinear", "pool_3", "softmax/logits/MatMul"
 

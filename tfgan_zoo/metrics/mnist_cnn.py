@@ -1,11 +1,12 @@
-"""A small convolutional classifier of digits, whose weights come with the package: features where Inception's mean little.
+"""A small convolutional classifier of digits: features for digits, whose weights come with the package.
 
-Inception was trained on photographs; digits lie in a corner of its features. This network was trained on the 4,500
-training digits of mnist5k by `tfgan_zoo.metrics.train_mnist_cnn`, and knows the 500 held-out ones by ACCURACY.
+Inception was trained on photographs, and says little of digits. This network was trained on the 4,500 training digits
+of mnist5k by `tfgan_zoo.metrics.train_mnist_cnn`; ACCURACY is the share of the 500 held-out ones that it gets right.
 """
 
 import io
 import pathlib
+import zipfile
 
 import keras
 import numpy as np
@@ -15,17 +16,18 @@ from tfgan_zoo.errors import ZooError
 from tfgan_zoo.metrics.features import read_weights
 
 WEIGHTS = pathlib.Path(__file__).with_name("mnist_cnn.npz")
-SHA256 = ""
-ACCURACY = 0.0
+SHA256 = "5ee9828b277fe31fb4ebeb54c2ba756877e9176e9c4461d6c4574704c4a83ade"
+ACCURACY = 0.982  # 9 of the 500 are wrong
 SIZE = 32
 DIMENSION, CLASSES = 64, 10
 RESIZING = "28x28 is padded to 32x32 with black, other sizes are resized to 32x32 (bilinear, antialiased)"
 
 
 def network():
-    """Keras model {"images": [B, 32, 32, 1] in [-1, 1]} -> {"features": [B, 64], >= 0; "logits": [B, 10]}; 91k weights.
+    """Keras model: images [B, 32, 32, 1] in [-1, 1] -> {"features": [B, 64], >= 0; "logits": [B, 10]}.
 
-    Three blocks of convolution, batch normalisation, ReLU and pooling, then the features, then the logits.
+    Three blocks of convolution, batch normalisation, ReLU and pooling, then the features, then the logits: 90,330
+    weights.
     """
     images = x = keras.Input([SIZE, SIZE, 1], name="images")
     for block, (filters, kernel) in enumerate([(16, 5), (32, 3), (64, 3)], start=1):
@@ -34,7 +36,10 @@ def network():
         x = keras.layers.ReLU(name=f"relu_{block}")(x)
         x = keras.layers.MaxPooling2D(name=f"pool_{block}")(x)
     x = keras.layers.Flatten(name="flatten")(x)
-    features = keras.layers.Dense(DIMENSION, activation="relu", name="features")(x)
+    x = keras.layers.Dense(DIMENSION, use_bias=False, name="dense")(x)
+    # Without it two features in three die, and the others grow to any scale.
+    x = keras.layers.BatchNormalization(name="normalization_features")(x)
+    features = keras.layers.ReLU(name="features")(x)
     logits = keras.layers.Dense(CLASSES, name="logits")(features)
     return keras.Model(images, {"features": features, "logits": logits}, name="mnist_cnn")
 
@@ -63,10 +68,10 @@ def load(path=None):
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             model.set_weights([arrays[weight.path] for weight in model.weights])
-    except Exception as error:
-        raise ZooError(f"{str(path)!r} does not hold the weights of mnist_cnn ({error}); see train_mnist_cnn.") from error
+    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise ZooError(f"{str(path)!r} does not hold the weights of mnist_cnn ({error}); see `save`.") from error
 
-    @tf.function(reduce_retracing=False)
+    @tf.function
     def forward(images):
         outputs = model(to_input(images), training=False)
         return outputs["features"], outputs["logits"]
@@ -75,5 +80,5 @@ def load(path=None):
 
 
 def save(model, path):
-    """Writes the weights of `network()` to an npz, by their paths in the model, in float32. Same weights, same bytes."""
+    """Writes the weights of `network()` to an npz, float32, by their paths in the model. Same weights, same bytes."""
     np.savez_compressed(path, **{weight.path: np.asarray(weight, np.float32) for weight in model.weights})

@@ -45,7 +45,7 @@ def distort(images, seed):
 
 
 def train(images, labels):
-    """The trained `mnist_cnn.network()` of images uint8 [N, 28, 28, 1], labels [N]; a pure function of them and SEED."""
+    """`mnist_cnn.network()` trained on images uint8 [N, 28, 28, 1], labels [N]; a pure function of them and SEED."""
     keras.utils.set_random_seed(SEED)
     model = mnist_cnn.network()
     images, labels = mnist_cnn.to_input(images), tf.constant(labels, tf.int32)

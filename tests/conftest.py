@@ -1,0 +1,23 @@
+"""What every test starts from: two logical CPU devices to replicate over, the default precision, seed 0."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is loaded
+
+import keras
+import pytest
+import tensorflow as tf
+
+# Logical devices must be set before TensorFlow starts its runtime, hence at import.
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
+
+
+@pytest.fixture(autouse=True)
+def fresh_keras():
+    """Each test starts from seed 0 and leaves Keras' global precision as it found it."""
+    policy = keras.config.dtype_policy()
+    keras.utils.set_random_seed(0)
+    yield
+    keras.config.set_dtype_policy(policy)

@@ -1,0 +1,300 @@
+"""The contract of every layer: shapes, configuration, saving, precisions, graphs, XLA, training, any batch size."""
+
+import inspect
+import json
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfgan_zoo import layers
+from tfgan_zoo.layers import (
+    BatchNorm,
+    ConditionalBatchNorm,
+    ConvDownsample2D,
+    EqualizedConv2D,
+    EqualizedConv2DTranspose,
+    EqualizedDense,
+    MinibatchStdDev,
+    PixelNorm,
+    SelfAttention,
+    SpectralNormalization,
+    UpsampleConv2D,
+    WeightNormalization,
+)
+
+NORMAL = keras.initializers.RandomNormal(stddev=0.5)
+CLASSES = 3
+
+
+class Spec(NamedTuple):
+    """One input of a layer: its shape without the batch, and whether it holds labels rather than floats."""
+
+    shape: tuple
+    labels: bool = False
+
+    def draw(self, batch, seed=1):
+        rng = np.random.default_rng(seed)
+        if self.labels:
+            return rng.integers(0, CLASSES, (batch, *self.shape)).astype("int32")
+        return rng.normal(size=(batch, *self.shape)).astype("float32")
+
+
+IMAGES, FEATURES, LABELS = Spec((4, 4, 8)), Spec((6,)), Spec((), labels=True)
+
+CASES = {
+    "BatchNorm images": (lambda: BatchNorm(), [IMAGES]),
+    "BatchNorm features": (lambda: BatchNorm(momentum=0.5, affine=False), [FEATURES]),
+    "ConditionalBatchNorm labels": (lambda: ConditionalBatchNorm(CLASSES), [IMAGES, LABELS]),
+    "ConditionalBatchNorm vector": (
+        lambda: ConditionalBatchNorm(spectral_norm=True, kernel_initializer=NORMAL),
+        [IMAGES, FEATURES],
+    ),
+    "ConvDownsample2D": (lambda: ConvDownsample2D(3, activation="tanh"), [IMAGES]),
+    "EqualizedConv2D": (lambda: EqualizedConv2D(3, 3, padding="same", gain=1.0), [IMAGES]),
+    "EqualizedConv2DTranspose": (lambda: EqualizedConv2DTranspose(3, 4, strides=2, padding="same"), [IMAGES]),
+    "EqualizedDense": (lambda: EqualizedDense(3), [FEATURES]),
+    "MinibatchStdDev": (lambda: MinibatchStdDev(), [IMAGES]),
+    "MinibatchStdDev of 2": (lambda: MinibatchStdDev(2), [FEATURES]),
+    "PixelNorm": (lambda: PixelNorm(), [IMAGES]),
+    "SelfAttention": (lambda: SelfAttention(), [IMAGES]),
+    "SelfAttention spectral": (lambda: SelfAttention(pool=False, spectral_norm=True), [IMAGES]),
+    "SpectralNormalization Dense": (lambda: SpectralNormalization(keras.layers.Dense(3)), [FEATURES]),
+    "SpectralNormalization Conv2D": (
+        lambda: SpectralNormalization(keras.layers.Conv2D(3, 3, strides=2), power_iterations=2),
+        [IMAGES],
+    ),
+    "SpectralNormalization Conv2DTranspose": (
+        lambda: SpectralNormalization(keras.layers.Conv2DTranspose(3, 3, strides=2)),
+        [IMAGES],
+    ),
+    "SpectralNormalization Embedding": (
+        lambda: SpectralNormalization(keras.layers.Embedding(CLASSES, 4, embeddings_initializer=NORMAL)),
+        [LABELS],
+    ),
+    "UpsampleConv2D": (lambda: UpsampleConv2D(3), [IMAGES]),
+    "WeightNormalization Dense": (lambda: WeightNormalization(keras.layers.Dense(3)), [FEATURES]),
+    "WeightNormalization Conv2D": (
+        lambda: WeightNormalization(keras.layers.Conv2D(3, 3), trainable_length=False),
+        [IMAGES],
+    ),
+    "WeightNormalization Conv2DTranspose": (
+        lambda: WeightNormalization(keras.layers.Conv2DTranspose(3, 3, strides=2)),
+        [IMAGES],
+    ),
+    "WeightNormalization Embedding": (
+        lambda: WeightNormalization(keras.layers.Embedding(CLASSES, 4, embeddings_initializer=NORMAL)),
+        [LABELS],
+    ),
+}
+every_layer = pytest.mark.parametrize(("make", "specs"), CASES.values(), ids=CASES)
+
+
+def lone(items):
+    """A layer is called on a list only where it has several inputs."""
+    return items if len(items) > 1 else items[0]
+
+
+def draw(specs, batch, seed=1):
+    """What the layer is called on."""
+    return lone([tf.constant(spec.draw(batch, seed + i)) for i, spec in enumerate(specs)])
+
+
+def functional(layer, specs):
+    """The Keras model of this one layer."""
+    inputs = lone([keras.Input(spec.shape, dtype="int32" if spec.labels else "float32") for spec in specs])
+    return keras.Model(inputs, layer(inputs))
+
+
+def call(layer, inputs, training=False):
+    """Calls the layer, in training where it knows of it."""
+    knows = "training" in inspect.signature(layer.call).parameters
+    return layer(inputs, training=training) if knows else layer(inputs)
+
+
+def made(make, specs):
+    """A built layer that no longer is where it started: no gain, offset or length is 0 or 1, and none is rounded."""
+    layer = make()
+    call(layer, draw(specs, 4), training=True)
+    rng = np.random.default_rng(5)
+    for weight in layer.trainable_variables:
+        weight.assign(weight + 0.3 * rng.normal(size=weight.shape))
+    call(layer, draw(specs, 4, seed=3), training=True)
+    return layer
+
+
+def twin(make, specs, layer):
+    """A layer of the same kind, of the policy now in force, with the same variables."""
+    copy = make()
+    copy(draw(specs, 4))
+    for theirs, mine in zip(copy.variables, layer.variables, strict=True):
+        theirs.assign(tf.cast(mine.value, theirs.dtype))
+    return copy
+
+
+def values(variables):
+    return [v.numpy() for v in variables]
+
+
+def gradients(layer, inputs, training):
+    """Returns the output, and the gradients of sum(output * coefficients) to the trainable weights."""
+    with tf.GradientTape() as tape:
+        outputs = call(layer, inputs, training)
+        # Positive, so that the gradients of biases are no small differences of large sums.
+        coefficients = np.random.default_rng(2).uniform(size=outputs.shape)
+        loss = tf.reduce_sum(tf.cast(outputs, tf.float64) * coefficients)
+    found = tape.gradient(loss, [w.value for w in layer.trainable_variables])
+    return outputs, [tf.convert_to_tensor(g) for g in found]
+
+
+def assert_close(actual, expected, tolerance):
+    """The error's norm is within `tolerance` of the expected norm, or of 1 where that is smaller."""
+    actual, expected = np.asarray(actual, "float64"), np.asarray(expected, "float64")
+    assert actual.shape == expected.shape
+    assert np.linalg.norm(actual - expected) <= tolerance * max(np.linalg.norm(expected), 1)
+
+
+def test_the_contract_covers_every_public_layer():
+    public = [getattr(layers, name) for name in layers.__all__]
+    public = {c for c in public if isinstance(c, type) and issubclass(c, keras.layers.Layer)}
+    assert {type(make()) for make, _ in CASES.values()} == public
+
+
+@every_layer
+@pytest.mark.parametrize("batch", [1, 4])
+def test_output_has_the_shape_that_was_computed(make, specs, batch):
+    layer = make()
+    outputs = layer(draw(specs, batch))
+    shapes = [(batch, *spec.shape) for spec in specs]
+    assert tuple(outputs.shape) == tuple(layer.compute_output_shape(shapes if len(shapes) > 1 else shapes[0]))
+
+
+@every_layer
+def test_config_survives_json(make, specs):
+    layer = make()
+    assert keras.saving.get_registered_name(type(layer)) == f"tfgan_zoo>{type(layer).__name__}"
+    config = json.loads(json.dumps(keras.saving.serialize_keras_object(layer)))
+    again = keras.saving.deserialize_keras_object(config)
+    assert type(again) is type(layer)
+    assert again.get_config() == layer.get_config()
+    assert type(layer).from_config(layer.get_config()).get_config() == layer.get_config()
+
+
+@every_layer
+def test_saved_model_comes_back_bit_equal_with_its_state(make, specs, tmp_path):
+    layer = made(make, specs)
+    model = functional(layer, specs)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert [v.name for v in loaded.variables] == [v.name for v in model.variables]
+    for theirs, mine in zip(values(loaded.variables), values(model.variables), strict=True):
+        np.testing.assert_array_equal(theirs, mine)
+    examples = draw(specs, 4, seed=9)
+    np.testing.assert_array_equal(loaded.predict(examples, verbose=0), model.predict(examples, verbose=0))
+
+
+# The half precisions' units of rounding are 2^-8 and 2^-11.
+@pytest.mark.parametrize(
+    ("policy", "tolerance"),
+    [("float64", 1e-5), ("mixed_bfloat16", 5 * 2**-8), ("mixed_float16", 5 * 2**-11)],
+)
+@every_layer
+def test_every_precision_agrees_with_float32_and_rounds_no_master_weight(make, specs, policy, tolerance):
+    single = made(make, specs)
+    keras.config.set_dtype_policy(policy)
+    layer = twin(make, specs, single)
+    master = "float64" if policy == "float64" else "float32"
+    before = values(layer.trainable_variables)
+    inputs = draw(specs, 4, seed=7)
+    expected, expected_gradients = gradients(single, inputs, training=True)
+    outputs, found_gradients = gradients(layer, inputs, training=True)
+
+    assert outputs.dtype == keras.config.dtype_policy().compute_dtype
+    assert {v.dtype for v in layer.variables} <= {master}
+    assert {g.dtype.name for g in found_gradients} <= {master}
+    assert_close(outputs, expected, tolerance)
+    for found, wanted in zip(found_gradients, expected_gradients, strict=True):
+        assert_close(found, wanted, 2 * tolerance)
+    for after, kept in zip(values(layer.trainable_variables), before, strict=True):
+        np.testing.assert_array_equal(after, kept)
+    for state, wanted in zip(values(layer.non_trainable_variables), values(single.non_trainable_variables), strict=True):
+        assert_close(state, wanted, tolerance)
+    assert_close(call(layer, inputs), call(single, inputs), tolerance)
+
+
+@every_layer
+def test_declared_type_is_the_type_of_the_result(make, specs):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    layer = make()
+    assert functional(layer, specs).output.dtype == layer(draw(specs, 1)).dtype.name == "bfloat16"
+
+
+@every_layer
+@pytest.mark.parametrize("training", [False, True], ids=["inference", "training"])
+def test_graph_of_unknown_batch_size_and_functional_model_equal_eager(make, specs, training):
+    eager = made(make, specs)
+    graph, in_model = twin(make, specs, eager), twin(make, specs, eager)
+    signature = lone([tf.TensorSpec((None, *s.shape), tf.int32 if s.labels else tf.float32) for s in specs])
+    traced = tf.function(lambda x: call(graph, x, training), input_signature=[signature])
+    model = functional(in_model, specs)
+    assert traced.get_concrete_function().output_shapes[1:] == model.output_shape[1:]
+    for batch in (4, 1):
+        inputs = draw(specs, batch, seed=7)
+        expected = call(eager, inputs, training)
+        assert_close(traced(inputs), expected, 1e-6)
+        assert_close(model(inputs, training=training), expected, 1e-6)
+    for state in zip(values(eager.variables), values(graph.variables), values(in_model.variables), strict=True):
+        assert_close(state[1], state[0], 1e-6)
+        assert_close(state[2], state[0], 1e-6)
+
+
+@every_layer
+def test_compiled_by_xla_equals_not_compiled(make, specs):
+    plain = made(make, specs)
+    layer = twin(make, specs, plain)
+    inputs = draw(specs, 4, seed=7)
+    expected, expected_gradients = gradients(plain, inputs, training=True)
+    compiled = tf.function(lambda x: gradients(layer, x, training=True), jit_compile=True)
+    outputs, found_gradients = compiled(inputs)
+    assert_close(outputs, expected, 1e-5)
+    for found, wanted in zip(found_gradients, expected_gradients, strict=True):
+        assert_close(found, wanted, 1e-5)
+    for state, wanted in zip(values(layer.variables), values(plain.variables), strict=True):
+        assert_close(state, wanted, 1e-5)
+
+
+@every_layer
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_two_steps_of_sgd_move_every_trainable_weight(make, specs, policy):
+    """Two, since behind attention's gain of 0 nothing can move in the first."""
+    keras.config.set_dtype_policy(policy)
+    layer = make()
+    inputs = draw(specs, 4)
+    layer(inputs)
+    weights = layer.trainable_variables
+    before = values(weights)
+    optimizer = keras.optimizers.SGD(0.01)
+    for _ in range(2 * bool(weights)):
+        outputs, found = gradients(layer, inputs, training=True)
+        assert np.isfinite(np.asarray(outputs, "float32")).all()
+        optimizer.apply(found, weights)
+    for weight, start in zip(weights, before, strict=True):
+        assert np.isfinite(weight.numpy()).all()
+        assert not np.array_equal(weight.numpy(), start), weight.path
+
+
+@every_layer
+def test_gradient_reaches_every_image_and_vector(make, specs):
+    layer = made(make, specs)
+    inputs = draw(specs, 4)
+    floats = [x for x in tf.nest.flatten(inputs) if x.dtype.is_floating]
+    with tf.GradientTape() as tape:
+        tape.watch(floats)
+        outputs = call(layer, inputs, training=True)
+        loss = tf.reduce_sum(outputs * tf.constant(np.random.default_rng(2).normal(size=outputs.shape), outputs.dtype))
+    for gradient in tape.gradient(loss, floats):
+        norms = np.linalg.norm(gradient.numpy().reshape(4, -1), axis=1)
+        assert np.isfinite(norms).all()
+        assert (norms > 0).all()

@@ -1,0 +1,54 @@
+"""Scores a run's averaged generator against its data, and keeps the scores with their protocol in scores.jsonl.
+
+  python -m tfgan_zoo.evaluate --run=runs/my-run
+  python -m tfgan_zoo.evaluate --run=runs/my-run --checkpoint=best --truncation=0.7
+  python -m tfgan_zoo.evaluate --run=runs/my-run --features=inception --inception_file=classify_image_graph_def.pb
+"""
+
+import json
+
+from absl import flags
+
+from tfgan_zoo import command_line
+
+RUN = flags.DEFINE_string("run", None, "The run's folder.", required=True)
+CHECKPOINT = flags.DEFINE_string("checkpoint", "latest", "latest, best or a step.")
+FEATURES = flags.DEFINE_string("features", None, "The feature network; the recipe's where left out.")
+INCEPTION_FILE = flags.DEFINE_string("inception_file", None, "classify_image_graph_def.pb of 2015, for fid and kid.")
+SAMPLES = flags.DEFINE_integer("samples", None, "Images to generate; the recipe's where left out.", lower_bound=2)
+SEED = flags.DEFINE_integer("seed", None, "Seed of the first image; the recipe's where left out.", lower_bound=0)
+TRUNCATION = flags.DEFINE_float("truncation", None, "Bound of the latent.", lower_bound=0)
+
+
+def first(*values):
+    return next(v for v in values if v is not None)
+
+
+def main():
+    from tfgan_zoo.data.sources import load_source
+    from tfgan_zoo.metrics.features import feature_network
+    from tfgan_zoo.metrics.protocol import Judge
+    from tfgan_zoo.runs import Run
+    from tfgan_zoo.serving.generators import Generator
+    from tfgan_zoo.serving.signatures import ExportedGenerator
+
+    run = Run(RUN.value)
+    settings = run.recipe.evaluation
+    network, prior, step = run.generator(CHECKPOINT.value)
+    features = feature_network(
+        first(FEATURES.value, settings.features), INCEPTION_FILE.value or settings.inception_file
+    )
+    samples = first(SAMPLES.value, settings.samples or None, 5000)
+    seed = first(SEED.value, settings.seed)
+    judge = Judge(features, load_source(run.recipe.data), run.recipe.data.split, samples, seed)
+    generator = Generator(ExportedGenerator(network, prior).functions)
+    scores = judge.scores(lambda seeds: generator.sample(seeds, TRUNCATION.value), step, truncation=TRUNCATION.value)
+    run.add_scores(scores)
+    for score in scores:
+        print(f"{score.name} = {score.value:.6g}  (step {score.step:,})")
+    print("protocol: " + json.dumps(scores[0].as_dict()["protocol"], indent=2))
+    return 0
+
+
+if __name__ == "__main__":
+    command_line.run(main)

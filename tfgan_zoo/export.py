@@ -1,0 +1,25 @@
+"""Writes a run's averaged generator as a SavedModel version folder that TensorFlow Serving loads.
+
+  python -m tfgan_zoo.export --run=runs/my-run --to=export/my_sngan
+"""
+
+from absl import flags
+
+from tfgan_zoo import command_line
+
+RUN = flags.DEFINE_string("run", None, "The run's folder.", required=True)
+TO = flags.DEFINE_string("to", None, "The model's folder; its name is the model's name in TF Serving.", required=True)
+CHECKPOINT = flags.DEFINE_string("checkpoint", "latest", "latest, best or a step.")
+VERSION = flags.DEFINE_integer("version", None, "The version; one more than the last where left out.", lower_bound=1)
+
+
+def main():
+    from tfgan_zoo.exporting import export_run
+    from tfgan_zoo.runs import Run
+
+    print(export_run(Run(RUN.value), TO.value, CHECKPOINT.value, VERSION.value))
+    return 0
+
+
+if __name__ == "__main__":
+    command_line.run(main)

@@ -1,0 +1,40 @@
+"""From a run to a SavedModel version folder with its card."""
+
+import keras
+import tensorflow as tf
+
+from tfgan_zoo import __version__, catalog
+from tfgan_zoo.serving.signatures import ExportedGenerator
+from tfgan_zoo.serving.version_folder import write_version
+
+
+def export_run(run, base, which="latest", version=None):
+    """Writes the averaged generator of a run's checkpoint as `base/<version>/`. Returns that folder.
+
+    Args:
+        run: a `Run`.
+        base: the model's folder, whose name is the model's name in TF Serving.
+        which: the checkpoint: "latest", "best" or a step.
+        version: a positive number, one more than the last where left out.
+    """
+    network, prior, step = run.generator(which)
+    return write_version(ExportedGenerator(network, prior), base, card_of(run, step), version)
+
+
+def card_of(run, step):
+    """What a model card says of the checkpoint of `step`: plain values."""
+    return {
+        "summary": first_paragraph(catalog.model_module(run.recipe.model)),
+        "model": run.recipe.model,
+        "step": step,
+        "images": "float32 in [-1, 1], or uint8 in 0..255; [height, width, channels] = "
+        + str(run.dataset["image_shape"]),
+        "scores": [score.as_dict() for score in run.scores() if score.step == step],
+        "dataset": run.dataset,
+        "recipe": run.recipe.as_dict(),
+        "made_with": {"tfgan_zoo": __version__, "tensorflow": tf.__version__, "keras": keras.__version__},
+    }
+
+
+def first_paragraph(module):
+    return " ".join(module.__doc__.split("\n\n")[0].split())

@@ -1,0 +1,124 @@
+"""A run's folder: what it was asked, what it saw, how it was scored, and the generator that came of it."""
+
+import json
+import os
+from pathlib import Path
+
+from tfgan_zoo import __version__, catalog, recipe
+from tfgan_zoo.errors import ZooError
+from tfgan_zoo.metrics.protocol import Score
+from tfgan_zoo.training.checkpoints import Checkpoints, read, write_atomically
+from tfgan_zoo.training.strategies import precision
+
+
+def write_json(path, values):
+    """Writes plain values, whole or not at all."""
+    write_atomically(path, lambda file: file.write((json.dumps(values, indent=2) + "\n").encode()))
+
+
+class Run:
+    """The folder of a run.
+
+        recipe.json    every number of it               checkpoints/   the last ones, and the best by score
+        dataset.json   what the images were             samples/       grids of the same latents as training goes on
+        scores.jsonl   scores with their protocols      events*        TensorBoard scalars
+        export/        the generator as a SavedModel
+
+    Attributes:
+        folder: its path; recipe: its `Recipe`; dataset: plain values (image_shape, num_classes, sha256, ...).
+    """
+
+    def __init__(self, folder):
+        """Opens a run that is there.
+
+        Raises:
+            ZooError: the folder holds no run.
+        """
+        self.folder = Path(folder)
+        try:
+            self.recipe = recipe.parse(json.loads((self.folder / "recipe.json").read_text()), self.folder / "recipe.json")
+            self.dataset = json.loads((self.folder / "dataset.json").read_text())
+        except FileNotFoundError as missing:
+            near = sorted(str(p.parent) for p in self.folder.parent.glob("*/recipe.json"))[:5]
+            hint = f" Runs near by: {', '.join(near)}." if near else " Train one: python -m tfgan_zoo.train --model=sngan."
+            raise ZooError(f"{self.folder} is not a run: it has no {Path(missing.filename).name}.{hint}") from None
+
+    @classmethod
+    def start(cls, folder, a_recipe, dataset):
+        """Begins a run in a new or empty folder, or opens the same run to go on with it.
+
+        Raises:
+            ZooError: the folder holds a run of another recipe or other data (names the differences), or other files.
+        """
+        folder = Path(folder)
+        if (folder / "recipe.json").exists() and (folder / "dataset.json").exists():
+            before = cls(folder)
+            different = recipe.differences(before.recipe, a_recipe)
+            if before.dataset["sha256"] != dataset["sha256"]:
+                different["the images"] = (before.dataset["sha256"][:12], dataset["sha256"][:12])
+            if different:
+                lines = [f"  {key}: {old!r} there, {new!r} now" for key, (old, new) in different.items()]
+                raise ZooError(
+                    f"{folder} holds a run of another recipe:\n" + "\n".join(lines) + "\nChoose another --workdir."
+                )
+        elif folder.exists() and any(p.name not in ("recipe.json", "dataset.json") for p in folder.iterdir()):
+            raise ZooError(f"{folder} is not empty and holds no run; choose another --workdir.")
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "recipe.json", a_recipe.as_dict())
+        write_json(folder / "dataset.json", {**dataset, "tfgan_zoo": __version__})
+        return cls(folder)
+
+    def checkpoints(self, variables=None):
+        """The run's `Checkpoints`, of these {name: variable} or only to look at."""
+        return Checkpoints(self.folder / "checkpoints", variables, self.recipe.checkpoints.keep)
+
+    def build_game(self):
+        """The recipe's game anew, in float32 whatever it was trained in."""
+        with precision("float32"):
+            return catalog.game_builder(self.recipe, self.dataset["image_shape"], self.dataset["num_classes"])()
+
+    def generator(self, which="latest"):
+        """The averaged generator of a checkpoint.
+
+        Args:
+            which: "latest", "best" or a step.
+
+        Returns:
+            (Keras model in float32, its `Prior`, the step).
+        """
+        checkpoints = self.checkpoints()
+        steps = checkpoints.steps()
+        if not steps:
+            raise ZooError(f"{self.folder} has no checkpoint yet; go on with it by --workdir={self.folder}.")
+        best = checkpoints.best()
+        step = {"latest": steps[-1], "best": best["step"] if best else steps[-1]}.get(str(which), which)
+        if not str(step).isdigit() or int(step) not in steps:
+            raise ZooError(f"checkpoint {which!r}: there is latest, best, {', '.join(map(str, steps))}.")
+        arrays = read(checkpoints.path(int(step)))
+        game = self.build_game()
+        for variable in game.generator.variables:
+            variable.assign(arrays[f"average/{variable.path}"])
+        return game.generator, game.prior, int(step)
+
+    def scores(self):
+        """Every `Score` so far, oldest first."""
+        path = self.folder / "scores.jsonl"
+        return [Score.from_dict(json.loads(line)) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def add_scores(self, scores):
+        """Appends to scores.jsonl; a score of the same step and protocol takes the place of the old one."""
+        new = {(s.name, s.step, s.protocol) for s in scores}
+        self.write_scores([s for s in self.scores() if (s.name, s.step, s.protocol) not in new] + list(scores))
+
+    def forget_scores_after(self, step):
+        """Drops scores of later steps, which a resumed run will come by again."""
+        self.write_scores([s for s in self.scores() if s.step <= step])
+
+    def write_scores(self, scores):
+        lines = "".join(json.dumps(s.as_dict()) + "\n" for s in scores)
+        write_atomically(self.folder / "scores.jsonl", lambda file: file.write(lines.encode()))
+
+    def remove_half_written(self):
+        """Removes what a crash left half written."""
+        for path in self.folder.rglob(".*.tmp"):
+            os.unlink(path)

@@ -1,0 +1,94 @@
+"""What an exported generator answers: signatures with a batch dimension everywhere and draws by seed inside the graph."""
+
+import tensorflow as tf
+
+from tfgan_zoo.draws import fold
+
+
+class SeededDraws:
+    """Draws where each example has a seed of its own, so that its image does not depend on its company in a batch.
+
+    Has the methods of `tfgan_zoo.draws.Draws` that priors use.
+
+    seeds: int64 [B].
+    """
+
+    def __init__(self, seeds):
+        halves = tf.stack([tf.bitwise.bitwise_and(seeds, 0x7FFFFFFF), tf.bitwise.right_shift(seeds, 31)], axis=1)
+        self.seeds = tf.cast(tf.bitwise.bitwise_and(halves, 0x7FFFFFFF), tf.int32)  # as `draws.seed_of`
+
+    def each(self, draw, purpose, dtype):
+        return tf.map_fn(lambda seed: draw(fold(seed, purpose)), self.seeds, fn_output_signature=dtype)
+
+    def uniform(self, purpose, shape=()):
+        """Uniform float32 [B, *shape] in [0, 1)."""
+        return self.each(lambda seed: tf.random.stateless_uniform(shape, seed), purpose, tf.float32)
+
+    def integers(self, purpose, limit, shape=()):
+        """Uniform int32 [B, *shape] in [0, limit)."""
+        draw = lambda seed: tf.random.stateless_uniform(shape, seed, 0, limit, tf.int32)  # noqa: E731
+        return self.each(draw, purpose, tf.int32)
+
+
+class ExportedGenerator(tf.Module):
+    """A generator as a module that holds its variables and not the Keras model, which TF Serving's loader cannot restore.
+
+    Signatures (every input and output has a batch dimension; a conditional generator takes `labels` int32 [B] too, where
+    -1 draws one by seed):
+
+        serving_default  noise float32 [B, Z]                        -> images float32 [B, H, W, C] in [-1, 1]
+        sample           seed int64 [B], truncation float32 [B]      -> images uint8 [B, H, W, C]
+        png              seed int64 [B], truncation float32 [B]      -> png_bytes string [B]
+        latents          seed int64 [B], truncation float32 [B]      -> noise float32 [B, Z]
+
+    truncation: bound of |z| in the latent, `inf` for none.
+
+    Attributes:
+        functions: {signature: concrete function}.
+
+    Args:
+        network: the generator, a Keras model built in float32.
+        prior: its `Prior`.
+    """
+
+    def __init__(self, network, prior):
+        super().__init__(name="generator")
+        self.saved_weights = [v.value for v in network.variables]
+        self.prior = prior
+        noise = {"noise": tf.TensorSpec([None, prior.noise_size], tf.float32)}
+        draw = {"seed": tf.TensorSpec([None], tf.int64), "truncation": tf.TensorSpec([None], tf.float32)}
+        labels = {"labels": tf.TensorSpec([None], tf.int32)} if prior.num_classes else {}
+
+        def images(inputs):
+            names = [tensor.name for tensor in network.inputs]
+            return tf.cast(network({name: inputs[name] for name in names}, training=False), tf.float32)
+
+        def drawn(inputs):
+            latents = prior.sample(SeededDraws(inputs["seed"]), inputs["truncation"][:, None])
+            if "labels" in inputs:
+                latents["labels"] = tf.where(inputs["labels"] < 0, latents["labels"], inputs["labels"])
+            return latents
+
+        def serving_default(**inputs):
+            return {"images": images(inputs)}
+
+        def sample(**inputs):
+            values = (images(drawn(inputs)) + 1) * 127.5
+            return {"images": tf.cast(tf.round(tf.clip_by_value(values, 0, 255)), tf.uint8)}
+
+        def png(**inputs):
+            encoded = tf.map_fn(tf.io.encode_png, sample(**inputs)["images"], fn_output_signature=tf.string)
+            return {"png_bytes": encoded}
+
+        def latents(**inputs):
+            return {"noise": drawn(inputs)["noise"]}
+
+        def concrete(function, **specs):
+            return tf.function(function, autograph=False).get_concrete_function(**specs)
+
+        self.functions = {
+            "serving_default": concrete(serving_default, **noise, **labels),
+            "sample": concrete(sample, **draw, **labels),
+            "png": concrete(png, **draw, **labels),
+            "latents": concrete(latents, **draw),
+        }

@@ -1,0 +1,102 @@
+"""Trains a GAN of the zoo, scores it, and exports its generator.
+
+  python -m tfgan_zoo.train --model=sngan                       the quickstart: MNIST digits, minutes on two CPU cores
+  python -m tfgan_zoo.train --model=sngan --preset=cifar10      the paper's setting, for GPUs
+  python -m tfgan_zoo.train --model=sngan --set data.source=folder:/my/pictures --set data.resolution=64
+  python -m tfgan_zoo.train --list                              every model and preset
+
+The same command with the same --workdir goes on where a run stopped.
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+from absl import flags
+
+from tfgan_zoo import command_line
+
+MODEL = flags.DEFINE_string("model", None, "The model, a name from --list.")
+PRESET = flags.DEFINE_string("preset", "quickstart", "The recipe of that model, a name from --list.")
+CONFIG = flags.DEFINE_string("config", None, "A recipe file of your own, in place of --model and --preset.")
+SET = flags.DEFINE_multi_string("set", [], "Changes the recipe: key=value, such as --set steps=500. Repeatable.")
+WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; runs/<model>-<time> where left out.")
+RESUME = flags.DEFINE_bool("resume", True, "Go on with a run of the same recipe in --workdir; --noresume refuses.")
+STRATEGY = flags.DEFINE_string("strategy", "one", "one device; mirrored over all GPUs; mirrored:2 over two.")
+LIST = flags.DEFINE_bool("list", False, "List the models and presets, and stop.")
+DRY_RUN = flags.DEFINE_bool("dry_run", False, "Print the resolved recipe and the networks, and stop.")
+
+
+def resolved_recipe():
+    from tfgan_zoo import catalog, recipe
+    from tfgan_zoo.errors import ZooError
+
+    if CONFIG.value:
+        table, origin = recipe.read_toml(CONFIG.value), CONFIG.value
+    elif MODEL.value:
+        table, origin = catalog.preset_table(MODEL.value, PRESET.value), f"{MODEL.value}/{PRESET.value}"
+        table = {"model": MODEL.value, **table}
+    else:
+        raise ZooError(f"give --model, one of {', '.join(catalog.model_names())}, or a recipe by --config; see --help.")
+    parsed = recipe.parse(recipe.override(table, SET.value), origin)
+    arguments = catalog.checked_arguments(parsed.model, parsed.arguments)
+    return parsed.model_copy(update={"arguments": arguments})
+
+
+def dry_run(recipe):
+    import keras
+
+    from tfgan_zoo import catalog
+    from tfgan_zoo.data.sources import load_source
+    from tfgan_zoo.training.strategies import precision
+
+    print(json.dumps(recipe.as_dict(), indent=2))
+    source = load_source(recipe.data)
+    print(f"\n{source.name}: {source.size:,} images of {source.image_shape}, {source.classes} classes\n")
+    with precision(recipe.precision):
+        game = catalog.game_builder(recipe, source.image_shape, source.classes)()
+    for network in (game.generator, game.discriminator):
+        network.summary(line_length=110)
+        count = sum(keras.ops.size(w) for w in network.trainable_variables)
+        print(f"{network.name}: {int(count):,} trainable parameters\n")
+
+
+def main():
+    if LIST.value:
+        from tfgan_zoo import catalog
+
+        for model, preset, summary in catalog.listing():
+            print(f"{model:<12} {preset:<16} {summary}")
+        return 0
+    recipe = resolved_recipe()
+    if DRY_RUN.value:
+        dry_run(recipe)
+        return 0
+    folder = Path(WORKDIR.value or f"runs/{recipe.model}-{time.strftime('%Y%m%d-%H%M%S')}")
+    from tfgan_zoo.errors import ZooError
+
+    if not RESUME.value and (folder / "recipe.json").exists():
+        raise ZooError(f"{folder} holds a run, and --noresume was given; choose another --workdir.")
+    from tfgan_zoo.training_run import TrainingRun
+
+    print(f"{recipe.model}: {recipe.summary}\nRun folder: {folder}", flush=True)
+    run = TrainingRun(recipe, folder, STRATEGY.value)
+    version = run.execute()
+    again = " ".join(a for a in sys.argv[1:] if not a.startswith("--workdir"))
+    if version is None:
+        print(f"Stopped and saved. Go on:\n  python -m tfgan_zoo.train {again} --workdir={folder}")
+        return 1
+    for score in run.run.scores()[-2:]:
+        print(f"{score.name} = {score.value:.4g}  ({score.protocol.generated_images:,} generated against "
+              f"{score.protocol.real_images:,} real images of {score.protocol.real})")  # fmt: skip
+    print(f"Generator: {version}\nNext:\n"
+          f"  python -m tfgan_zoo.sample --run={folder}\n"
+          f"  python -m tfgan_zoo.evaluate --run={folder}\n"
+          f"  python -m tfgan_zoo.export --run={folder} --to=export/my_{recipe.model}\n"
+          f"  tensorboard --logdir={folder}")  # fmt: skip
+    return 0
+
+
+if __name__ == "__main__":
+    command_line.run(main)

@@ -1,0 +1,60 @@
+"""The run over all stages: calls the trainer, pauses where something is due, and stops for losses that are no numbers."""
+
+import dataclasses
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from tfgan_zoo.training.guards import check_finite
+
+
+@dataclasses.dataclass(frozen=True)
+class Due:
+    """Something to be done every so many steps, and at the end. `act(step, means)`: means of the logs since the last pause.
+
+    every: steps; 0 only at the end.
+    """
+
+    every: int
+    act: Callable[[int, dict], None]
+
+
+def train(trainer, make_batches, dues, stopping=lambda: False):
+    """Takes all the steps that the recipe still asks for.
+
+    What is due never changes the weights, and neither does where the loop pauses.
+
+    Args:
+        trainer: a `Trainer`, fresh or restored.
+        make_batches: function (stage, first batch number) -> `tf.data.Dataset` of one replica's shares in turn.
+        dues: list of `Due`, done in this order.
+        stopping: asked at each pause; True ends the run early, after what is due at the end.
+
+    Raises:
+        ZooError: a loss is not finite; names the step and the term.
+    """
+    recipe, first = trainer.recipe, 0
+    step = int(trainer.step.numpy())
+    for stage in recipe.schedule:
+        end = first + stage.steps
+        if step < end:
+            run = trainer.compile(stage, first)
+            iterator = iter(
+                trainer.strategy.distribute_datasets_from_function(
+                    lambda context, stage=stage, step=step: make_batches(stage, step * recipe.discriminator_steps)
+                )
+            )
+        while step < end:
+            pauses = [due.every - step % due.every for due in dues if due.every]
+            limit = min([recipe.steps_per_call, end - step, *pauses])
+            done, last, means = run(iterator, tf.constant(limit))
+            step += int(done)
+            check_finite(step, dict(zip(trainer.log_names, last.numpy().tolist(), strict=True)))
+            means = dict(zip(trainer.log_names, means.numpy().tolist(), strict=True))
+            stop = stopping()
+            for due in dues:
+                if (due.every and step % due.every == 0) or stop or step == sum(s.steps for s in recipe.schedule):
+                    due.act(step, means)
+            if stop:
+                return
+        first = end

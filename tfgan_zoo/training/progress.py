@@ -1,0 +1,61 @@
+"""The line that tells how a run goes: live on a terminal, now and then a line of its own in a log."""
+
+import time
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+QUIET_SECONDS = 15  # between two lines where there is no terminal
+
+
+def duration(seconds):
+    """75 -> "1:15"; 3700 -> "1:01:40"."""
+    seconds = round(seconds)
+    hours, minutes = seconds // 3600, seconds // 60 % 60
+    return f"{hours}:{minutes:02d}:{seconds % 60:02d}" if hours else f"{minutes}:{seconds % 60:02d}"
+
+
+class Progress:
+    """A context in which `update` tells the state of a run.
+
+    Args:
+        total: steps of the run; start: steps already taken; images: real images that the discriminator sees in a step.
+    """
+
+    def __init__(self, total, start, images, console=None):
+        self.console = console or Console(stderr=True, highlight=False)
+        self.total, self.start, self.images = total, start, images
+        self.live = Live(Text(""), console=self.console, refresh_per_second=4) if self.console.is_terminal else None
+        self.began = self.last_time = time.monotonic()
+        self.last_line, self.last_step = -1e9, start
+        self.rate = 0.0
+
+    def __enter__(self):
+        if self.live:
+            self.live.start()
+        return self
+
+    def __exit__(self, *exception):
+        if self.live:
+            self.live.stop()
+
+    def update(self, step, means):
+        """means: {log name: float}, of which the losses are shown. Sets `rate`, in images/s since the last update."""
+        now = time.monotonic()
+        if step > self.last_step:
+            self.rate = (step - self.last_step) * self.images / max(now - self.last_time, 1e-9)
+        self.last_time, self.last_step = now, step
+        done = step - self.start
+        left = (now - self.began) / max(done, 1) * (self.total - step)
+        losses = "  ".join(f"{name} {value:.3f}" for name, value in means.items() if not name.endswith("_norm"))
+        line = (
+            f"step {step:,}/{self.total:,}  {step * self.images:,} images  {self.rate:,.0f} images/s  "
+            f"{duration(left)} left  {losses}"
+        )
+        if self.live:
+            bar = "━" * round(20 * step / self.total)
+            self.live.update(Text.assemble((bar.ljust(20, "─"), "cyan"), "  ", line))
+        elif now - self.last_line > QUIET_SECONDS or step == self.total:
+            self.last_line = now
+            self.console.print(line, soft_wrap=True)
