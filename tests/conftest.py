@@ -21,3 +21,11 @@ def fresh_keras():
     keras.utils.set_random_seed(0)
     yield
     keras.config.set_dtype_policy(policy)
+
+
+@pytest.fixture(scope="session")
+def two_replicas():
+    """The one MirroredStrategy of a test run. Each new one numbers its collectives from the same start, and where two
+    differ in type under a number TensorFlow aborts all collectives of the process.
+    """
+    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])

@@ -6,6 +6,7 @@ import sys
 import time
 import warnings
 
+import keras
 import numpy as np
 import pytest
 import scipy.linalg
@@ -308,6 +309,12 @@ def test_features_are_alive_repeatable_and_no_matter_of_the_batch_size(digits, m
     assert logits.shape == (60, 10)
     assert features.min() >= 0
     assert (features.std(axis=0) > 0.1).all()
+
+
+def test_features_are_float32_even_where_training_is_in_half_precision(digits, mnist_network):
+    keras.config.set_dtype_policy("mixed_float16")  # the fixture in conftest.py sets it back
+    half = feature_network("mnist_cnn")
+    np.testing.assert_array_equal(half.features(digits[0][:20]), mnist_network.features(digits[0][:20]))
 
 
 def test_28x28_digits_are_padded_with_black_to_32x32(digits, mnist_network):

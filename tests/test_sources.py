@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -201,8 +202,8 @@ def test_channels_convert_by_the_documented_rules():
     assert to_shape(color, None, None, 4, "pad")[0, 0].tolist() == [255, 0, 0, 255]
     assert to_shape(gray(1, 1, 9), None, None, 3, "pad")[0, 0].tolist() == [9, 9, 9]
     assert to_shape(gray(1, 1, 9), None, None, 4, "pad")[0, 0].tolist() == [9, 9, 9, 255]
-    clear = np.array([[[200, 100, 50, 0], [200, 100, 50, 51], [200, 100, 50, 255]]], np.uint8)  # 51 / 255 = 1 / 5
-    assert to_shape(clear, None, None, 3, "pad")[0].tolist() == [[0, 0, 0], [40, 20, 10], [200, 100, 50]]
+    clear = np.array([[[200, 100, 53, 0], [200, 100, 53, 51], [200, 100, 53, 255]]], np.uint8)  # 51 / 255 = 1 / 5
+    assert to_shape(clear, None, None, 3, "pad")[0].tolist() == [[0, 0, 0], [40, 20, 11], [200, 100, 53]]
     assert to_shape(clear, None, None, 1, "pad")[0, 0, 0] == 0
 
 
@@ -431,6 +432,15 @@ def test_images_of_different_size_or_channels_name_two_files_and_the_setting(tmp
     message = refusal(f"folder:{tmp_path}")
     assert f"{tmp_path / 'a.png'} has 1, {tmp_path / 'b.png'} has 3; set data.channels" in message
     assert load(f"folder:{tmp_path}", channels=3).image_shape == (4, 4, 3)
+
+
+def test_no_thread_outlives_an_error_that_stops_the_reading(tmp_path):
+    for i in range(300):
+        write(tmp_path / f"{i:03}.png", gray(4, 4 + (i == 1)))
+    with pytest.raises(ZooError, match="differ in size") as caught:
+        load(f"folder:{tmp_path}")
+    assert caught.value.__traceback__ is not None  # it keeps every frame on the way alive
+    assert [thread.name for thread in threading.enumerate() if "ThreadPoolExecutor" in thread.name] == []
 
 
 def test_odd_files_are_read_for_what_they_show(tmp_path):

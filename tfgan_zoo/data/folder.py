@@ -12,6 +12,7 @@ import os
 import stat
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -42,8 +43,10 @@ def load(argument, settings):
     bad = []
     found = cached(key, settings)
     if found is None:
-        rows = _rows(root, files, labels, settings, bad)
-        found = collect(rows, len(files), key, f"folder:{root}", settings)
+        # Both end here, even after an error: a pool that the garbage collector shuts down, in any thread, can deadlock
+        pool = ThreadPoolExecutor(min(32, 2 * (os.cpu_count() or 1)))
+        with pool, closing(_rows(pool, root, files, labels, settings, bad)) as rows:
+            found = collect(rows, len(files), key, f"folder:{root}", settings)
     images, kept_labels = found
     _say_skipped(root, bad, len(files) - len(images), len(files))
     if len(images) == 0:
@@ -105,7 +108,7 @@ def _decoding(settings):
     return [settings.resolution, settings.channels, settings.fit, settings.bad_files]
 
 
-def _rows(root, files, labels, settings, bad):
+def _rows(pool, root, files, labels, settings, bad):
     """Yields (path, image, label) in order and appends (path, reason) to `bad`; refuses them at the end, or earlier
     where the error can name no more."""
     height, width = wanted_size(settings)
@@ -120,17 +123,15 @@ def _rows(root, files, labels, settings, bad):
             raise ZooError(f"{root / file} {error}") from None
 
     Image.init()  # every file type, before threads would do it
-    with ThreadPoolExecutor(min(32, 2 * (os.cpu_count() or 1))) as pool:
-        for start in range(0, len(files), CHUNK):
-            part = slice(start, start + CHUNK)
-            decoded = pool.map(decode, files[part])
-            for file, label, (image, reason) in zip(files[part], labels[part], decoded, strict=True):
-                if reason is None:
-                    yield str(root / file), image, label
-                    continue
-                bad.append((file, reason))
-                if settings.bad_files == "refuse" and len(bad) == MOST_NAMED:
-                    _refuse(root, bad, len(files))
+    for start in range(0, len(files), CHUNK):
+        part = slice(start, start + CHUNK)
+        for file, label, (image, reason) in zip(files[part], labels[part], pool.map(decode, files[part]), strict=True):
+            if reason is None:
+                yield str(root / file), image, label
+                continue
+            bad.append((file, reason))
+            if settings.bad_files == "refuse" and len(bad) == MOST_NAMED:
+                _refuse(root, bad, len(files))
     if settings.bad_files == "refuse" and bad:
         _refuse(root, bad, len(files))
 

@@ -2,7 +2,8 @@
 
 The cache folder holds one folder for each set of images, named by its key: images.bin (uint8, row after row),
 labels.npy and about.json. It is written under another name (`*.partial`) and renamed when complete, so what bears the
-key is whole, and of two processes that make the same one, the first to finish wins. What is there is used, whatever the memory limit. Everything in it can be deleted.
+key is whole, and of two processes that make the same one, the first to finish wins. What is there is used, whatever
+the memory limit. Everything in it can be deleted.
 """
 
 import hashlib
@@ -13,6 +14,7 @@ import shutil
 import sys
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -72,10 +74,12 @@ def collect(rows, capacity, key, name, settings):
     rows = _of_one_shape(itertools.chain([first], rows))
     needed = capacity * first[1].size
     if needed <= settings.memory_limit_mb * 2**20:
-        return _in_memory(_watched(rows, capacity, name), capacity, first[1].shape)
+        with closing(_watched(rows, capacity, name)) as rows:
+            return _in_memory(rows, capacity, first[1].shape)
     folder = cache_folder(settings) / key
     print(f"{name}: {needed / 2**20:,.0f} MiB of images are kept in {folder}", file=sys.stderr)
-    _write(_watched(rows, capacity, name), needed, first[1].shape, name, folder)
+    with closing(_watched(rows, capacity, name)) as rows:
+        _write(rows, needed, first[1].shape, name, folder)
     return _open(folder)
 
 

@@ -1,6 +1,6 @@
 """Batch normalisation with statistics of the global batch, and standing statistics for inference.
 
-Ioffe and Szegedy 2015, arXiv:1502.03167; cross-replica and standing statistics as in Brock et al. 2018, arXiv:1809.11096.
+Ioffe and Szegedy 2015, arXiv:1502.03167; across replicas, and standing: Brock et al. 2018, arXiv:1809.11096.
 """
 
 import keras
@@ -12,8 +12,8 @@ class BatchNorm(keras.layers.Layer):
     """Normalises each channel over the global batch and all positions; in inference by its moving statistics.
 
     Input and output: [batch, ..., channels]. Statistics are float32 at least. On several replicas they are those of the
-    global batch; on one, images go through TensorFlow's fused kernel. The moving variance is the unbiased one, as in that
-    kernel and in PyTorch.
+    global batch; on one, images go through TensorFlow's fused kernel. The moving variance is the unbiased one, as in
+    that kernel and in PyTorch.
 
     Args:
         momentum: the share of the old moving statistic that stays at each training step.
@@ -90,7 +90,7 @@ class BatchNorm(keras.layers.Layer):
 
 
 def global_moments(x, context, replicas):
-    """Mean [channels], biased variance [channels] and number of elements a channel, over the batches of all replicas."""
+    """Mean [channels], biased variance [channels] and elements a channel, over the batches of all replicas."""
     axes = list(range(len(x.shape) - 1))
     count = tf.cast(tf.size(x) // x.shape[-1] * replicas, x.dtype)
 
@@ -111,14 +111,22 @@ def standing_statistics(network, batches):
         network: a Keras model.
         batches: iterable of inputs for it, such as dicts of latents.
     """
-    statistics = ("moving_mean", "moving_variance", "standing_batches")
-    kept = [(v, v.numpy()) for v in network.non_trainable_variables if v.name not in statistics]
-    counters = [v for v in network.non_trainable_variables if v.name == "standing_batches"]
+    variables = network.non_trainable_variables
+    counters = [v for v in variables if v.name == "standing_batches"]
+    homes = {home(v) for v in counters}
+    kept = [(v, v.numpy()) for v in variables if home(v) not in homes]
     for counter in counters:
         counter.assign(0.0)
-    for batch in batches:
-        network(batch, training=True)
-    for counter in counters:
-        counter.assign(-1.0)
-    for variable, value in kept:
-        variable.assign(value)
+    try:
+        for batch in batches:
+            network(batch, training=True)
+    finally:
+        for counter in counters:
+            counter.assign(-1.0)
+        for variable, value in kept:
+            variable.assign(value)
+
+
+def home(variable):
+    """The path of the layer that owns the variable."""
+    return variable.path.rpartition("/")[0]

@@ -1,4 +1,4 @@
-"""Conditional batch normalisation. Dumoulin et al. 2016, arXiv:1610.07629; in GANs Miyato and Koyama 2018, arXiv:1802.05637."""
+"""Conditional batch normalisation. Dumoulin et al. 2016, arXiv:1610.07629; Miyato and Koyama 2018, arXiv:1802.05637."""
 
 import keras
 import tensorflow as tf

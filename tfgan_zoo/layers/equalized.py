@@ -1,10 +1,12 @@
-"""Equalised learning rate: weights drawn from N(0, 1) and scaled when used. Karras et al. 2017, arXiv:1710.10196, 4.1."""
+"""Equalised learning rate: weights from N(0, 1), scaled when used. Karras et al. 2017, arXiv:1710.10196, section 4.1."""
 
 import math
 
 import keras
 
 from tfgan_zoo.layers.replaced_kernel import output_axis, replaced_kernel
+
+ROOT_2 = math.sqrt(2)
 
 
 class Equalized:
@@ -13,7 +15,7 @@ class Equalized:
     fan_in counts the kernel's elements that reach one output: kernel size times input channels.
     """
 
-    def __init__(self, *args, gain=math.sqrt(2), **kwargs):
+    def __init__(self, *args, gain=ROOT_2, **kwargs):
         kwargs.setdefault("kernel_initializer", keras.initializers.RandomNormal(stddev=1.0))
         super().__init__(*args, **kwargs)
         self.gain = gain

@@ -9,11 +9,12 @@ class MinibatchStdDev(keras.layers.Layer):
     """Appends one channel: the standard deviation over the group of each feature at each position, averaged over
     features and positions to one number a group.
 
-    Input [batch, height, width, channels] or [batch, features]; output has one channel more. The batch is the replica's own.
+    Input [batch, height, width, channels] or [batch, features]; output has one channel more. The batch is the
+    replica's own.
 
     Args:
-        group_size: examples a group; None is the whole batch, as in the paper (the authors' code takes 4). A batch smaller
-            than the group is one group. Example i belongs to group i mod (batch / group_size), as in the authors' code.
+        group_size: examples a group; None is the whole batch, as in the paper (the authors' code takes 4). A batch
+            smaller than the group is one group. Example i belongs to group i mod (batch / group_size), as in their code.
         epsilon: added to the variance.
 
     Raises:

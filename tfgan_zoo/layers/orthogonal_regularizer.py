@@ -1,4 +1,4 @@
-"""Orthogonal regularisation of kernels, in the original form and in BigGAN's. Brock et al. 2018, arXiv:1809.11096, 3.1."""
+"""Orthogonal regularisation of kernels: the orthonormal form and BigGAN's. Brock et al. 2018, arXiv:1809.11096, 3.1."""
 
 import keras
 import tensorflow as tf
@@ -6,7 +6,9 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable(package="tfgan_zoo")
 class OrthogonalRegularizer(keras.regularizers.Regularizer):
-    """strength |W^T W - I|_F^2, or without the diagonal strength |W^T W o (1 - I)|_F^2, on the kernel as [rest, outputs].
+    """strength |W^T W - I|_F^2, or without the diagonal strength |W^T W o (1 - I)|_F^2, W the kernel as [rest, last axis].
+
+    The last axis counts outputs in Dense and convolutions, and inputs in transposed convolutions.
 
     Args:
         strength: the weight of the term; BigGAN's is 1e-4.

@@ -1,5 +1,7 @@
 """How a layer computes with a kernel that is a function of its stored one, which itself is never overwritten."""
 
+import contextlib
+
 import keras
 
 
@@ -14,7 +16,8 @@ def kernel_of(layer):
     if isinstance(layer, (keras.layers.Dense, *CONVOLUTIONS)):
         return layer.kernel
     raise TypeError(
-        f"{type(layer).__name__} has no single kernel; Dense, Conv1D, Conv2D, Conv3D, their transposes and Embedding have."
+        f"{type(layer).__name__} has no single kernel; "
+        "Dense, Conv1D, Conv2D, Conv3D, their transposes and Embedding have."
     )
 
 
@@ -29,12 +32,16 @@ def output_axis(layer):
     return -2 if isinstance(layer, TRANSPOSED) else -1
 
 
+@contextlib.contextmanager
 def replaced_kernel(layer, kernel):
     """A scope in which `layer` computes with the tensor `kernel` in place of its stored kernel.
 
     The gradient reaches the stored kernel through whatever made `kernel` of it. Variables that an enclosing
-    `keras.StatelessScope` maps keep their mapped values.
+    `keras.StatelessScope` maps keep their mapped values, and losses that the layer adds are kept.
     """
     stored = kernel_of(layer)
     others = [(v, v.value) for v in layer.variables if v is not stored]
-    return keras.StatelessScope(state_mapping=[(stored, kernel), *others])
+    with keras.StatelessScope(state_mapping=[(stored, kernel), *others], collect_losses=True) as scope:
+        yield
+    for loss in scope.losses:
+        layer.add_loss(loss)

@@ -13,8 +13,11 @@ class ResamplingConv2D(keras.layers.Conv2D):
 
     def __init__(self, filters, kernel_size=3, padding="same", **kwargs):
         super().__init__(filters, kernel_size, padding=padding, **kwargs)
-        if self.kernel_size != (3, 3) or self.strides != (1, 1) or padding != "same":
-            raise ValueError(f"{type(self).__name__} has a 3x3 kernel, stride 1 and same padding; got {kernel_size}.")
+        fixed = {"kernel_size": (3, 3), "strides": (1, 1), "padding": "same", "dilation_rate": (1, 1), "groups": 1}
+        fixed["data_format"] = "channels_last"
+        for name, value in fixed.items():
+            if getattr(self, name) != value:
+                raise ValueError(f"{name}={getattr(self, name)}; {type(self).__name__} can only have {value}.")
 
     def box_kernel(self):
         """The stored kernel [3, 3, in, out] convolved with a 2x2 box of ones: [4, 4, in, out]."""

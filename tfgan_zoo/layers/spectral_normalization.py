@@ -20,16 +20,16 @@ class SpectralNormalization(keras.layers.Wrapper):
     """Wraps Dense, convolutions (transposed too) or Embedding: the layer computes with its kernel over its largest
     singular value, estimated by power iteration on the kernel seen as a matrix [everything else, outputs].
 
-    Every call with `training=True` takes `power_iterations` steps from the stored vectors and stores the new ones; a call
-    in inference changes nothing. The kernel itself is never overwritten, and the gradient flows through W in
-    sigma = v^T W u, with u and v held fixed, so that it is (1 / sigma) (G - <G, W / sigma> v u^T) for the gradient G that
-    arrives. The iteration runs in float32 at least, whatever the precision of the layer. Replicas compute the same vectors
-    from the same kernel, so nothing is communicated.
+    Every call with `training=True` takes `power_iterations` steps from the stored vectors and stores the new ones; a
+    call in inference changes nothing. The kernel itself is never overwritten, and the gradient flows through W in
+    sigma = v^T W u, with u and v held fixed, so that it is (1 / sigma) (G - <G, W / sigma> v u^T) for the gradient G
+    that arrives. The iteration runs in float32 at least, whatever the precision of the layer. Replicas compute the same
+    vectors from the same kernel, so nothing is communicated.
 
     Args:
         layer: the layer to wrap.
         power_iterations: steps per training call, at least 1.
-        epsilon: lower bound of the norms that are divided by.
+        epsilon: norms and singular values up to it are not divided by, so that a kernel of zeros stays one.
 
     Raises:
         TypeError: at build, where the layer has no single kernel.
@@ -63,9 +63,8 @@ class SpectralNormalization(keras.layers.Wrapper):
             )
             for name, size in sizes.items()
         )
-        u, v = self.iterate(self.matrix(kernel.value), self.u.value, START_ITERATIONS)
-        self.u.assign(u)
-        self.v.assign(v)
+        with tf.init_scope():  # once, also where the layer is first called inside a tf.function
+            self.move(*self.iterate(self.matrix(kernel.value), self.u.value, self.v.value, START_ITERATIONS))
 
     def matrix(self, kernel):
         """kernel: as the layer stores it. Returns it as float32 or float64 [everything else, outputs]."""
@@ -75,32 +74,40 @@ class SpectralNormalization(keras.layers.Wrapper):
             kernel = tf.transpose(kernel, [*(a for a in range(rank) if a != self.axis), self.axis])
         return tf.reshape(kernel, [self.v.shape[0], self.u.shape[0]])
 
-    def iterate(self, matrix, u, steps):
-        """`steps` power iterations on matrix [rest, outputs] from u [outputs]. Returns u and v, both of norm 1."""
+    def iterate(self, matrix, u, v, steps):
+        """`steps` power iterations on matrix [rest, outputs] from u [outputs]. Returns u and v [rest], of norm 1."""
         for _ in range(steps):
-            v = self.unit(tf.linalg.matvec(matrix, u))
-            u = self.unit(tf.linalg.matvec(matrix, v, transpose_a=True))
+            v = self.unit(tf.linalg.matvec(matrix, u), v)
+            u = self.unit(tf.linalg.matvec(matrix, v, transpose_a=True), u)
         return tf.stop_gradient(u), tf.stop_gradient(v)
 
-    def unit(self, vector):
-        return vector / tf.maximum(tf.norm(vector), self.epsilon)
+    def unit(self, vector, former):
+        """`vector` at norm 1, or `former` where it vanishes: at 0 the iteration would stay for ever."""
+        norm = tf.norm(vector)
+        return tf.where(norm > self.epsilon, vector / tf.maximum(norm, self.epsilon), former)
+
+    def move(self, u, v):
+        self.u.assign(u)
+        self.v.assign(v)
 
     def call(self, inputs, training=False):
         kernel = kernel_of(self.layer).value
         matrix = self.matrix(kernel)
         if training:
-            u, v = self.iterate(tf.stop_gradient(matrix), self.u.value, self.power_iterations)
-            self.u.assign(u)
-            self.v.assign(v)
+            u, v = self.iterate(tf.stop_gradient(matrix), self.u.value, self.v.value, self.power_iterations)
+            self.move(u, v)
         else:
             u, v = self.u.value, self.v.value
         sigma = tf.tensordot(v, tf.linalg.matvec(matrix, u), 1)
-        normalized = tf.cast(kernel, sigma.dtype) / tf.maximum(sigma, self.epsilon)
+        normalized = tf.cast(kernel, sigma.dtype) / tf.where(sigma > self.epsilon, sigma, tf.ones_like(sigma))
         with replaced_kernel(self.layer, tf.cast(normalized, kernel.dtype)):
             return self.layer(inputs)
 
     def compute_output_shape(self, input_shape):
         return self.layer.compute_output_shape(input_shape)
+
+    def compute_output_spec(self, inputs, training=False):
+        return self.layer.compute_output_spec(inputs)  # of its compute dtype, which is not the wrapper's
 
     def get_config(self):
         return {**super().get_config(), "power_iterations": self.power_iterations, "epsilon": self.epsilon}

@@ -32,18 +32,23 @@ class WeightNormalization(keras.layers.Wrapper):
             name="length", shape=shape, initializer="ones", trainable=self.trainable_length, autocast=False
         )
         if self.trainable_length:
-            self.length.assign(self.norm(kernel.value))
+            with tf.init_scope():  # once, also where the layer is first called inside a tf.function
+                self.length.assign(self.norm(kernel.value))
 
     def norm(self, kernel):
-        return tf.sqrt(tf.reduce_sum(tf.square(kernel), axis=self.other_axes, keepdims=True))
+        squares = tf.reduce_sum(tf.square(kernel), axis=self.other_axes, keepdims=True)
+        return tf.sqrt(tf.maximum(squares, 1e-24))  # the gradient of sqrt is infinite at 0
 
     def call(self, inputs):
         kernel = kernel_of(self.layer).value
-        with replaced_kernel(self.layer, self.length.value * kernel / tf.maximum(self.norm(kernel), 1e-12)):
+        with replaced_kernel(self.layer, self.length.value * kernel / self.norm(kernel)):
             return self.layer(inputs)
 
     def compute_output_shape(self, input_shape):
         return self.layer.compute_output_shape(input_shape)
+
+    def compute_output_spec(self, inputs):
+        return self.layer.compute_output_spec(inputs)  # of its compute dtype, which is not the wrapper's
 
     def get_config(self):
         return {**super().get_config(), "trainable_length": self.trainable_length}

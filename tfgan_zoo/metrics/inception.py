@@ -8,8 +8,8 @@ Nothing is ever downloaded. SHA256 is what several projects publish for their co
 the archive; it was not compared with the archive itself. So another hash is a warning, while a graph of another
 structure is an error, and the hash of the file at hand is what a protocol records.
 
-The graph's batch normalisation op may not run in a graph written after 2016, hence not in a tf.function. So it keeps a
-`Session` of its own, where it runs as it always has; the input that replaces `ExpandDims:0` opens the batch dimension.
+The graph's batch normalisation op was removed in GraphDef version 9, in 2016, so it does not run in a tf.function. The
+graph has a `Session` of its own, where it runs as it always has; a new input at `ExpandDims:0` opens the batch of 1.
 """
 
 import warnings

@@ -27,20 +27,21 @@ def network():
     """Keras model: images [B, 32, 32, 1] in [-1, 1] -> {"features": [B, 64], >= 0; "logits": [B, 10]}.
 
     Three blocks of convolution, batch normalisation, ReLU and pooling, then the features, then the logits: 90,330
-    weights.
+    weights. Always in float32, whatever precision the generator at hand was trained in.
     """
+    layers, float32 = keras.layers, {"dtype": "float32"}
     images = x = keras.Input([SIZE, SIZE, 1], name="images")
     for block, (filters, kernel) in enumerate([(16, 5), (32, 3), (64, 3)], start=1):
-        x = keras.layers.Conv2D(filters, kernel, padding="same", use_bias=False, name=f"convolution_{block}")(x)
-        x = keras.layers.BatchNormalization(name=f"normalization_{block}")(x)
-        x = keras.layers.ReLU(name=f"relu_{block}")(x)
-        x = keras.layers.MaxPooling2D(name=f"pool_{block}")(x)
-    x = keras.layers.Flatten(name="flatten")(x)
-    x = keras.layers.Dense(DIMENSION, use_bias=False, name="dense")(x)
+        x = layers.Conv2D(filters, kernel, padding="same", use_bias=False, name=f"convolution_{block}", **float32)(x)
+        x = layers.BatchNormalization(name=f"normalization_{block}", **float32)(x)
+        x = layers.ReLU(name=f"relu_{block}", **float32)(x)
+        x = layers.MaxPooling2D(name=f"pool_{block}", **float32)(x)
+    x = layers.Flatten(name="flatten", **float32)(x)
+    x = layers.Dense(DIMENSION, use_bias=False, name="dense", **float32)(x)
     # Without it two features in three die, and the others grow to any scale.
-    x = keras.layers.BatchNormalization(name="normalization_features")(x)
-    features = keras.layers.ReLU(name="features")(x)
-    logits = keras.layers.Dense(CLASSES, name="logits")(features)
+    x = layers.BatchNormalization(name="normalization_features", **float32)(x)
+    features = layers.ReLU(name="features", **float32)(x)
+    logits = layers.Dense(CLASSES, name="logits", **float32)(features)
     return keras.Model(images, {"features": features, "logits": logits}, name="mnist_cnn")
 
 
