@@ -25,8 +25,12 @@ from tfgan_zoo.layers import (
     WeightNormalization,
 )
 
-NORMAL = keras.initializers.RandomNormal(stddev=0.5)
 CLASSES = 3
+
+
+def normal():
+    """Made inside a test, an initialiser draws from that test's seed."""
+    return keras.initializers.RandomNormal(stddev=0.5)
 
 
 class Spec(NamedTuple):
@@ -49,7 +53,7 @@ CASES = {
     "BatchNorm features": (lambda: BatchNorm(momentum=0.5, affine=False), [FEATURES]),
     "ConditionalBatchNorm labels": (lambda: ConditionalBatchNorm(CLASSES), [IMAGES, LABELS]),
     "ConditionalBatchNorm vector": (
-        lambda: ConditionalBatchNorm(spectral_norm=True, kernel_initializer=NORMAL),
+        lambda: ConditionalBatchNorm(spectral_norm=True, kernel_initializer=normal()),
         [IMAGES, FEATURES],
     ),
     "ConvDownsample2D": (lambda: ConvDownsample2D(3, activation="tanh"), [IMAGES]),
@@ -71,7 +75,7 @@ CASES = {
         [IMAGES],
     ),
     "SpectralNormalization Embedding": (
-        lambda: SpectralNormalization(keras.layers.Embedding(CLASSES, 4, embeddings_initializer=NORMAL)),
+        lambda: SpectralNormalization(keras.layers.Embedding(CLASSES, 4, embeddings_initializer=normal())),
         [LABELS],
     ),
     "UpsampleConv2D": (lambda: UpsampleConv2D(3), [IMAGES]),
@@ -85,7 +89,7 @@ CASES = {
         [IMAGES],
     ),
     "WeightNormalization Embedding": (
-        lambda: WeightNormalization(keras.layers.Embedding(CLASSES, 4, embeddings_initializer=NORMAL)),
+        lambda: WeightNormalization(keras.layers.Embedding(CLASSES, 4, embeddings_initializer=normal())),
         [LABELS],
     ),
 }
@@ -248,6 +252,29 @@ def test_graph_of_unknown_batch_size_and_functional_model_equal_eager(make, spec
     for state in zip(values(eager.variables), values(graph.variables), values(in_model.variables), strict=True):
         assert_close(state[1], state[0], 1e-6)
         assert_close(state[2], state[0], 1e-6)
+
+
+@every_layer
+def test_inside_a_model_that_keras_builds_by_tracing_it_is_the_same_layer(make, specs):
+    """Variables then get their first values after the trace. Nor may the model's own precision reach inside."""
+
+    class Model(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.inner = make()
+
+        def call(self, inputs, training=False):
+            return call(self.inner, inputs, training)
+
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    model = Model()
+    inputs = draw(specs, 4, seed=7)
+    model(inputs)
+    alone = twin(make, specs, model.inner)
+    for training in (True, False):
+        np.testing.assert_array_equal(model(inputs, training=training), call(alone, inputs, training))
+    for theirs, mine in zip(model.variables, alone.variables, strict=True):
+        np.testing.assert_array_equal(theirs.numpy(), mine.numpy())
 
 
 @every_layer

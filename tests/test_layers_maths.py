@@ -84,18 +84,22 @@ def run_on_both(strategy, function, *batches):
 
 # ---------------------------------------------------------------------------------------------- spectral normalisation
 
-RANDOM = keras.initializers.RandomNormal(stddev=1.0)
+
+def random():
+    """Made inside a test, an initialiser draws from that test's seed."""
+    return keras.initializers.RandomNormal(stddev=1.0)
+
 
 # The layer, its input and the axis of its kernel that counts outputs.
 WRAPPED = {
-    "Dense": (lambda: keras.layers.Dense(3, kernel_initializer=RANDOM), normal(2, 4), -1),
-    "Conv2D": (lambda: keras.layers.Conv2D(3, 2, kernel_initializer=RANDOM), normal(2, 3, 3, 2), -1),
+    "Dense": (lambda: keras.layers.Dense(3, kernel_initializer=random()), normal(2, 4), -1),
+    "Conv2D": (lambda: keras.layers.Conv2D(3, 2, kernel_initializer=random()), normal(2, 3, 3, 2), -1),
     "Conv2DTranspose": (
-        lambda: keras.layers.Conv2DTranspose(3, 2, strides=2, kernel_initializer=RANDOM),
+        lambda: keras.layers.Conv2DTranspose(3, 2, strides=2, kernel_initializer=random()),
         normal(2, 2, 2, 2),
         -2,
     ),
-    "Embedding": (lambda: keras.layers.Embedding(5, 3, embeddings_initializer=RANDOM), np.array([[0, 4], [3, 1]]), 0),
+    "Embedding": (lambda: keras.layers.Embedding(5, 3, embeddings_initializer=random()), np.array([[0, 4], [3, 1]]), 0),
 }
 every_wrapped = pytest.mark.parametrize(("make", "inputs", "axis"), WRAPPED.values(), ids=WRAPPED)
 
@@ -206,7 +210,7 @@ def test_training_call_takes_just_its_power_iterations_and_leaves_the_kernel(mak
 @pytest.mark.usefixtures("double")
 def test_real_and_fake_in_one_call_share_one_sigma_and_two_calls_do_not():
     real, fake = normal(2, 4, seed=1), normal(2, 4, seed=2)
-    layer = SpectralNormalization(keras.layers.Dense(3, kernel_initializer=RANDOM))
+    layer = SpectralNormalization(keras.layers.Dense(3, kernel_initializer=random()))
     layer.build((None, 4))
     layer.layer.kernel.assign(normal(4, 3, seed=3))
     start = layer.u.numpy()
@@ -249,7 +253,7 @@ def test_mixed_precision_iterates_in_float32_on_an_unrounded_kernel(make, inputs
 
 def test_two_replicas_hold_the_same_vectors(two_replicas):
     with two_replicas.scope():
-        layer = SpectralNormalization(keras.layers.Dense(3, kernel_initializer=RANDOM))
+        layer = SpectralNormalization(keras.layers.Dense(3, kernel_initializer=random()))
         layer.build((None, 4))
         layer.layer.kernel.assign(normal(4, 3))
     start = layer.u.numpy()
@@ -261,11 +265,26 @@ def test_two_replicas_hold_the_same_vectors(two_replicas):
     close(first.numpy(), u, 1e-6)
 
 
-def test_rank_one_kernel_is_normalised_right_from_the_first_call_inside_a_function():
+class Subclassed(keras.Model):
+    """A model without a `build`: Keras builds its layer while tracing `call`."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.inner = layer
+
+    def call(self, inputs):
+        return self.inner(inputs)
+
+
+ROADS = {"alone": lambda layer: layer, "inside a tf.function": tf.function, "by a subclassed model": Subclassed}
+every_road = pytest.mark.parametrize("road", ROADS.values(), ids=ROADS)
+
+
+@every_road
+def test_rank_one_kernel_is_normalised_right_from_the_first_call(road):
     """The kernel of ones [4, 3] has sigma sqrt(12), which one power iteration finds; building takes ten."""
     layer = SpectralNormalization(keras.layers.Dense(3, kernel_initializer="ones"))
-    outputs = tf.function(layer)(tf.ones([2, 4]))
-    close(outputs, np.full((2, 3), 4 / math.sqrt(12)), 1e-6)
+    close(road(layer)(tf.ones([2, 4])), np.full((2, 3), 4 / math.sqrt(12)), 1e-6)
 
 
 @pytest.mark.usefixtures("double")
@@ -279,8 +298,7 @@ def test_kernel_of_zeros_stays_finite_and_is_normalised_once_it_moves():
     np.testing.assert_array_equal(outputs, np.zeros((2, 3)))
     # At 0 the kernel is used as it is, so its gradient is the plain layer's.
     close(tape.gradient(loss, kernel.kernel.value), np.repeat(inputs.sum(0)[:, None], 3, axis=1))
-    for vector in (layer.u, layer.v):
-        close(np.linalg.norm(vector.numpy()), 1)
+    close(np.linalg.norm(layer.u.numpy()), 1)
     kernel.kernel.assign(np.full((4, 3), 0.01))
     close(layer(inputs, training=True), inputs @ np.full((4, 3), 1 / math.sqrt(12)))
 
@@ -323,7 +341,7 @@ FROM_TORCH = {
 @pytest.mark.parametrize(("policy", "tolerance"), [("float64", 1e-12), ("float32", 1e-5)])
 @pytest.mark.parametrize("name", FROM_TORCH)
 def test_three_training_steps_equal_pytorch(name, policy, tolerance):
-    """torch.nn.utils.spectral_norm, from the same kernel, u and v. A step moves the kernel by -0.1 times its gradient."""
+    """torch.nn.utils.spectral_norm, from the same kernel, u and v. A step moves the kernel by -0.1 of its gradient."""
     keras.config.set_dtype_policy(policy)
     make, kernel_from, images_from, v_from = FROM_TORCH[name]
     with np.load(REFERENCES / "spectral_norm_torch.npz") as file:
@@ -358,9 +376,9 @@ def test_three_training_steps_equal_pytorch(name, policy, tolerance):
 @pytest.mark.parametrize("name", ["dense", "conv"])
 @pytest.mark.usefixtures("double")
 def test_training_calls_equal_tensorflow_addons(name):
-    """That wrapper writes W / sigma over its kernel at each call, and ours never does. Yet u and the outputs agree, since
-    the power iteration asks only for the kernel's direction, and W / sigma(W) is the same however W was scaled before.
-    Its u has shape [1, outputs] and starts at norm 0.03; ours takes any start too.
+    """That wrapper writes W / sigma over its kernel at each call, and ours never does. Yet u and the outputs agree: the
+    power iteration asks only for the kernel's direction, and W / sigma(W) is the same however W was scaled before. Its
+    u has shape [1, outputs] and starts at norm 0.03; ours takes any start too.
     """
     with np.load(REFERENCES / "spectral_norm_tfa.npz") as file:
         addons = {key.removeprefix(f"{name}/"): file[key] for key in file if key.startswith(f"{name}/")}
@@ -391,9 +409,10 @@ def test_weight_normalisation_starts_as_the_layer_it_wraps(make, inputs, axis):
     close(layer(inputs), layer.layer(inputs))
 
 
-def test_weight_normalisation_built_inside_a_function_starts_as_the_layer_it_wraps():
+@every_road
+def test_length_starts_as_that_of_the_column_wherever_the_layer_is_built(road):
     layer = WeightNormalization(keras.layers.Dense(1, kernel_initializer=keras.initializers.Constant(2.0)))
-    close(tf.function(layer)(tf.ones([1, 4])), [[8]], 1e-6)
+    close(road(layer)(tf.ones([1, 4])), [[8]], 1e-6)
     close(layer.length.numpy(), [[4]], 1e-6)  # |(2, 2, 2, 2)|
 
 
@@ -699,7 +718,7 @@ def test_composed_variance_of_mean_1000_and_deviation_1_is_right():
 @pytest.mark.parametrize("shape", [(8, 3), (8, 2, 2, 3)], ids=["features", "images"])
 @pytest.mark.usefixtures("double")
 def test_two_replicas_normalise_as_one_on_the_whole_batch(two_replicas, shape):
-    """In outputs, moving statistics and gradients: those of scale and offset, and through the moments of a layer before."""
+    """In outputs, moving statistics and gradients: of scale and offset, and through the moments of a layer before."""
     x = normal(*shape) + np.arange(8).reshape(8, *[1] * (len(shape) - 1))
     coefficients = normal(*shape[:-1], 4, seed=1)
 
@@ -764,8 +783,8 @@ def test_conditional_batch_norm_scales_by_1_plus_gamma_of_the_label():
 @pytest.mark.usefixtures("double")
 def test_conditional_batch_norm_of_labels_equals_that_of_one_hot_vectors():
     x, labels = normal(4, 2, 2, 3), np.array([0, 1, 4, 1])
-    by_label = ConditionalBatchNorm(5, kernel_initializer=RANDOM)
-    by_vector = ConditionalBatchNorm(kernel_initializer=RANDOM)
+    by_label = ConditionalBatchNorm(5, kernel_initializer=random())
+    by_vector = ConditionalBatchNorm(kernel_initializer=random())
     by_label([x, labels])
     by_vector([x, np.eye(5)[labels]])
     for theirs, mine in zip(by_vector.variables, by_label.variables, strict=True):
@@ -784,7 +803,7 @@ def test_standing_statistics_are_the_average_over_batches_and_nothing_else_moves
     first = BatchNorm()
     h = SpectralNormalization(keras.layers.Conv2D(8, 3, padding="same"))(first(images))
     h = SelfAttention(spectral_norm=True)(h)
-    h = ConditionalBatchNorm(spectral_norm=True, kernel_initializer=RANDOM)([h, noise])
+    h = ConditionalBatchNorm(spectral_norm=True, kernel_initializer=random())([h, noise])
     h = keras.layers.BatchNormalization()(keras.layers.Dropout(0.5)(h))
     network = keras.Model([images, noise], h)
     batches = [[normal(4, 4, 4, 3, seed=i) + i, normal(4, 5, seed=i)] for i in range(3)]

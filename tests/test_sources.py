@@ -337,6 +337,12 @@ def test_folder_classes_are_subfolders_in_the_order_of_their_names(classes):
     assert source.images.shape == (3, 4, 4, 1)
 
 
+def test_order_within_a_class_is_that_of_the_paths(tmp_path):
+    for value in (7, 2, 9, 4, 1, 8):
+        write(tmp_path / "digits" / ("low" if value < 5 else "high") / f"{value}.png", gray(2, 2, value))
+    assert load(f"folder:{tmp_path}").images[:, 0, 0, 0].tolist() == [7, 8, 9, 1, 2, 4]
+
+
 def test_flat_folder_has_no_labels_and_keeps_the_order_of_its_names(tmp_path):
     for value in (30, 10, 20):
         write(tmp_path / f"{value}.png", gray(4, 4, value))

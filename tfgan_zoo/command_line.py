@@ -2,23 +2,39 @@
 
 import os
 import sys
+import tempfile
 
-from absl import app, flags
+from absl import app, flags, logging
 
 from tfgan_zoo.errors import ZooError
 
-flags.DEFINE_bool("verbose", False, "Let TensorFlow say what it says at start.")
+VERBOSE = flags.DEFINE_bool("verbose", False, "Let TensorFlow say what it says at start.")
 
 
-def set_environment(argv):
-    """To be called before TensorFlow is imported."""
-    if "--verbose" not in argv:
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+def load_tensorflow():
+    """Imports TensorFlow and Keras; unless --verbose, without the chatter that their libraries write past Python."""
+    if VERBOSE.value:
+        import keras  # noqa: F401
+
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.set_verbosity(logging.WARNING)
+    with tempfile.TemporaryFile() as chatter:
+        stderr = os.dup(2)
+        os.dup2(chatter.fileno(), 2)
+        try:
+            import keras  # noqa: F401
+        except BaseException:
+            chatter.seek(0)
+            os.write(stderr, chatter.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
 
 
 def run(main):
-    """Runs `main(argv without flags)`; a `ZooError` ends it with its message alone and exit status 2."""
-    set_environment(sys.argv)
+    """Runs `main()`, whose result is the exit status; a `ZooError` ends it with its message alone and status 2."""
 
     def guarded(argv):
         if len(argv) > 1:

@@ -9,7 +9,7 @@ def fold(seed, purpose):
     """A seed int32 [2] that depends on `seed` int32 [2] and on `purpose`, a word or a whole number (tensors too)."""
     if isinstance(purpose, str):
         purpose = zlib.crc32(purpose.encode()) & 0x7FFFFFFF
-    return tf.random.fold_in(seed, tf.cast(purpose, tf.int32))
+    return tf.random.fold_in(seed, tf.cast(purpose, tf.int32), alg="philox")
 
 
 def seed_of(number):
@@ -17,10 +17,20 @@ def seed_of(number):
     return tf.constant([int(number) & 0x7FFFFFFF, (int(number) >> 31) & 0x7FFFFFFF], tf.int32)
 
 
+def uniform(seed, shape):
+    """float32 of `shape` in (0, 1), made of random bits alone, so that graphs, XLA and TensorFlow's versions agree.
+
+    seed: int32 [2]. The values are the odd multiples of 2^-24.
+    """
+    bits = tf.random.stateless_uniform(shape, seed, minval=None, maxval=None, dtype=tf.int32, alg="philox")
+    return (tf.cast(tf.bitwise.bitwise_and(bits, 0x7FFFFF), tf.float32) + 0.5) * 2.0**-23
+
+
 class Draws:
     """Draws for `count` examples that are numbers `first` to `first + count` of a batch of `total`.
 
-    The whole batch is drawn and sliced, so that example i gets the same numbers on any number of replicas.
+    The whole batch is drawn, and sliced last (vectorised functions round by position), so that example i gets the same
+    numbers on any number of replicas.
 
     Args:
         seed: int32 [2].
@@ -33,20 +43,15 @@ class Draws:
         self.seed, self.total, self.first = seed, total, first
         self.count = total if count is None else count
 
+    def uniform(self, purpose, shape=(), of=tf.identity):
+        """of(uniform float32 in (0, 1)), an elementwise function: [count, *shape]."""
+        drawn = of(uniform(fold(self.seed, purpose), [self.total, *shape]))
+        return tf.slice(drawn, [self.first] + [0] * len(shape), [self.count, *shape])
+
     def normal(self, purpose, shape=()):
         """Standard normal float32 [count, *shape]."""
-        return self.share(tf.random.stateless_normal([self.total, *shape], fold(self.seed, purpose)))
-
-    def uniform(self, purpose, shape=(), low=0.0, high=1.0):
-        """Uniform float32 [count, *shape] in [low, high)."""
-        drawn = tf.random.stateless_uniform([self.total, *shape], fold(self.seed, purpose), low, high)
-        return self.share(drawn)
+        return self.uniform(purpose, shape, of=lambda u: 2**0.5 * tf.math.erfinv(2 * u - 1))
 
     def integers(self, purpose, limit, shape=()):
-        """Uniform int32 [count, *shape] in [0, limit)."""
-        drawn = tf.random.stateless_uniform([self.total, *shape], fold(self.seed, purpose), 0, limit, tf.int32)
-        return self.share(drawn)
-
-    def share(self, drawn):
-        begin = [self.first] + [0] * (len(drawn.shape) - 1)
-        return tf.slice(drawn, begin, [self.count, *drawn.shape[1:]])
+        """Uniform int32 [count, *shape] in [0, limit), for a limit far below 2^23."""
+        return tf.cast(self.uniform(purpose, shape) * limit, tf.int32)

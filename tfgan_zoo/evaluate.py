@@ -25,6 +25,7 @@ def first(*values):
 
 
 def main():
+    command_line.load_tensorflow()
     from tfgan_zoo.data.sources import load_source
     from tfgan_zoo.metrics.features import feature_network
     from tfgan_zoo.metrics.protocol import Judge

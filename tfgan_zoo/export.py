@@ -14,6 +14,7 @@ VERSION = flags.DEFINE_integer("version", None, "The version; one more than the 
 
 
 def main():
+    command_line.load_tensorflow()
     from tfgan_zoo.exporting import export_run
     from tfgan_zoo.runs import Run
 

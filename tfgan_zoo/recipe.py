@@ -1,5 +1,6 @@
 """What a recipe (a TOML file in zoo_configs/) may say: every number of a run, checked before anything starts."""
 
+import copy
 import re
 import tomllib
 import types
@@ -193,7 +194,8 @@ def explain(problem):
         return f"{'.'.join(path)}: {no_such('key', path[-1], known_keys(path[:-1]))}"
     if problem["type"] == "missing":
         return f"{'.'.join(path)}: needed, and not given."
-    return f"{'.'.join(path) or 'recipe'}: {problem['msg']}, and got {problem['input']!r}."
+    key = ".".join(part for part in path if re.fullmatch(r"\w+", part))  # without the names of a union's branches
+    return f"{key or 'recipe'}: {problem['msg']}, and got {problem['input']!r}."
 
 
 def known_keys(path):
@@ -226,7 +228,7 @@ def override(table, assignments):
 
     A value is read as TOML (0.1, true, "text", [1, 2]), or else taken as text.
     """
-    table = {k: dict(v) if isinstance(v, dict) else v for k, v in table.items()}
+    table = copy.deepcopy(table)
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
         if not equals or not key.strip():

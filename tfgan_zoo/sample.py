@@ -48,6 +48,7 @@ def open_generator():
 
 
 def main():
+    command_line.load_tensorflow()
     import numpy as np
 
     from tfgan_zoo import pictures

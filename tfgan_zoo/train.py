@@ -69,6 +69,7 @@ def main():
         for model, preset, summary in catalog.listing():
             print(f"{model:<12} {preset:<16} {summary}")
         return 0
+    command_line.load_tensorflow()
     recipe = resolved_recipe()
     if DRY_RUN.value:
         dry_run(recipe)

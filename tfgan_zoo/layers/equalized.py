@@ -1,4 +1,4 @@
-"""Equalised learning rate: weights from N(0, 1), scaled when used. Karras et al. 2017, arXiv:1710.10196, section 4.1."""
+"""Equalised learning rate: weights from N(0, 1), scaled when used. Karras et al. 2017, arXiv:1710.10196, 4.1."""
 
 import math
 

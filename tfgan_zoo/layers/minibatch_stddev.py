@@ -14,7 +14,7 @@ class MinibatchStdDev(keras.layers.Layer):
 
     Args:
         group_size: examples a group; None is the whole batch, as in the paper (the authors' code takes 4). A batch
-            smaller than the group is one group. Example i belongs to group i mod (batch / group_size), as in their code.
+            smaller than the group is one group. Example i is in group i mod (batch / group_size), as in their code.
         epsilon: added to the variance.
 
     Raises:

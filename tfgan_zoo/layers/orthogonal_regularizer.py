@@ -6,7 +6,7 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable(package="tfgan_zoo")
 class OrthogonalRegularizer(keras.regularizers.Regularizer):
-    """strength |W^T W - I|_F^2, or without the diagonal strength |W^T W o (1 - I)|_F^2, W the kernel as [rest, last axis].
+    """strength |W^T W - I|_F^2, or without the diagonal strength |W^T W o (1 - I)|_F^2; W is the kernel, [rest, last].
 
     The last axis counts outputs in Dense and convolutions, and inputs in transposed convolutions.
 

@@ -9,12 +9,6 @@ from tfgan_zoo.layers.replaced_kernel import kernel_of, output_axis, replaced_ke
 START_ITERATIONS = 10  # at build, so that the first step sees a fair estimate and not that of a random vector
 
 
-def random_direction(shape, dtype=None):
-    """A random vector of norm 1, by Keras' global seed."""
-    vector = keras.random.normal(shape, dtype=dtype)
-    return vector / tf.norm(vector)
-
-
 @keras.saving.register_keras_serializable(package="tfgan_zoo")
 class SpectralNormalization(keras.layers.Wrapper):
     """Wraps Dense, convolutions (transposed too) or Embedding: the layer computes with its kernel over its largest
@@ -51,20 +45,23 @@ class SpectralNormalization(keras.layers.Wrapper):
         self.axis = output_axis(self.layer) % len(kernel.shape)
         self.iteration_dtype = "float64" if kernel.dtype == "float64" else "float32"
         outputs = kernel.shape[self.axis]
-        sizes = {"u": outputs, "v": int(np.prod(kernel.shape)) // outputs}
-        self.u, self.v = (
-            self.add_weight(
-                name=name,
-                shape=(size,),
-                initializer=random_direction,
-                dtype=self.iteration_dtype,
-                trainable=False,
-                autocast=False,
-            )
-            for name, size in sizes.items()
-        )
-        with tf.init_scope():  # once, also where the layer is first called inside a tf.function
-            self.move(*self.iterate(self.matrix(kernel.value), self.u.value, self.v.value, START_ITERATIONS))
+        random = keras.initializers.RandomNormal(stddev=1.0)
+
+        # Initialisers rather than assignments, which a first call while tracing would lose.
+        def first_u(shape, dtype=None):
+            return self.iterate(self.matrix(kernel.value), self.unit(random(shape, dtype)), START_ITERATIONS)[0]
+
+        def first_v(shape, dtype=None):
+            return self.unit(tf.linalg.matvec(self.matrix(kernel.value), self.u.value))
+
+        self.u = self.vector("u", outputs, first_u)
+        self.v = self.vector("v", int(np.prod(kernel.shape)) // outputs, first_v)
+
+    def vector(self, name, size, initializer):
+        return self.add_weight(
+            name=name, shape=(size,), initializer=initializer, dtype=self.iteration_dtype,
+            trainable=False, autocast=False,
+        )  # fmt: skip
 
     def matrix(self, kernel):
         """kernel: as the layer stores it. Returns it as float32 or float64 [everything else, outputs]."""
@@ -72,30 +69,27 @@ class SpectralNormalization(keras.layers.Wrapper):
         rank = len(kernel.shape)
         if self.axis != rank - 1:
             kernel = tf.transpose(kernel, [*(a for a in range(rank) if a != self.axis), self.axis])
-        return tf.reshape(kernel, [self.v.shape[0], self.u.shape[0]])
+        return tf.reshape(kernel, [-1, kernel.shape[-1]])
 
-    def iterate(self, matrix, u, v, steps):
+    def iterate(self, matrix, u, steps):
         """`steps` power iterations on matrix [rest, outputs] from u [outputs]. Returns u and v [rest], of norm 1."""
         for _ in range(steps):
-            v = self.unit(tf.linalg.matvec(matrix, u), v)
-            u = self.unit(tf.linalg.matvec(matrix, v, transpose_a=True), u)
+            v = self.unit(tf.linalg.matvec(matrix, u))
+            u = self.unit(tf.linalg.matvec(matrix, v, transpose_a=True), former=u)
         return tf.stop_gradient(u), tf.stop_gradient(v)
 
-    def unit(self, vector, former):
-        """`vector` at norm 1, or `former` where it vanishes: at 0 the iteration would stay for ever."""
+    def unit(self, vector, former=0.0):
+        """`vector` at norm 1, or `former` where it vanishes: from u = 0 the iteration would never move again."""
         norm = tf.norm(vector)
         return tf.where(norm > self.epsilon, vector / tf.maximum(norm, self.epsilon), former)
-
-    def move(self, u, v):
-        self.u.assign(u)
-        self.v.assign(v)
 
     def call(self, inputs, training=False):
         kernel = kernel_of(self.layer).value
         matrix = self.matrix(kernel)
         if training:
-            u, v = self.iterate(tf.stop_gradient(matrix), self.u.value, self.v.value, self.power_iterations)
-            self.move(u, v)
+            u, v = self.iterate(tf.stop_gradient(matrix), self.u.value, self.power_iterations)
+            self.u.assign(u)
+            self.v.assign(v)
         else:
             u, v = self.u.value, self.v.value
         sigma = tf.tensordot(v, tf.linalg.matvec(matrix, u), 1)

@@ -28,12 +28,14 @@ class WeightNormalization(keras.layers.Wrapper):
         axis = output_axis(self.layer) % len(kernel.shape)
         self.other_axes = [a for a in range(len(kernel.shape)) if a != axis]
         shape = [1 if a in self.other_axes else size for a, size in enumerate(kernel.shape)]
+
+        # An initialiser rather than an assignment, which a first call while tracing would lose.
+        def first_length(shape, dtype=None):
+            return self.norm(kernel.value) if self.trainable_length else tf.ones(shape, dtype)
+
         self.length = self.add_weight(
-            name="length", shape=shape, initializer="ones", trainable=self.trainable_length, autocast=False
+            name="length", shape=shape, initializer=first_length, trainable=self.trainable_length, autocast=False
         )
-        if self.trainable_length:
-            with tf.init_scope():  # once, also where the layer is first called inside a tf.function
-                self.length.assign(self.norm(kernel.value))
 
     def norm(self, kernel):
         squares = tf.reduce_sum(tf.square(kernel), axis=self.other_axes, keepdims=True)

@@ -21,7 +21,7 @@ def upsampling_body(image_shape, noise_size, widths, size):
     """Dense to widths[0], then one transposed convolution of `size` at stride 2 for each further width, all with BN and
     ReLU. Returns the input and the last activation."""
     count = halvings(image_shape)
-    noise = keras.Input([noise_size], name="noise")
+    noise = keras.Input([noise_size], dtype=output_dtype(), name="noise")
     bottom = (side >> count for side in image_shape[:2])
     h = stem(noise, *bottom, widths[0], kernel_initializer=normal(), use_bias=False)
     h = keras.layers.ReLU(name="relu_0")(BatchNorm(name="norm_0")(h))
@@ -54,7 +54,7 @@ def discriminator(image_shape, channels=64, wrap=plain, batch_norm=True):
         wrap: applied to every layer with a kernel, such as `SpectralNormalization`.
         batch_norm: BN in all layers but the first and the last, as published; off for penalties and `one_pass`.
     """
-    images = keras.Input(image_shape, name="images")
+    images = keras.Input(image_shape, dtype=output_dtype(), name="images")
     h = images
     for i in range(halvings(image_shape)):
         norm = batch_norm and i > 0
@@ -91,7 +91,7 @@ def standard_discriminator(image_shape, channels=64, wrap=SpectralNormalization)
     Pairs of a 3x3 convolution and a 4x4 one at stride 2, LeakyReLU 0.1, widths doubling from `channels`, a last 3x3.
     """
     halvings(image_shape)
-    images = keras.Input(image_shape, name="images")
+    images = keras.Input(image_shape, dtype=output_dtype(), name="images")
     h = images
     for i in range(3):
         for size, stride in ((3, 1), (4, 2)):

@@ -70,7 +70,7 @@ def generator(image_shape, noise_size=128, channels=None):
     small = min(height, width) < SMALL
     channels = channels or (256 if small else 64)
     widths = [channels if small else min(channels * 2 ** (count - i), 16 * channels) for i in range(count + 1)]
-    noise = keras.Input([noise_size], name="noise")
+    noise = keras.Input([noise_size], dtype=output_dtype(), name="noise")
     h = stem(noise, height >> count, width >> count, widths[0], kernel_initializer=glorot())
     for i, filters in enumerate(widths[1:], 1):
         h = generator_block(h, filters, f"block_{i}")
@@ -92,7 +92,7 @@ def discriminator(image_shape, channels=None, wrap=SpectralNormalization):
     channels = channels or (128 if small else 64)
     down, flat = (2, 2) if small else LARGE_DISCRIMINATORS[count]
     widths = [channels if small else min(channels * 2**i, 16 * channels) for i in range(down + flat)]
-    images = keras.Input(image_shape, name="images")
+    images = keras.Input(image_shape, dtype=output_dtype(), name="images")
     h = images
     for i, filters in enumerate(widths):
         h = discriminator_block(h, filters, f"block_{i + 1}", wrap, down=i < down, first=i == 0)

@@ -5,11 +5,29 @@ import keras
 from tfgan_zoo.errors import ZooError
 
 
-def halvings(image_shape, smallest=4, most=5):
-    """How often the shorter side of (height, width, channels) halves until it would fall under `smallest` pixels.
+SMALLEST, MOST = 4, 5  # pixels that are left of the shorter side, and halvings
+
+
+def count_halvings(height, width):
+    """How often the shorter side halves until it would fall under `SMALLEST` pixels, `MOST` times at the most."""
+    count = 0
+    while min(height, width) / 2 ** (count + 1) >= SMALLEST and count < MOST:
+        count += 1
+    return count
+
+
+def nearest_size(height, width):
+    """The nearest [height, width] of which both sides halve as often as the shorter one should."""
+    rounded = {n: [max(round(side / 2**n), 1) * 2**n for side in (height, width)] for n in range(2, MOST + 1)}
+    fitting = [sides for n, sides in rounded.items() if count_halvings(*sides) == n]
+    return min(fitting, key=lambda sides: abs(sides[0] - height) + abs(sides[1] - width))
+
+
+def halvings(image_shape):
+    """How often an image of (height, width, channels) is halved on its way to the bottom of a network.
 
     Raises:
-        ZooError: the shape is no image's, too small, or not divisible so often; the nearest sizes that are get named.
+        ZooError: the shape is no image's, too small, or not divisible so often; the nearest size that is gets named.
     """
     if len(image_shape) != 3 or image_shape[-1] not in (1, 3, 4):
         raise ZooError(
@@ -17,14 +35,13 @@ def halvings(image_shape, smallest=4, most=5):
             "set data.channels, or choose a model with an mlp for points."
         )
     height, width, _ = image_shape
-    count = 0
-    while min(height, width) / 2 ** (count + 1) >= smallest and count < most:
-        count += 1
+    count = count_halvings(height, width)
     if count < 2:
-        raise ZooError(f"images of {height}x{width} are too small for a convolutional network; set data.resolution to 16 or more.")
-    unit = 2**count
-    if height % unit or width % unit:
-        nearest = [max(round(side / unit), 1) * unit for side in (height, width)]
+        raise ZooError(
+            f"images of {height}x{width} are too small for a convolutional network; set data.resolution to 16 or more."
+        )
+    if height % 2**count or width % 2**count:
+        nearest = nearest_size(height, width)
         raise ZooError(
             f"images of {height}x{width} cannot be halved {count} times; set data.resolution to "
             f"{nearest[0] if height == width else nearest}."
@@ -33,7 +50,7 @@ def halvings(image_shape, smallest=4, most=5):
 
 
 def output_dtype():
-    """The dtype of logits and images: that of the variables, whatever the layers between compute in."""
+    """The dtype of images, latents and logits: that of the variables, whatever the layers between compute in."""
     return keras.config.dtype_policy().variable_dtype
 
 

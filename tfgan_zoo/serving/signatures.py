@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfgan_zoo.draws import fold
+from tfgan_zoo.draws import fold, uniform
 
 
 class SeededDraws:
@@ -17,17 +17,13 @@ class SeededDraws:
         halves = tf.stack([tf.bitwise.bitwise_and(seeds, 0x7FFFFFFF), tf.bitwise.right_shift(seeds, 31)], axis=1)
         self.seeds = tf.cast(tf.bitwise.bitwise_and(halves, 0x7FFFFFFF), tf.int32)  # as `draws.seed_of`
 
-    def each(self, draw, purpose, dtype):
-        return tf.map_fn(lambda seed: draw(fold(seed, purpose)), self.seeds, fn_output_signature=dtype)
-
-    def uniform(self, purpose, shape=()):
-        """Uniform float32 [B, *shape] in [0, 1)."""
-        return self.each(lambda seed: tf.random.stateless_uniform(shape, seed), purpose, tf.float32)
+    def uniform(self, purpose, shape=(), of=tf.identity):
+        """of(uniform float32 in (0, 1)), an elementwise function: [B, *shape]."""
+        return of(tf.map_fn(lambda s: uniform(fold(s, purpose), shape), self.seeds, fn_output_signature=tf.float32))
 
     def integers(self, purpose, limit, shape=()):
         """Uniform int32 [B, *shape] in [0, limit)."""
-        draw = lambda seed: tf.random.stateless_uniform(shape, seed, 0, limit, tf.int32)  # noqa: E731
-        return self.each(draw, purpose, tf.int32)
+        return tf.cast(self.uniform(purpose, shape) * limit, tf.int32)
 
 
 class ExportedGenerator(tf.Module):

@@ -54,7 +54,7 @@ class Trainer:
             self.generator_optimizer.build(self.game.generator.trainable_variables)
             self.discriminator_optimizer.build(self.game.discriminator.trainable_variables)
             self.step = tf.Variable(0, dtype=tf.int64, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
-        self.gradients = tf.function(self.gradients, jit_compile=True) if recipe.jit_compile else self.gradients
+        self.gradients = tf.function(self.gradients, jit_compile=True, autograph=False) if recipe.jit_compile else self.gradients
 
     def check_divisible(self, name, size):
         parts = self.replicas * self.recipe.accumulation
@@ -129,6 +129,8 @@ class Trainer:
         self.game.advance(fraction)
         seed = fold(fold(seed_of(self.recipe.seed), "training"), tf.cast(step, tf.int32))
         logs = {}
+        dtype = self.game.generator.variable_dtype
+        batches = [{**batch, "images": tf.cast(batch["images"], dtype)} for batch in batches]
         for i, batch in enumerate(batches):
             size = self.replicas * batch["images"].shape[0]
             logs |= self.update("discriminator", batch, fold(fold(seed, "discriminator"), i), size)
