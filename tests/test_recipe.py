@@ -356,8 +356,6 @@ def test_game_builder_checks_at_once_and_builds_when_called():
 
 def test_a_failed_look_up_names_the_nearest_first_and_then_everything():
     error = no_such("model", "sgan", ["wgan", "sngan", "biggan"])
-    assert str(error) == (
-        "no model 'sgan'. Did you mean 'sngan' or 'wgan' or 'biggan'? There is: biggan, sngan, wgan."
-    )
+    assert str(error) == ("no model 'sgan'. Did you mean 'sngan' or 'wgan' or 'biggan'? There is: biggan, sngan, wgan.")
     assert str(no_such("model", "xyz", ["wgan", "sngan"])) == "no model 'xyz'. There is: sngan, wgan."
     assert str(no_such("run", "x", [])) == "no run 'x'. There is: none."

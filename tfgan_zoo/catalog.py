@@ -77,7 +77,9 @@ def checked_arguments(name, arguments):
         schema = pydantic.create_model("arguments", **fields)
         return schema.model_validate(arguments).model_dump()
     except pydantic.ValidationError as error:
-        raise ZooError("\n".join(recipe.explain({**e, "loc": ("arguments", *e["loc"])}) for e in error.errors())) from None
+        raise ZooError(
+            "\n".join(recipe.explain({**e, "loc": ("arguments", *e["loc"])}) for e in error.errors())
+        ) from None
 
 
 def game_builder(a_recipe, image_shape, num_classes):

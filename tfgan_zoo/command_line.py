@@ -14,7 +14,7 @@ VERBOSE = flags.DEFINE_bool("verbose", False, "Let TensorFlow say what it says a
 def load_tensorflow():
     """Imports TensorFlow and Keras; unless --verbose, without the chatter that their libraries write past Python."""
     if VERBOSE.value:
-        import keras  # noqa: F401
+        import keras
 
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -1,8 +1,8 @@
 """Scores a run's averaged generator against its data, and keeps the scores with their protocol in scores.jsonl.
 
-  python -m tfgan_zoo.evaluate --run=runs/my-run
-  python -m tfgan_zoo.evaluate --run=runs/my-run --checkpoint=best --truncation=0.7
-  python -m tfgan_zoo.evaluate --run=runs/my-run --features=inception --inception_file=classify_image_graph_def.pb
+python -m tfgan_zoo.evaluate --run=runs/my-run
+python -m tfgan_zoo.evaluate --run=runs/my-run --checkpoint=best --truncation=0.7
+python -m tfgan_zoo.evaluate --run=runs/my-run --features=inception --inception_file=classify_image_graph_def.pb
 """
 
 import json

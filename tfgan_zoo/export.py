@@ -1,6 +1,6 @@
 """Writes a run's averaged generator as a SavedModel version folder that TensorFlow Serving loads.
 
-  python -m tfgan_zoo.export --run=runs/my-run --to=export/my_sngan
+python -m tfgan_zoo.export --run=runs/my-run --to=export/my_sngan
 """
 
 from absl import flags

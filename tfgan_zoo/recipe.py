@@ -27,7 +27,9 @@ class Section(pydantic.BaseModel):
 class Data(Section):
     """Which images, and how they come to one shape."""
 
-    source: str = Field("mnist5k", description="mnist5k, arrays:FILE.npz, folder:DIR, tfds:NAME or toy:ring8|grid25|circles")
+    source: str = Field(
+        "mnist5k", description="mnist5k, arrays:FILE.npz, folder:DIR, tfds:NAME or toy:ring8|grid25|circles"
+    )
     split: str = Field("all", description="all, or a split that the source has")
     resolution: Count | tuple[Count, Count] | None = Field(None, description="height = width, or [height, width]")
     channels: Literal[1, 3, 4] | None = Field(None, description="1 gray, 3 RGB, 4 RGBA; as they are where left out")
@@ -209,7 +211,11 @@ def known_keys(path):
 
 
 def is_section(annotation):
-    return isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias) and issubclass(annotation, Section)
+    return (
+        isinstance(annotation, type)
+        and not isinstance(annotation, types.GenericAlias)
+        and issubclass(annotation, Section)
+    )
 
 
 def read_toml(path):
@@ -218,7 +224,9 @@ def read_toml(path):
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ZooError(f"{path}: no such file; give the path of a recipe such as zoo_configs/sngan/quickstart.toml.") from None
+        raise ZooError(
+            f"{path}: no such file; give the path of a recipe such as zoo_configs/sngan/quickstart.toml."
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ZooError(f"{path}: not a TOML file: {error}.") from None
 

@@ -36,11 +36,15 @@ class Run:
         """
         self.folder = Path(folder)
         try:
-            self.recipe = recipe.parse(json.loads((self.folder / "recipe.json").read_text()), self.folder / "recipe.json")
+            self.recipe = recipe.parse(
+                json.loads((self.folder / "recipe.json").read_text()), self.folder / "recipe.json"
+            )
             self.dataset = json.loads((self.folder / "dataset.json").read_text())
         except FileNotFoundError as missing:
             near = sorted(str(p.parent) for p in self.folder.parent.glob("*/recipe.json"))[:5]
-            hint = f" Runs near by: {', '.join(near)}." if near else " Train one: python -m tfgan_zoo.train --model=sngan."
+            hint = (
+                f" Runs near by: {', '.join(near)}." if near else " Train one: python -m tfgan_zoo.train --model=sngan."
+            )
             raise ZooError(f"{self.folder} is not a run: it has no {Path(missing.filename).name}.{hint}") from None
 
     @classmethod

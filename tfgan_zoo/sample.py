@@ -1,8 +1,8 @@
 """Draws images from a run or an export: same seed, same image.
 
-  python -m tfgan_zoo.sample --run=runs/my-run                            a grid of 64 images
-  python -m tfgan_zoo.sample --export=export/sngan_mnist --seed=7 --num=1 --format=png
-  python -m tfgan_zoo.sample --export=export/sngan_mnist --interpolate=1,9 --num=10
+python -m tfgan_zoo.sample --run=runs/my-run                            a grid of 64 images
+python -m tfgan_zoo.sample --export=export/sngan_mnist --seed=7 --num=1 --format=png
+python -m tfgan_zoo.sample --export=export/sngan_mnist --interpolate=1,9 --num=10
 """
 
 from pathlib import Path
@@ -18,7 +18,9 @@ OUT = flags.DEFINE_string("out", "samples.png", "The grid's file; with --format=
 FORMAT = flags.DEFINE_enum("format", "grid", ["grid", "png"], "One grid, or one PNG an image.")
 NUM = flags.DEFINE_integer("num", 64, "How many images.", lower_bound=1)
 SEED = flags.DEFINE_integer("seed", 0, "Seed of the first image; image i has seed + i.", lower_bound=0)
-TRUNCATION = flags.DEFINE_float("truncation", None, "Bound of the latent: less variety, fewer odd images.", lower_bound=0)
+TRUNCATION = flags.DEFINE_float(
+    "truncation", None, "Bound of the latent: less variety, fewer odd images.", lower_bound=0
+)
 LABEL = flags.DEFINE_integer("label", None, "Class of the images, where the generator takes labels.", lower_bound=0)
 INTERPOLATE = flags.DEFINE_list("interpolate", None, "Two seeds A,B: --num images on the way from A to B.")
 SCALE = flags.DEFINE_integer("scale", 2, "Enlarges each pixel.", lower_bound=1)
@@ -59,7 +61,9 @@ def main():
     seeds = np.arange(SEED.value, SEED.value + NUM.value)
     if INTERPOLATE.value:
         if len(INTERPOLATE.value) != 2 or not all(s.strip().isdigit() for s in INTERPOLATE.value):
-            raise ZooError(f"--interpolate={','.join(INTERPOLATE.value)}: expected two seeds, such as --interpolate=1,9.")
+            raise ZooError(
+                f"--interpolate={','.join(INTERPOLATE.value)}: expected two seeds, such as --interpolate=1,9."
+            )
         ends = generator.latents([int(s) for s in INTERPOLATE.value], TRUNCATION.value)
         noise = interpolate(*ends, NUM.value)
         images = pictures.to_uint8(generator.from_latents(noise, LABEL.value))

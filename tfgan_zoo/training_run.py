@@ -3,12 +3,10 @@
 import time
 
 import numpy as np
-import tensorflow as tf
 
 from tfgan_zoo import catalog, exporting, pictures
 from tfgan_zoo.data.pipeline import batches
 from tfgan_zoo.data.sources import load_source
-from tfgan_zoo.errors import ZooError
 from tfgan_zoo.metrics.features import feature_network
 from tfgan_zoo.metrics.protocol import Judge
 from tfgan_zoo.runs import Run

@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_zoo.draws import Draws, fold, seed_of
+from tfgan_zoo.errors import ZooError
 
 
 def example_numbers(positions, size, seed):
@@ -44,7 +45,12 @@ def batches(images, labels, batch_size, seed, start=0, flip=False, replicas=1):
 
     Returns:
         `tf.data.Dataset` of {"images": float32 in [-1, 1] (points as they are), "labels"?: int32}.
+
+    Raises:
+        ZooError: points are to be mirrored.
     """
+    if flip and images.ndim != 4:
+        raise ZooError(f"data.flip mirrors images, and the data has shape {list(images.shape)}; leave it out.")
     size, share = len(images), batch_size // replicas
     rows = gather(images)
     classes = None if labels is None else gather(labels)

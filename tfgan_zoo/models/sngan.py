@@ -64,9 +64,7 @@ def build(
         generator_channels, discriminator_channels: width at full resolution; the published one where left out.
     """
     generator, discriminator = NETWORKS[network]
-    widths = [
-        {} if width is None else {"channels": width} for width in (generator_channels, discriminator_channels)
-    ]
+    widths = [{} if width is None else {"channels": width} for width in (generator_channels, discriminator_channels)]
     objective = 1.0 * LOSSES[loss]()
     if gradient_penalty:
         objective += gradient_penalty * GradientPenalty()

@@ -1,7 +1,7 @@
-"""The residual networks of Miyato et al. 2018, arXiv:1802.05957, appendix B.4, for images of 16 to 128 pixels and beyond.
+"""The residual networks of Miyato et al. 2018, arXiv:1802.05957, appendix B.4, for images of 16 to 128 pixels and more.
 
-Deviations that do not change the function: a 1x1 shortcut comes before nearest upsampling and after average pooling, and a
-3x3 convolution next to either is fused with it (`UpsampleConv2D`, `ConvDownsample2D`), which halves the work.
+Deviations that do not change the function: a 1x1 shortcut comes before nearest upsampling and after average pooling,
+and a 3x3 convolution next to either is fused with it (`UpsampleConv2D`, `ConvDownsample2D`), which halves the work.
 """
 
 import keras

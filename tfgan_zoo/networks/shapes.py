@@ -1,9 +1,10 @@
 """What the builders share: how often an image can be halved, and the first and last layers of a generator."""
 
+import itertools
+
 import keras
 
 from tfgan_zoo.errors import ZooError
-
 
 SMALLEST, MOST = 4, 5  # pixels that are left of the shorter side, and halvings
 
@@ -17,10 +18,13 @@ def count_halvings(height, width):
 
 
 def nearest_size(height, width):
-    """The nearest [height, width] of which both sides halve as often as the shorter one should."""
-    rounded = {n: [max(round(side / 2**n), 1) * 2**n for side in (height, width)] for n in range(2, MOST + 1)}
-    fitting = [sides for n, sides in rounded.items() if count_halvings(*sides) == n]
-    return min(fitting, key=lambda sides: abs(sides[0] - height) + abs(sides[1] - width))
+    """The nearest [height, width] of which both sides halve as often as the shorter one should; the larger of two."""
+    fitting = []
+    for n in range(2, MOST + 1):
+        unit = 2**n
+        around = ([side // unit * unit, -(-side // unit) * unit] for side in (height, width))
+        fitting += [sides for sides in itertools.product(*around) if count_halvings(*sides) == n]
+    return list(min(fitting, key=lambda sides: (abs(sides[0] - height) + abs(sides[1] - width), -sides[0] * sides[1])))
 
 
 def halvings(image_shape):
@@ -44,7 +48,7 @@ def halvings(image_shape):
         nearest = nearest_size(height, width)
         raise ZooError(
             f"images of {height}x{width} cannot be halved {count} times; set data.resolution to "
-            f"{nearest[0] if height == width else nearest}."
+            f"{nearest[0] if nearest[0] == nearest[1] else nearest}."
         )
     return count
 

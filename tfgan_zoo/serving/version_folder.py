@@ -98,9 +98,11 @@ def inputs_of(function):
 
 def describe(function):
     """Plain values: names, dtypes and shapes of a signature's inputs and outputs."""
+
     def words(tensors):
         return {
-            name: f"{t.dtype.name} [{', '.join(str(d) if d else 'batch' for d in t.shape)}]" for name, t in tensors.items()
+            name: f"{t.dtype.name} [{', '.join(str(d) if d else 'batch' for d in t.shape)}]"
+            for name, t in tensors.items()
         }
 
     return {"inputs": words(inputs_of(function)), "outputs": words(function.structured_outputs)}

@@ -26,5 +26,5 @@ class MovingAverage:
         for average, current in zip(self.network.variables, network.variables, strict=True):
             value = current.value
             if value.dtype.is_floating:
-                value = average.value + tf.cast(1 - decay, value.dtype) * (value - average.value)
+                value += tf.cast(decay, value.dtype) * (average.value - value)  # bit-equal to the value at decay 0
             average.assign(value)

@@ -13,7 +13,8 @@ import numpy as np
 
 from tfgan_zoo.errors import ZooError
 
-BROKEN = (zipfile.BadZipFile, OSError, EOFError, KeyError, ValueError)
+# RuntimeError: a flipped bit in the archive's directory may ask for a password, or for a compression that is not known.
+BROKEN = (zipfile.BadZipFile, OSError, EOFError, KeyError, ValueError, RuntimeError)
 
 
 def write_atomically(path, write):
@@ -94,7 +95,9 @@ class Checkpoints:
         odd = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
         if odd:
             more = f" and {len(odd) - 3} more" if len(odd) > 3 else ""
-            lines = [f"{n} is {found.get(n, 'not there')} and should be {expected.get(n, 'not there')}" for n in odd[:3]]
+            lines = [
+                f"{n} is {found.get(n, 'not there')} and should be {expected.get(n, 'not there')}" for n in odd[:3]
+            ]
             raise ZooError(f"{self.path(step)}: of another network: {'; '.join(lines)}{more}.")
         for name, variable in self.variables.items():
             variable.assign(arrays[name])
@@ -116,6 +119,7 @@ class Checkpoints:
             self.restore(step)
             self.forget_after(step)
             return step
+        self.forget_after(-1)
         return None
 
     def forget_after(self, step):

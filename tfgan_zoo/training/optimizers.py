@@ -4,13 +4,13 @@ import keras
 
 
 class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
-    """`rate` until update `first`, then a straight line to 0 at update `last`."""
+    """`rate` until update `first`, then a straight line to 0 at update `last`; no fall where `first` is not before it."""
 
     def __init__(self, rate, first, last):
         self.rate, self.first, self.last = rate, first, last
 
     def __call__(self, step):
-        left = (self.last - keras.ops.cast(step, "float32")) / (self.last - self.first)
+        left = (self.last - keras.ops.cast(step, "float32")) / max(self.last - self.first, 1)
         return self.rate * keras.ops.clip(left, 0.0, 1.0)
 
     def get_config(self):

@@ -54,13 +54,17 @@ class Trainer:
             self.generator_optimizer.build(self.game.generator.trainable_variables)
             self.discriminator_optimizer.build(self.game.discriminator.trainable_variables)
             self.step = tf.Variable(0, dtype=tf.int64, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
-        self.gradients = tf.function(self.gradients, jit_compile=True, autograph=False) if recipe.jit_compile else self.gradients
+        self.gradients = (
+            tf.function(self.gradients, jit_compile=True, autograph=False) if recipe.jit_compile else self.gradients
+        )
 
     def check_divisible(self, name, size):
         parts = self.replicas * self.recipe.accumulation
         if size % parts:
             near = sorted({max(size // parts, 1) * parts, (size // parts + 1) * parts})
-            what = f"{self.replicas} replicas" + (f" x {self.recipe.accumulation} parts" if parts > self.replicas else "")
+            what = f"{self.replicas} replicas" + (
+                f" x {self.recipe.accumulation} parts" if parts > self.replicas else ""
+            )
             raise ZooError(f"{name}={size} is not divisible by {what}; use {' or '.join(map(str, near))}.")
 
     def variables(self):

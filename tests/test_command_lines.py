@@ -1,0 +1,210 @@
+"""The command lines as a user meets them: one small run, all that can be done with it, and every mistake told plainly."""
+
+import json
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+SMALL = [
+    "--model=sngan",
+    "--set=steps=6",
+    "--set=batch_size=4",
+    "--set=data.resolution=16",
+    "--set=arguments.generator_channels=4",
+    "--set=arguments.discriminator_channels=4",
+    "--set=evaluation.samples=120",
+    "--set=evaluation.every_steps=3",
+    "--set=checkpoints.every_steps=3",
+    "--set=log.samples_every_steps=3",
+    "--set=log.scalars_every_steps=2",
+    "--set=log.grid=2",
+]
+
+
+def command(name, *arguments, cwd=None):
+    process = [sys.executable, "-m", f"tfgan_zoo.{name}", *map(str, arguments)]
+    return subprocess.run(process, capture_output=True, text=True, cwd=cwd, timeout=300)
+
+
+def fails(name, *arguments, cwd=None):
+    """The one message of a command that a user got wrong: status 2, no traceback."""
+    done = command(name, *arguments, cwd=cwd)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("error: "), done.stderr
+    return done.stderr
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "small"
+    done = command("train", *SMALL, f"--workdir={folder}")
+    assert done.returncode == 0, done.stderr
+    return folder, done
+
+
+def test_training_is_quiet_and_prints_scores_and_what_to_do_next(run):
+    _, done = run
+    assert "oneDNN" not in done.stderr
+    assert "cuda" not in done.stderr.lower()
+    assert re.search(r"^fd_mnist_cnn = [\d.]+ ", done.stdout, re.MULTILINE)
+    for next_command in ("tfgan_zoo.sample", "tfgan_zoo.evaluate", "tfgan_zoo.export", "tensorboard"):
+        assert next_command in done.stdout
+    assert re.search(r"step 6/6  24 images  [\d,]+ images/s  0:00 left  discriminator/hinge ", done.stderr)
+
+
+def test_the_run_folder_explains_itself(run):
+    folder, _ = run
+    recipe = json.loads((folder / "recipe.json").read_text())
+    assert (recipe["steps"], recipe["arguments"]["weights"]) == (6, "spectral_norm")
+    dataset = json.loads((folder / "dataset.json").read_text())
+    assert (dataset["size"], dataset["image_shape"], dataset["num_classes"]) == (5000, [16, 16, 1], 10)
+    assert sorted(p.name for p in (folder / "checkpoints").iterdir()) == [
+        "best.json", "checkpoint-000000003.npz", "checkpoint-000000006.npz",
+    ]  # fmt: skip
+    assert [p.name for p in sorted((folder / "samples").iterdir())] == ["step-000000003.png", "step-000000006.png"]
+    assert list(folder.glob("events.out.tfevents.*"))
+    assert (folder / "export" / "sngan" / "1" / "saved_model.pb").exists()
+
+
+def test_every_score_has_its_protocol(run):
+    lines = [json.loads(line) for line in (run[0] / "scores.jsonl").read_text().splitlines()]
+    assert [(s["step"], s["name"]) for s in lines] == [
+        (3, "fd_mnist_cnn"), (3, "kd_mnist_cnn"), (6, "fd_mnist_cnn"), (6, "kd_mnist_cnn"),
+    ]  # fmt: skip
+    protocol = lines[0]["protocol"]
+    assert protocol["features"] == "mnist_cnn"
+    assert len(protocol["features_sha256"]) == len(protocol["real_sha256"]) == 64
+    assert (protocol["real"], protocol["real_split"]) == ("mnist5k", "all")
+    assert (protocol["generated_images"], protocol["real_images"], protocol["seed"]) == (120, 120, 0)
+
+
+def test_the_scalars_hold_terms_norms_scores_and_speed(run):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(run[0]))
+    events.Reload()
+    assert set(events.Tags()["tensors"]) >= {
+        "discriminator/hinge", "generator/hinge", "discriminator/gradient_norm", "generator/gradient_norm",
+        "discriminator/weight_norm", "generator/weight_norm", "speed/images_per_second", "scores/fd_mnist_cnn",
+    }  # fmt: skip
+    assert [e.step for e in events.Tensors("generator/hinge")] == [2, 4, 6]
+
+
+def test_the_same_command_again_finds_the_run_complete(run):
+    done = command("train", *SMALL, f"--workdir={run[0]}")
+    assert done.returncode == 0, done.stderr
+    assert "is complete: 6 steps are taken" in done.stdout
+
+
+def test_another_recipe_is_refused_with_the_differing_keys(run):
+    message = fails("train", *SMALL, "--set=arguments.loss=non_saturating", "--set=seed=3", f"--workdir={run[0]}")
+    assert "arguments.loss: 'hinge' there, 'non_saturating' now" in message
+    assert "seed: 0 there, 3 now" in message
+
+
+def test_noresume_refuses_a_folder_that_holds_a_run(run):
+    assert "--noresume was given" in fails("train", *SMALL, "--noresume", f"--workdir={run[0]}")
+
+
+def test_a_folder_of_other_files_is_not_touched(tmp_path):
+    (tmp_path / "thesis.txt").write_text("dear")
+    assert "is not empty and holds no run" in fails("train", *SMALL, f"--workdir={tmp_path}")
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_same_seed_same_image_from_the_run_and_from_its_export(run, tmp_path):
+    for source, out in ((f"--run={run[0]}", "a"), (f"--export={run[0] / 'export' / 'sngan'}", "b")):
+        done = command("sample", source, "--num=3", "--seed=7", "--format=png", "--scale=1", f"--out={tmp_path / out}")
+        assert done.returncode == 0, done.stderr
+    names = [f"seed-{n:06d}.png" for n in (7, 8, 9)]
+    assert sorted(p.name for p in (tmp_path / "a").iterdir()) == names
+    for name in names:
+        a, b = (np.asarray(Image.open(tmp_path / folder / name)) for folder in "ab")
+        np.testing.assert_array_equal(a, b)
+        assert a.shape == (16, 16)
+
+
+def test_a_truncated_grid_and_an_interpolation(run, tmp_path):
+    grid, path = tmp_path / "grid.png", tmp_path / "path.png"
+    assert command("sample", f"--run={run[0]}", "--num=9", "--truncation=0.5", f"--out={grid}").returncode == 0
+    assert Image.open(grid).size == (2 * (3 * 17 + 1), 2 * (3 * 17 + 1))
+    assert command("sample", f"--run={run[0]}", "--interpolate=1,9", "--num=5", f"--out={path}").returncode == 0
+    assert Image.open(path).size == (2 * (5 * 17 + 1), 2 * (17 + 1))
+
+
+def test_evaluate_gives_the_number_of_the_end_of_training_and_keeps_others_apart(run):
+    done = command("evaluate", f"--run={run[0]}")
+    assert done.returncode == 0, done.stderr
+    stored = [json.loads(line) for line in (run[0] / "scores.jsonl").read_text().splitlines()]
+    assert len(stored) == 4  # the same score, not a second one
+    value = float(re.search(r"fd_mnist_cnn = ([\d.e+-]+)", done.stdout)[1])
+    final = next(s for s in stored if s["step"] == 6 and s["name"] == "fd_mnist_cnn")
+    assert value == pytest.approx(final["value"], rel=1e-5)
+    done = command("evaluate", f"--run={run[0]}", "--truncation=0.5", "--checkpoint=3", "--samples=100")
+    assert done.returncode == 0, done.stderr
+    stored = [json.loads(line) for line in (run[0] / "scores.jsonl").read_text().splitlines()]
+    assert len(stored) == 6
+    assert stored[-1]["protocol"]["truncation"] == 0.5
+
+
+def test_export_writes_the_next_version(run, tmp_path):
+    for version in ("1", "2"):
+        done = command("export", f"--run={run[0]}", f"--to={tmp_path / 'mine'}", "--checkpoint=best")
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.strip().endswith(f"mine/{version}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--model=sngn"], "no model 'sngn'. Did you mean 'sngan'?"),
+        ([], "give --model, one of"),
+        (["--model=sngan", "--preset=cifar100"], "Did you mean 'cifar10'"),
+        (["--model=sngan", "--set=batch_sise=3"], "Did you mean 'batch_size'"),
+        (["--model=sngan", "--set=batch_size=0"], "batch_size: Input should be greater than or equal to 1, and got 0"),
+        (["--model=sngan", "--set=arguments.los=hinge"], "Did you mean 'loss'"),
+        (["--model=sngan", "--set=arguments.loss=hing"], "arguments.loss: Input should be 'hinge' or 'non_saturating'"),
+        (["--model=sngan", "--set=steps"], "expected key=value"),
+        (["--config=nowhere.toml"], "nowhere.toml: no such file"),
+        (["--model=sngan", "sgd"], "sgd: not a flag"),
+        (["--model=sngan", "--set=data.source=foldr:x"], "Did you mean 'folder'"),
+        (["--model=sngan", "--set=data.source=toy:ring8", "--set=data.resolution=[]"], "data.resolution"),
+        (["--model=sngan", "--strategy=mirored"], "Did you mean 'mirrored'"),
+        (["--model=sngan", "--strategy=mirrored:2", "--set=batch_size=5"], "use 4 or 6"),
+    ],
+)
+def test_mistakes_are_told_in_a_sentence(arguments, message, tmp_path):
+    assert message in fails("train", *arguments, cwd=tmp_path)
+    assert list(tmp_path.iterdir()) == []  # nothing is left of a run that did not begin
+
+
+def test_mistakes_with_runs_and_exports_are_told_in_a_sentence(run, tmp_path):
+    assert "is not a run" in fails("sample", f"--run={tmp_path}")
+    assert "either --run or --export" in fails("sample")
+    assert "give a folder such as export/sngan_mnist" in fails("sample", f"--export={tmp_path}")
+    assert "there is latest, best, 3, 6" in fails("evaluate", f"--run={run[0]}", "--checkpoint=5")
+    assert "inception-2015-12-05.tgz" in fails("evaluate", f"--run={run[0]}", "--features=inception")
+
+
+def test_list_and_help_need_no_tensorflow():
+    code = (
+        "import sys; sys.modules['tensorflow'] = None; sys.argv = ['train', '--list'];"
+        "from tfgan_zoo import command_line, train; command_line.run(train.main)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^sngan +quickstart +SNGAN", done.stdout, re.MULTILINE)
+    assert "--workdir" in command("train", "--help").stdout
+
+
+def test_dry_run_prints_the_recipe_and_the_networks_and_stops(tmp_path):
+    done = command("train", "--model=sngan", "--dry_run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert '"beta_2": 0.9' in done.stdout
+    assert "generator: 117,409 trainable parameters" in done.stdout
+    assert list(tmp_path.iterdir()) == []

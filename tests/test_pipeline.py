@@ -1,0 +1,161 @@
+"""Batches are a pure function of seed and number: each epoch a permutation, the same from any start and in any shares."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from tfgan_zoo.data.pipeline import batches, example_numbers
+from tfgan_zoo.errors import ZooError
+
+SIZE = 13
+# Image i is i everywhere but in its left column, which is white: its number and its direction can be read off.
+IMAGES = np.tile(np.arange(SIZE, dtype=np.uint8)[:, None, None, None], (1, 3, 4, 1))
+IMAGES[:, :, 0] = 255
+LABELS = np.arange(SIZE, dtype=np.int32) * 7 % 5
+
+
+def take(count, *, images=IMAGES, labels=LABELS, batch_size=4, seed=0, **options):
+    """The first `count` elements as dicts of arrays."""
+    stream = batches(images, labels, batch_size, seed, **options)
+    return [{name: tensor.numpy() for name, tensor in element.items()} for element in itertools.islice(stream, count)]
+
+
+def numbers(elements):
+    """Which examples the elements hold, in their order."""
+    middle = np.concatenate([element["images"][:, 0, 1, 0] for element in elements])
+    return np.rint((middle + 1) * 127.5).astype(int)
+
+
+def order(count, seed=0, size=SIZE, first=0):
+    return example_numbers(np.arange(first, first + count), size, seed).numpy()
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 64, 1000, 5000])
+def test_every_epoch_is_a_permutation(size):
+    epochs = order(4 * size, size=size).reshape(4, size)
+    for epoch in epochs:
+        np.testing.assert_array_equal(np.sort(epoch), np.arange(size))
+
+
+def test_epochs_differ_and_so_do_seeds():
+    orders = [tuple(order(1000, seed, 1000, 1000 * epoch)) for seed in (0, 1, 2) for epoch in (0, 1, 2)]
+    assert len(set(orders)) == 9
+    for a, b in itertools.combinations(np.array(orders), 2):
+        assert np.mean(a == b) < 0.01  # about 1 in 1000
+
+
+def test_an_order_is_not_a_shift_of_another():
+    first, second = order(1000, 0, 1000), order(1000, 1, 1000)
+    steps = [np.bincount((np.diff(o) % 1000), minlength=1000).max() for o in (first, second, (second - first) % 1000)]
+    assert max(steps) < 15  # of 1000, each step about once
+
+
+def test_any_position_in_the_stream_may_be_asked_for_alone():
+    np.testing.assert_array_equal(order(20, first=100_000_000_000), order(40, first=99_999_999_980)[20:])
+
+
+def test_batches_run_through_the_epochs_without_a_seam():
+    elements = take(10)
+    assert [element["images"].shape for element in elements] == [(4, 3, 4, 1)] * 10
+    np.testing.assert_array_equal(numbers(elements), order(40))
+    np.testing.assert_array_equal(np.sort(numbers(elements)[:SIZE]), np.arange(SIZE))
+
+
+@pytest.mark.parametrize("options", [{}, {"flip": True}, {"flip": True, "replicas": 2}])
+def test_starting_at_a_batch_equals_skipping_to_it(options):
+    shares = options.get("replicas", 1)
+    skipped = take(9 * shares, **options)[5 * shares :]
+    for expected, found in zip(skipped, take(4 * shares, start=5, **options), strict=True):
+        for name in ("images", "labels"):
+            np.testing.assert_array_equal(found[name], expected[name])
+
+
+@pytest.mark.parametrize("replicas", [2, 4])
+def test_shares_of_replicas_are_together_the_batch_of_one(replicas):
+    whole = take(6, flip=True)
+    shares = take(6 * replicas, flip=True, replicas=replicas)
+    for i, batch in enumerate(whole):
+        for name in ("images", "labels"):
+            parts = [share[name] for share in shares[i * replicas : (i + 1) * replicas]]
+            assert [len(part) for part in parts] == [4 // replicas] * replicas
+            np.testing.assert_array_equal(np.concatenate(parts), batch[name])
+
+
+def test_labels_follow_their_images():
+    elements = take(10, flip=True)
+    labels = np.concatenate([element["labels"] for element in elements])
+    middle = np.concatenate([element["images"][:, 0, 1, 0] for element in elements])  # mirrored, still not the border
+    assert labels.dtype == np.int32
+    np.testing.assert_array_equal(labels, LABELS[np.rint((middle + 1) * 127.5).astype(int)])
+
+
+def test_data_without_labels_gives_none():
+    assert list(take(1, labels=None)[0]) == ["images"]
+    np.testing.assert_array_equal(take(1, labels=None)[0]["images"], take(1)[0]["images"])
+
+
+def test_black_is_minus_one_and_white_is_one():
+    images = np.array([0, 255, 51, 204], np.uint8).reshape(4, 1, 1, 1)
+    (element,) = take(1, images=images, labels=None)
+    assert element["images"].dtype == np.float32
+    found = sorted(element["images"].ravel())
+    assert (found[0], found[3]) == (-1.0, 1.0)
+    np.testing.assert_allclose(found[1:3], [-0.6, 0.6], atol=1e-6)
+
+
+def test_points_pass_untouched():
+    points = np.random.default_rng(0).normal(0, 3, (SIZE, 2)).astype(np.float32)
+    elements = take(4, images=points)
+    found = np.concatenate([element["images"] for element in elements])
+    np.testing.assert_array_equal(found, points[order(16)])
+
+
+def test_flip_mirrors_about_half_and_each_image_anew_in_every_epoch():
+    plain, flipped = take(250), take(250, flip=True)
+    mirrored = []
+    for before, after in zip(plain, flipped, strict=True):
+        for image, other in zip(before["images"], after["images"], strict=True):
+            turned = bool(other[0, -1, 0] == 1)
+            np.testing.assert_array_equal(other, image[:, ::-1] if turned else image)
+            mirrored.append(turned)
+    assert abs(np.mean(mirrored) - 0.5) < 4 * 0.5 / np.sqrt(1000)
+    share = [np.mean(np.array(mirrored)[numbers(plain) == example]) for example in range(SIZE)]
+    assert 0.2 < min(share) < max(share) < 0.8  # no image is always mirrored, or never
+    within = np.mean(np.reshape(mirrored, (250, 4)), axis=0)
+    assert 0.3 < within.min() < within.max() < 0.7  # and no place in the batch
+
+
+def test_flip_comes_again_with_its_seed_and_differs_with_another():
+    first, again, other = (np.stack([e["images"] for e in take(30, flip=True, seed=s)]) for s in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert (first[:, :, 0, 0] == 1).mean() != (other[:, :, 0, 0] == 1).mean() or (first != other).any()
+
+
+def test_flip_leaves_the_order_as_it_is():
+    np.testing.assert_array_equal(numbers(take(10, flip=True)), numbers(take(10)))
+
+
+def test_points_are_not_mirrored():
+    with pytest.raises(ZooError, match=r"data\.flip mirrors images, and the data has shape \[13, 2\]; leave it out\."):
+        batches(np.zeros((SIZE, 2), np.float32), None, 4, 0, flip=True)
+
+
+def test_images_mapped_from_disk_give_the_batches_of_those_in_memory(tmp_path):
+    IMAGES.tofile(tmp_path / "images.bin")
+    mapped = np.memmap(tmp_path / "images.bin", np.uint8, "r", shape=IMAGES.shape)
+    for options in ({}, {"flip": True, "replicas": 2, "start": 3}):
+        for expected, found in zip(take(8, **options), take(8, images=mapped, **options), strict=True):
+            for name in ("images", "labels"):
+                np.testing.assert_array_equal(found[name], expected[name])
+
+
+def test_shapes_are_known_before_the_first_batch():
+    spec = batches(IMAGES, LABELS, 4, 0, flip=True, replicas=2).element_spec
+    assert spec["images"].shape == (2, 3, 4, 1)
+    assert spec["labels"].shape == (2,)
+
+
+def test_order_does_not_depend_on_the_batch_size():
+    np.testing.assert_array_equal(numbers(take(6, batch_size=4)), numbers(take(3, batch_size=8)))
+    np.testing.assert_array_equal(numbers(take(2, batch_size=20)), order(40))  # larger than the data
