@@ -123,7 +123,7 @@ def test_save_that_fails_halfway_leaves_the_checkpoint_before_it(tmp_path, monke
     assert bits(held) == before
 
 
-# --------------------------------------------------------------------------------------------------------- which ones stay
+# ------------------------------------------------------------------------------------------------------ which ones stay
 
 
 def test_the_last_ones_stay(tmp_path):

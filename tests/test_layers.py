@@ -50,10 +50,10 @@ IMAGES, FEATURES, LABELS = Spec((4, 4, 8)), Spec((6,)), Spec((), labels=True)
 
 CASES = {
     "BatchNorm images": (lambda: BatchNorm(), [IMAGES]),
-    "BatchNorm features": (lambda: BatchNorm(momentum=0.5, affine=False), [FEATURES]),
+    "BatchNorm features": (lambda: BatchNorm(momentum=0.5, epsilon=1e-3, affine=False), [FEATURES]),
     "ConditionalBatchNorm labels": (lambda: ConditionalBatchNorm(CLASSES), [IMAGES, LABELS]),
     "ConditionalBatchNorm vector": (
-        lambda: ConditionalBatchNorm(spectral_norm=True, kernel_initializer=normal()),
+        lambda: ConditionalBatchNorm(spectral_norm=True, kernel_initializer=normal(), momentum=0.5, epsilon=1e-3),
         [IMAGES, FEATURES],
     ),
     "ConvDownsample2D": (lambda: ConvDownsample2D(3, activation="tanh"), [IMAGES]),
@@ -61,13 +61,16 @@ CASES = {
     "EqualizedConv2DTranspose": (lambda: EqualizedConv2DTranspose(3, 4, strides=2, padding="same"), [IMAGES]),
     "EqualizedDense": (lambda: EqualizedDense(3), [FEATURES]),
     "MinibatchStdDev": (lambda: MinibatchStdDev(), [IMAGES]),
-    "MinibatchStdDev of 2": (lambda: MinibatchStdDev(2), [FEATURES]),
-    "PixelNorm": (lambda: PixelNorm(), [IMAGES]),
+    "MinibatchStdDev of 2": (lambda: MinibatchStdDev(2, epsilon=1e-3), [FEATURES]),
+    "PixelNorm": (lambda: PixelNorm(epsilon=1e-3), [IMAGES]),
     "SelfAttention": (lambda: SelfAttention(), [IMAGES]),
-    "SelfAttention spectral": (lambda: SelfAttention(pool=False, spectral_norm=True), [IMAGES]),
+    "SelfAttention spectral": (
+        lambda: SelfAttention(pool=False, spectral_norm=True, kernel_initializer=normal()),
+        [IMAGES],
+    ),
     "SpectralNormalization Dense": (lambda: SpectralNormalization(keras.layers.Dense(3)), [FEATURES]),
     "SpectralNormalization Conv2D": (
-        lambda: SpectralNormalization(keras.layers.Conv2D(3, 3, strides=2), power_iterations=2),
+        lambda: SpectralNormalization(keras.layers.Conv2D(3, 3, strides=2), power_iterations=2, epsilon=1e-6),
         [IMAGES],
     ),
     "SpectralNormalization Conv2DTranspose": (
@@ -184,6 +187,10 @@ def test_config_survives_json(make, specs):
     assert type(again) is type(layer)
     assert again.get_config() == layer.get_config()
     assert type(layer).from_config(layer.get_config()).get_config() == layer.get_config()
+    arguments = inspect.signature(type(layer)).parameters.keys() - {"args", "kwargs"}
+    assert arguments <= layer.get_config().keys()
+    for name in arguments - {"layer", "kernel_initializer"}:  # those are objects, compared by their configurations
+        assert getattr(again, name) == getattr(layer, name)
 
 
 @every_layer

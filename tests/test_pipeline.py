@@ -1,4 +1,4 @@
-"""Batches are a pure function of seed and number: each epoch a permutation, the same from any start and in any shares."""
+"""Batches are a pure function of seed and number: each epoch a permutation, the same from any start, in any shares."""
 
 import itertools
 
@@ -38,17 +38,28 @@ def test_every_epoch_is_a_permutation(size):
         np.testing.assert_array_equal(np.sort(epoch), np.arange(size))
 
 
+# Nine orders of 1,000 examples; what a random one does is told beside each bound.
+ORDERS = {(seed, epoch): order(1000, seed, 1000, 1000 * epoch) for seed in (0, 1, 2) for epoch in (0, 1, 2)}
+
+
 def test_epochs_differ_and_so_do_seeds():
-    orders = [tuple(order(1000, seed, 1000, 1000 * epoch)) for seed in (0, 1, 2) for epoch in (0, 1, 2)]
-    assert len(set(orders)) == 9
-    for a, b in itertools.combinations(np.array(orders), 2):
-        assert np.mean(a == b) < 0.01  # about 1 in 1000
+    """TensorFlow's default of four rounds leaves 151 of 1,000 examples in their places."""
+    for a, b in itertools.combinations(ORDERS.values(), 2):
+        assert np.sum(a == b) < 10  # one, on average
 
 
-def test_an_order_is_not_a_shift_of_another():
-    first, second = order(1000, 0, 1000), order(1000, 1, 1000)
-    steps = [np.bincount((np.diff(o) % 1000), minlength=1000).max() for o in (first, second, (second - first) % 1000)]
-    assert max(steps) < 15  # of 1000, each step about once
+def test_orders_are_no_shifts_of_the_files_or_of_each_other():
+    for found in (*ORDERS.values(), *(a - b for a, b in itertools.combinations(ORDERS.values(), 2))):
+        assert np.bincount(np.diff(found) % 1000).max() < 12  # each step about once, the most frequent six times
+
+
+@pytest.mark.parametrize("size", [64, 1000, 5000])
+def test_place_in_an_epoch_tells_nothing_of_the_example_nor_does_its_neighbour(size):
+    for epoch in range(3):
+        found = order(size, size=size, first=size * epoch)
+        for others in (np.arange(size), np.roll(found, 1)):
+            assert abs(np.corrcoef(found, others)[0, 1]) < 4 / np.sqrt(size)
+        assert abs(np.mean(found % 2 == np.arange(size) % 2) - 0.5) < 4 * 0.5 / np.sqrt(size)
 
 
 def test_any_position_in_the_stream_may_be_asked_for_alone():
@@ -129,7 +140,8 @@ def test_flip_mirrors_about_half_and_each_image_anew_in_every_epoch():
 def test_flip_comes_again_with_its_seed_and_differs_with_another():
     first, again, other = (np.stack([e["images"] for e in take(30, flip=True, seed=s)]) for s in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
-    assert (first[:, :, 0, 0] == 1).mean() != (other[:, :, 0, 0] == 1).mean() or (first != other).any()
+    mirrored, otherwise = (images[:, :, 0, -1, 0] == 1 for images in (first, other))
+    assert 0.3 < np.mean(mirrored != otherwise) < 0.7
 
 
 def test_flip_leaves_the_order_as_it_is():

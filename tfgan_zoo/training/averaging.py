@@ -1,4 +1,4 @@
-"""The moving average of the generator, which is what gets sampled, scored and exported. Karras et al. 2017, 1710.10196."""
+"""The moving average of the generator, which gets sampled, scored and exported. Karras et al. 2017, arXiv:1710.10196."""
 
 import keras
 import tensorflow as tf
@@ -7,8 +7,8 @@ import tensorflow as tf
 class MovingAverage:
     """A copy of a network whose variables, batch statistics included, follow the network's exponentially.
 
-    The decay of update t (counted from `start_step`) is min(decay, (1 + t) / (10 + t)), so that the first weights are soon
-    forgotten; until `start_step` the average is a copy.
+    The decay of update t (counted from `start_step`) is min(decay, (1 + t) / (10 + t)), so that the first weights are
+    soon forgotten; until `start_step` the average is a copy.
 
     Attributes:
         network: the averaged Keras model.
@@ -26,5 +26,5 @@ class MovingAverage:
         for average, current in zip(self.network.variables, network.variables, strict=True):
             value = current.value
             if value.dtype.is_floating:
-                value += tf.cast(decay, value.dtype) * (average.value - value)  # bit-equal to the value at decay 0
+                value = value + tf.cast(decay, value.dtype) * (average.value - value)  # at decay 0 just the value
             average.assign(value)

@@ -18,7 +18,7 @@ BROKEN = (zipfile.BadZipFile, OSError, EOFError, KeyError, ValueError, RuntimeEr
 
 
 def write_atomically(path, write):
-    """Calls `write(file)` on a binary file beside `path`, brings it to disk and renames it: a crash leaves the old file."""
+    """Calls `write(file)` on a binary file beside `path`, brings it to disk and renames it: a crash leaves the old one."""
     beside = path.with_name(f".{path.name}.tmp")
     with open(beside, "wb") as file:
         write(file)

@@ -4,7 +4,7 @@ import keras
 
 
 class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
-    """`rate` until update `first`, then a straight line to 0 at update `last`; no fall where `first` is not before it."""
+    """`rate` until update `first`, then a straight line to 0 at update `last`; no fall if `first` is not before it."""
 
     def __init__(self, rate, first, last):
         self.rate, self.first, self.last = rate, first, last
