@@ -1,0 +1,77 @@
+"""The README's commands, run as they stand in a fresh copy and a fresh environment; and the quickstart's promises."""
+
+import json
+import re
+import shutil
+import subprocess
+import venv
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+FILE = re.compile(r"# ((?:tfgan_zoo|zoo_configs)/\S+)\n")
+
+pytestmark = pytest.mark.slow
+
+
+def copy_of_the_checkout(target):
+    files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
+    for name in filter(None, files):
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, target / name)
+
+
+@pytest.mark.timeout(3600)
+def test_the_readme_from_top_to_bottom(tmp_path):
+    checkout, environment = tmp_path / "checkout", tmp_path / "environment"
+    copy_of_the_checkout(checkout)
+    venv.create(environment, with_pip=True)
+    ran = []
+    for kind, text in BLOCK.findall((ROOT / "README.md").read_text()):
+        file = FILE.match(text)
+        if file:
+            (checkout / file[1]).parent.mkdir(parents=True, exist_ok=True)
+            (checkout / file[1]).write_text(text)
+            continue
+        if kind == "python":
+            (tmp_path / "block.py").write_text(text)
+        command = {"bash": text, "python": f"python {tmp_path / 'block.py'}"}[kind]
+        command = re.sub(r"^pytest$", "pytest --collect-only -q", command, flags=re.MULTILINE)  # this is a pytest run
+        script = f"set -e\n. {environment}/bin/activate\n{command}"
+        done = subprocess.run(["bash", "-c", script], cwd=checkout, capture_output=True, text=True)
+        assert done.returncode == 0, f"{text}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+        ran.append(text)
+    assert len(ran) >= 7
+    assert (checkout / "samples.png").exists()
+    assert (checkout / "export" / "my_sngan" / "1" / "saved_model.pb").exists()
+    scores = [json.loads(line) for line in (checkout / "runs" / "first" / "scores.jsonl").read_text().splitlines()]
+    distance = next(s["value"] for s in scores if s["name"] == "fd_mnist_cnn")
+    assert distance < 4, "the quickstart's digits are not what docs/sngan.md states"
+
+
+@pytest.mark.timeout(1800)
+def test_the_wheel_works_from_any_folder(tmp_path):
+    """A plain `pip install .` brings the recipes, the digits, the feature network and the trained generators."""
+    environment = tmp_path / "environment"
+    checkout = tmp_path / "checkout"
+    copy_of_the_checkout(checkout)
+    venv.create(environment, with_pip=True)
+    python = environment / "bin" / "python"
+    subprocess.run([python, "-m", "pip", "install", "-q", str(checkout)], check=True)
+    shutil.rmtree(checkout)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    small = ["--set=steps=2", "--set=batch_size=4", "--set=evaluation.samples=100"]
+    for command in (
+        ["-m", "tfgan_zoo.train", "--list"],
+        ["-m", "tfgan_zoo.train", "--model=sngan", *small, "--workdir=run"],
+        ["-m", "tfgan_zoo.sample", "--run=run"],
+        ["-c", "import tfgan_zoo; print(tfgan_zoo.load('sngan_mnist').signatures)"],
+    ):
+        done = subprocess.run([python, *command], cwd=elsewhere, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-3000:]
+    assert (elsewhere / "samples.png").exists()
+
+
