@@ -20,6 +20,7 @@ from tfgan_zoo.layers import (
     PixelNorm,
     SelfAttention,
     SpectralNormalization,
+    Upsample2D,
     UpsampleConv2D,
     WeightClip,
     WeightNormalization,
@@ -841,3 +842,14 @@ def test_standing_statistics_that_fail_leave_training_as_it_was():
         standing_statistics(network, broken())
     assert norm.standing_batches.numpy() == -1
     np.testing.assert_array_equal(dense.u.numpy(), u)
+
+
+def test_upsample_repeats_each_pixel_four_times_and_its_gradient_sums_them():
+    x = tf.constant(np.arange(12.0).reshape(1, 2, 3, 2))
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = Upsample2D(dtype="float64")(x)
+        total = tf.reduce_sum(y * tf.reshape(tf.range(48.0, dtype=tf.float64), [1, 4, 6, 2]))
+    np.testing.assert_array_equal(y, x.numpy().repeat(2, 1).repeat(2, 2))
+    weights = np.arange(48.0).reshape(1, 2, 2, 3, 2, 2).sum((2, 4))
+    np.testing.assert_array_equal(tape.gradient(total, x), weights)

@@ -73,5 +73,3 @@ def test_the_wheel_works_from_any_folder(tmp_path):
         done = subprocess.run([python, *command], cwd=elsewhere, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr[-3000:]
     assert (elsewhere / "samples.png").exists()
-
-

@@ -6,7 +6,7 @@ from tfgan_zoo.layers.equalized import EqualizedConv2D, EqualizedConv2DTranspose
 from tfgan_zoo.layers.minibatch_stddev import MinibatchStdDev
 from tfgan_zoo.layers.orthogonal_regularizer import OrthogonalRegularizer
 from tfgan_zoo.layers.pixel_norm import PixelNorm
-from tfgan_zoo.layers.resampling_conv import ConvDownsample2D, UpsampleConv2D
+from tfgan_zoo.layers.resampling_conv import ConvDownsample2D, Upsample2D, UpsampleConv2D
 from tfgan_zoo.layers.self_attention import SelfAttention
 from tfgan_zoo.layers.spectral_normalization import SpectralNormalization
 from tfgan_zoo.layers.weight_clip import WeightClip
@@ -24,6 +24,7 @@ __all__ = [
     "PixelNorm",
     "SelfAttention",
     "SpectralNormalization",
+    "Upsample2D",
     "UpsampleConv2D",
     "WeightClip",
     "WeightNormalization",

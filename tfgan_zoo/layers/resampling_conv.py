@@ -60,3 +60,28 @@ class ConvDownsample2D(ResamplingConv2D):
         if (height or 0) % 2 or (width or 0) % 2:
             raise ValueError(f"ConvDownsample2D halves height and width, which must be even; got {height}x{width}.")
         return (batch, height and height // 2, width and width // 2, self.filters)
+
+
+@keras.saving.register_keras_serializable(package="tfgan_zoo")
+class Upsample2D(keras.layers.Layer):
+    """Nearest-neighbour upsampling by 2: [batch, h, w, c] -> [batch, 2h, 2w, c].
+
+    Written as the transpose of average pooling, whose kernel and whose gradient's kernel are fast where repeating rows
+    and summing them up again is slow.
+    """
+
+    def call(self, inputs):
+        batch, height, width, channels = tf.unstack(tf.shape(inputs))
+        outputs = tf.raw_ops.AvgPoolGrad(
+            orig_input_shape=tf.stack([batch, 2 * height, 2 * width, channels]),
+            grad=4 * inputs,  # pooling divides by the four pixels of its window
+            ksize=[1, 2, 2, 1],
+            strides=[1, 2, 2, 1],
+            padding="VALID",
+        )
+        outputs.set_shape(self.compute_output_shape(inputs.shape))
+        return outputs
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, channels = input_shape
+        return (batch, height and 2 * height, width and 2 * width, channels)

@@ -6,7 +6,7 @@ and a 3x3 convolution next to either is fused with it (`UpsampleConv2D`, `ConvDo
 
 import keras
 
-from tfgan_zoo.layers import BatchNorm, ConvDownsample2D, SpectralNormalization, UpsampleConv2D
+from tfgan_zoo.layers import BatchNorm, ConvDownsample2D, SpectralNormalization, Upsample2D, UpsampleConv2D
 from tfgan_zoo.networks.shapes import halvings, output_dtype, stem, to_images
 
 SMALL = 48  # below, every block has the same width (CIFAR-10, table 4); from here on widths double (tables 5 and 6)
@@ -36,7 +36,7 @@ def generator_block(x, filters, name):
     h = keras.layers.ReLU(name=f"{name}_relu_2")(BatchNorm(name=f"{name}_norm_2")(h))
     h = conv(keras.layers.Conv2D, filters, f"{name}_conv_2")(h)
     shortcut = conv(keras.layers.Conv2D, filters, f"{name}_shortcut", size=1, gain=1)(x)
-    shortcut = keras.layers.UpSampling2D(name=f"{name}_shortcut_up")(shortcut)
+    shortcut = Upsample2D(name=f"{name}_shortcut_up")(shortcut)
     return keras.layers.Add(name=f"{name}_add")([h, shortcut])
 
 
