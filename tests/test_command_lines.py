@@ -99,6 +99,7 @@ def test_the_same_command_again_finds_the_run_complete(run):
     done = command("train", *SMALL, f"--workdir={run[0]}")
     assert done.returncode == 0, done.stderr
     assert "is complete: 6 steps are taken" in done.stdout
+    assert [p.name for p in (run[0] / "export" / "sngan").iterdir()] == ["1"]  # and no second export
 
 
 def test_another_recipe_is_refused_with_the_differing_keys(run):

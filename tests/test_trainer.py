@@ -154,11 +154,15 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_step_and_term():
     assert int(trainer.step.numpy()) == 3
 
 
-def test_the_run_stops_at_a_pause_when_it_is_asked_to_and_does_what_is_due_at_the_end():
+def test_the_run_stops_at_a_pause_when_it_is_asked_to_and_does_only_what_is_due_then():
     done = []
     trainer = Trainer(points_recipe(), points_game, make_strategy("one"))
-    play(trainer, dues=[Due(0, lambda step, means: done.append(step))], stopping=lambda: True)
-    assert done == [5]
+    dues = [
+        Due(0, lambda step, means: done.append(("save", step)), when_stopped=True),
+        Due(0, lambda step, means: done.append(("score", step))),
+    ]
+    play(trainer, dues=dues, stopping=lambda: True)
+    assert done == [("save", 5)]
 
 
 def test_a_signal_is_a_wish_and_a_second_one_an_order():

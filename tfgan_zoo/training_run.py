@@ -1,6 +1,5 @@
 """A training run from a recipe to an exported generator: joins data, trainer, scores, pictures and checkpoints."""
 
-import time
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from tfgan_zoo.metrics.protocol import Judge
 from tfgan_zoo.runs import Run
 from tfgan_zoo.serving.generators import Generator
 from tfgan_zoo.serving.signatures import ExportedGenerator
+from tfgan_zoo.serving.version_folder import newest, versions
 from tfgan_zoo.training.guards import StopRequest
 from tfgan_zoo.training.loop import Due, train
 from tfgan_zoo.training.progress import Progress
@@ -56,22 +56,24 @@ class TrainingRun:
         self.run.forget_scores_after(self.start)
         if self.start:
             tell(f"Goes on at step {self.start:,}.")
+        self.exports = self.run.folder / "export" / recipe.model
         self.total = sum(stage.steps for stage in recipe.schedule)
         self.judge = self.sampler = None
-        self.began = time.monotonic()
 
     def execute(self):
         """Takes the steps that are left. Returns the exported version folder, or None where the run was stopped."""
         images = self.recipe.batch_size * self.recipe.discriminator_steps
         if self.start >= self.total:
             self.tell(f"{self.run.folder} is complete: {self.total:,} steps are taken.")
+            if versions(self.exports):
+                return newest(self.exports)
         log, checks = self.recipe.log, self.recipe.checkpoints
         self.scalars = ScalarWriter(self.run.folder, self.trainer)
         dues = [
             Due(log.scalars_every_steps, self.log_scalars),
             Due(log.samples_every_steps, self.draw_samples),
             Due(self.recipe.evaluation.every_steps, self.score),
-            Due(checks.every_steps, self.save),
+            Due(checks.every_steps, self.save, when_stopped=True),
         ]
         with StopRequest() as wish, Progress(self.total, self.start, images) as self.progress:
             dues.insert(0, Due(min(self.recipe.steps_per_call, log.scalars_every_steps), self.progress.update))
@@ -132,4 +134,4 @@ class TrainingRun:
 
     def export(self):
         """The generator's version folder within the run."""
-        return exporting.export_run(self.run, self.run.folder / "export" / self.recipe.model)
+        return exporting.export_run(self.run, self.exports)

@@ -13,10 +13,12 @@ class Due:
     """Something to be done every so many steps, and at the end. `act(step, means)`: means of the logs since the last pause.
 
     every: steps; 0 only at the end.
+    when_stopped: also where the run is stopped before its end.
     """
 
     every: int
     act: Callable[[int, dict], None]
+    when_stopped: bool = False
 
 
 def train(trainer, make_batches, dues, stopping=lambda: False):
@@ -28,13 +30,14 @@ def train(trainer, make_batches, dues, stopping=lambda: False):
         trainer: a `Trainer`, fresh or restored.
         make_batches: function (stage, first batch number) -> `tf.data.Dataset` of one replica's shares in turn.
         dues: list of `Due`, done in this order.
-        stopping: asked at each pause; True ends the run early, after what is due at the end.
+        stopping: asked at each pause; True ends the run early, after what is due when stopped.
 
     Raises:
         ZooError: a loss is not finite; names the step and the term.
     """
     recipe, first = trainer.recipe, 0
     step = int(trainer.step.numpy())
+    last_step = sum(stage.steps for stage in recipe.schedule)
     for stage in recipe.schedule:
         end = first + stage.steps
         if step < end:
@@ -53,7 +56,8 @@ def train(trainer, make_batches, dues, stopping=lambda: False):
             means = dict(zip(trainer.log_names, means.numpy().tolist(), strict=True))
             stop = stopping()
             for due in dues:
-                if (due.every and step % due.every == 0) or stop or step == sum(s.steps for s in recipe.schedule):
+                regular = due.every and step % due.every == 0
+                if regular or step == last_step or (stop and due.when_stopped):
                     due.act(step, means)
             if stop:
                 return
