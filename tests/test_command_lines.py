@@ -102,6 +102,12 @@ def test_the_same_command_again_finds_the_run_complete(run):
     assert [p.name for p in (run[0] / "export" / "sngan").iterdir()] == ["1"]  # and no second export
 
 
+def test_the_folder_alone_is_enough_to_go_on(run):
+    done = command("train", f"--workdir={run[0]}")
+    assert done.returncode == 0, done.stderr
+    assert "is complete" in done.stdout
+
+
 def test_another_recipe_is_refused_with_the_differing_keys(run):
     message = fails("train", *SMALL, "--set=arguments.loss=non_saturating", "--set=seed=3", f"--workdir={run[0]}")
     assert "arguments.loss: 'hinge' there, 'non_saturating' now" in message
@@ -203,9 +209,19 @@ def test_list_and_help_need_no_tensorflow():
     assert "--workdir" in command("train", "--help").stdout
 
 
+@pytest.mark.parametrize("preset", ["cifar10", "cifar10_cnn", "stl10"])
+def test_the_papers_settings_dry_run_without_their_data(preset, tmp_path):
+    done = command("train", "--model=sngan", f"--preset={preset}", "--dry_run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    counts = dict(re.findall(r"(\w+): ([\d,]+) trainable parameters", done.stdout))
+    if preset == "cifar10":
+        assert counts == {"generator": "4,276,739", "discriminator": "1,053,825"}
+    assert set(counts) == {"generator", "discriminator"}
+
+
 def test_dry_run_prints_the_recipe_and_the_networks_and_stops(tmp_path):
     done = command("train", "--model=sngan", "--dry_run", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert '"beta_2": 0.9' in done.stdout
-    assert "generator: 117,409 trainable parameters" in done.stdout
+    assert "generator: 125,441 trainable parameters" in done.stdout
     assert list(tmp_path.iterdir()) == []

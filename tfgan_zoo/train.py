@@ -5,11 +5,10 @@
   python -m tfgan_zoo.train --model=sngan --set data.source=folder:/my/pictures --set data.resolution=64
   python -m tfgan_zoo.train --list                              every model and preset
 
-The same command with the same --workdir goes on where a run stopped.
+The same command with the same --workdir, or --workdir alone, goes on where a run stopped.
 """
 
 import json
-import sys
 import time
 from pathlib import Path
 
@@ -37,9 +36,13 @@ def resolved_recipe():
     elif MODEL.value:
         table, origin = catalog.preset_table(MODEL.value, PRESET.value), f"{MODEL.value}/{PRESET.value}"
         table = {"model": MODEL.value, **table}
+    elif WORKDIR.value and (Path(WORKDIR.value) / "recipe.json").exists():
+        origin = Path(WORKDIR.value) / "recipe.json"
+        table = json.loads(origin.read_text())
     else:
         raise ZooError(f"give --model, one of {', '.join(catalog.model_names())}, or a recipe by --config; see --help.")
     parsed = recipe.parse(recipe.override(table, SET.value), origin)
+    command_line.load_tensorflow()  # not before it is needed: a mistyped key is told at once
     arguments = catalog.checked_arguments(parsed.model, parsed.arguments)
     return parsed.model_copy(update={"arguments": arguments})
 
@@ -52,10 +55,17 @@ def dry_run(recipe):
     from tfgan_zoo.training.strategies import precision
 
     print(json.dumps(recipe.as_dict(), indent=2))
-    source = load_source(recipe.data)
-    print(f"\n{source.name}: {source.size:,} images of {source.image_shape}, {source.classes} classes\n")
+    data = recipe.data
+    if data.resolution and data.channels:  # the shape is known without the data, which may lie elsewhere
+        size = [data.resolution] * 2 if isinstance(data.resolution, int) else data.resolution
+        shape, classes = (*size, data.channels), 0
+        print(f"\n{data.source}, not read: images of {shape}\n")
+    else:
+        source = load_source(data)
+        shape, classes = source.image_shape, source.classes
+        print(f"\n{data.source}: {source.size:,} images of {shape}, {classes} classes\n")
     with precision(recipe.precision):
-        game = catalog.game_builder(recipe, source.image_shape, source.classes)()
+        game = catalog.game_builder(recipe, shape, classes)()
     for network in (game.generator, game.discriminator):
         network.summary(line_length=110)
         count = sum(keras.ops.size(w) for w in network.trainable_variables)
@@ -69,7 +79,6 @@ def main():
         for model, preset, summary in catalog.listing():
             print(f"{model:<12} {preset:<16} {summary}")
         return 0
-    command_line.load_tensorflow()
     recipe = resolved_recipe()
     if DRY_RUN.value:
         dry_run(recipe)
@@ -84,11 +93,10 @@ def main():
     print(f"{recipe.model}: {recipe.summary}\nRun folder: {folder}", flush=True)
     run = TrainingRun(recipe, folder, STRATEGY.value)
     version = run.execute()
-    again = " ".join(a for a in sys.argv[1:] if not a.startswith("--workdir"))
     if version is None:
-        print(f"Stopped and saved. Go on:\n  python -m tfgan_zoo.train {again} --workdir={folder}")
+        print(f"Stopped and saved. Go on:\n  python -m tfgan_zoo.train --workdir={folder}")
         return 1
-    for score in run.run.scores()[-2:]:
+    for score in run.final_scores():
         print(f"{score.name} = {score.value:.4g}  ({score.protocol.generated_images:,} generated against "
               f"{score.protocol.real_images:,} real images of {score.protocol.real})")  # fmt: skip
     print(f"Generator: {version}\nNext:\n"

@@ -1,6 +1,5 @@
 """A training run from a recipe to an exported generator: joins data, trainer, scores, pictures and checkpoints."""
 
-
 import numpy as np
 
 from tfgan_zoo import catalog, exporting, pictures
@@ -127,6 +126,14 @@ class TrainingRun:
         scores = self.judge.scores(self.averaged().sample, step)
         self.run.add_scores(scores)
         self.scalars.scalars(step, {f"scores/{s.name}": s.value for s in scores})
+
+    def final_scores(self):
+        """The `Score`s of the last step by the recipe's own protocol."""
+        mine = {"truncation": None, "features": self.recipe.evaluation.features}
+        return [
+            s for s in self.run.scores()
+            if s.step == self.total and all(getattr(s.protocol, key) == value for key, value in mine.items())
+        ]  # fmt: skip
 
     def save(self, step, means):
         scores = [s for s in self.run.scores() if s.step == step]
