@@ -75,7 +75,6 @@ def test_folder_without_checkpoints_restores_nothing(tmp_path):
     before = bits(held)
     assert Checkpoints(tmp_path / "nowhere", held).restore_latest(pytest.fail) is None
     assert Checkpoints(tmp_path / "nowhere").steps() == []
-    assert Checkpoints(tmp_path / "nowhere").best() is None
     assert bits(held) == before
 
 
@@ -129,45 +128,15 @@ def test_save_that_fails_halfway_leaves_the_checkpoint_before_it(tmp_path, monke
 def test_the_last_ones_stay(tmp_path):
     checkpoints, _ = with_steps(tmp_path, 1, 2, 3, 10, keep=2)
     assert checkpoints.steps() == [3, 10]
-    assert checkpoints.best() is None
 
 
-def test_the_best_one_stays_beside_the_last_ones_until_there_is_a_better_one(tmp_path):
+def test_the_best_one_stays_beside_the_last_ones_until_another_is_the_best(tmp_path):
     checkpoints = Checkpoints(tmp_path, variables(), keep=2)
     left = []
-    for step, score in ((1, 9.0), (2, 5.0), (3, 7.0), (4, None), (5, 6.0), (6, 4.0), (7, 4.5), (8, 8.0), (9, 8.0)):
-        checkpoints.save(step, score)
+    for step, best in ((1, 1), (2, 2), (3, 2), (4, 2), (5, 2), (6, 6), (7, 6), (8, 6), (9, 6)):
+        checkpoints.save(step, best)
         left.append(checkpoints.steps())
     assert left == [[1], [1, 2], [2, 3], [2, 3, 4], [2, 4, 5], [5, 6], [6, 7], [6, 7, 8], [6, 8, 9]]
-    assert checkpoints.best() == {"step": 6, "score": 4.0}
-
-
-def test_equal_score_makes_the_later_one_the_best_and_a_step_saved_again_is_scored_again(tmp_path):
-    checkpoints = Checkpoints(tmp_path, variables())
-    checkpoints.save(1, 3.0)
-    checkpoints.save(2, 3.0)
-    assert checkpoints.best()["step"] == 2
-    checkpoints.save(2, 9.0)
-    assert checkpoints.best() == {"step": 2, "score": 9.0}
-
-
-def test_best_one_later_than_the_restored_step_is_forgotten(tmp_path):
-    """Its score will come again; until then a resumed run must not keep another run's best."""
-    checkpoints, _ = with_steps(tmp_path, 1, 2)
-    checkpoints.save(3, 1.0)
-    checkpoints.path(3).write_bytes(b"")
-    assert checkpoints.restore_latest(lambda sentence: None) == 2
-    assert checkpoints.best() is None
-    checkpoints.save(3, 5.0)
-    assert checkpoints.best() == {"step": 3, "score": 5.0}
-
-
-def test_best_one_is_forgotten_with_the_last_checkpoint(tmp_path):
-    checkpoints = Checkpoints(tmp_path, variables())
-    checkpoints.save(3, 1.0)
-    checkpoints.path(3).write_bytes(b"")
-    assert checkpoints.restore_latest(lambda sentence: None) is None
-    assert checkpoints.best() is None
 
 
 def test_other_files_in_the_folder_are_no_checkpoints(tmp_path):

@@ -64,7 +64,7 @@ def test_the_run_folder_explains_itself(run):
     dataset = json.loads((folder / "dataset.json").read_text())
     assert (dataset["size"], dataset["image_shape"], dataset["num_classes"]) == (5000, [16, 16, 1], 10)
     assert sorted(p.name for p in (folder / "checkpoints").iterdir()) == [
-        "best.json", "checkpoint-000000003.npz", "checkpoint-000000006.npz",
+        "checkpoint-000000003.npz", "checkpoint-000000006.npz",
     ]  # fmt: skip
     assert [p.name for p in sorted((folder / "samples").iterdir())] == ["step-000000003.png", "step-000000006.png"]
     assert list(folder.glob("events.out.tfevents.*"))
@@ -112,6 +112,21 @@ def test_another_recipe_is_refused_with_the_differing_keys(run):
     message = fails("train", *SMALL, "--set=arguments.loss=non_saturating", "--set=seed=3", f"--workdir={run[0]}")
     assert "arguments.loss: 'hinge' there, 'non_saturating' now" in message
     assert "seed: 0 there, 3 now" in message
+
+
+def test_fewer_steps_than_are_taken_are_refused(run):
+    assert "steps: '6 are taken' there, 4 now" in fails("train", *SMALL, "--set=steps=4", f"--workdir={run[0]}")
+    assert json.loads((run[0] / "recipe.json").read_text())["steps"] == 6
+
+
+def test_images_that_the_feature_network_cannot_read_are_refused_before_the_first_step(tmp_path):
+    np.savez(tmp_path / "rgb.npz", images=np.random.default_rng(0).integers(0, 256, [8, 16, 16, 3], np.uint8))
+    changes = [f"--set=data.source=arrays:{tmp_path / 'rgb.npz'}", f"--workdir={tmp_path / 'run'}"]
+    assert "--set evaluation.samples=0" in fails("train", *SMALL, *changes)
+    assert not (tmp_path / "run").exists()
+    done = command("train", *SMALL, "--set=evaluation.samples=0", *changes)
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "run" / "scores.jsonl").read_text()
 
 
 def test_noresume_refuses_a_folder_that_holds_a_run(run):
@@ -178,6 +193,10 @@ def test_export_writes_the_next_version(run, tmp_path):
         (["--model=sngan", "--set=arguments.loss=hing"], "arguments.loss: Input should be 'hinge' or 'non_saturating'"),
         (["--model=sngan", "--set=steps"], "expected key=value"),
         (["--config=nowhere.toml"], "nowhere.toml: no such file"),
+        (["--config=/"], "/: no such file"),
+        (["--config=mine.toml", "--model=sngan"], "give either --config"),
+        (["--model=sngan", "--set=seed=4294967296"], "seed: Input should be less than 4294967296"),
+        (["--model=sngan", "--set=arguments.generator_channels=-4"], "arguments.generator_channels: Input should be"),
         (["--model=sngan", "sgd"], "sgd: not a flag"),
         (["--model=sngan", "--set=data.source=foldr:x"], "Did you mean 'folder'"),
         (["--model=sngan", "--set=data.source=toy:ring8", "--set=data.resolution=[]"], "data.resolution"),
@@ -195,6 +214,8 @@ def test_mistakes_with_runs_and_exports_are_told_in_a_sentence(run, tmp_path):
     assert "either --run or --export" in fails("sample")
     assert "give a folder such as export/sngan_mnist" in fails("sample", f"--export={tmp_path}")
     assert "there is latest, best, 3, 6" in fails("evaluate", f"--run={run[0]}", "--checkpoint=5")
+    (tmp_path / "file").write_text("")
+    assert "is not a run" in fails("sample", f"--run={tmp_path / 'file'}")
     assert "inception-2015-12-05.tgz" in fails("evaluate", f"--run={run[0]}", "--features=inception")
 
 
@@ -206,7 +227,9 @@ def test_list_and_help_need_no_tensorflow():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert re.search(r"^sngan +quickstart +SNGAN", done.stdout, re.MULTILINE)
-    assert "--workdir" in command("train", "--help").stdout
+    helped = command("train", "--help").stdout
+    assert "--workdir" in helped
+    assert "--[no]verbose" in helped
 
 
 @pytest.mark.parametrize("preset", ["cifar10", "cifar10_cnn", "stl10"])

@@ -411,19 +411,19 @@ def test_orthonormal_adds_a_loss_for_each_kernel(network):
 
 
 @NETWORKS
-def test_weight_norm_trains_a_length_for_each_kernel_and_starts_as_the_plain_network(network):
+def test_weight_norm_holds_the_length_of_every_output_at_one_as_in_the_papers_comparison(network):
     discriminator = small_sngan("weight_norm", network).discriminator
-    lengths = [v for v in discriminator.trainable_variables if v.name == "length"]
+    lengths = [v for v in discriminator.non_trainable_variables if v.name == "length"]
     assert len(lengths) == len(kernels(discriminator)) > 7
-    before = [length.numpy() for length in lengths]
+    take_a_step(discriminator)
+    assert all((length.numpy() == 1).all() for length in lengths)
     images = {"images": tf.random.stateless_normal([2, 16, 16, 1], [0, 1])}
     plain = small_sngan("none", network).discriminator
-    held = [v for v in discriminator.trainable_variables if v.name != "length"]
-    for variable, other in zip(plain.trainable_variables, held, strict=True):
-        variable.assign(other)
+    for variable, other in zip(plain.trainable_variables, discriminator.trainable_variables, strict=True):
+        columns = tuple(range(len(other.shape) - 1))
+        value = other.numpy()
+        variable.assign(value / np.linalg.norm(value.reshape(-1, value.shape[-1]), axis=0) if columns else value)
     close(discriminator(images)["logits"], plain(images)["logits"], 1e-5)
-    take_a_step(discriminator)
-    assert all(np.abs(length - start).max() > 0 for length, start in zip(lengths, before, strict=True))
 
 
 @NETWORKS

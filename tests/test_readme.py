@@ -35,6 +35,8 @@ def test_the_readme_from_top_to_bottom(tmp_path):
             (checkout / file[1]).parent.mkdir(parents=True, exist_ok=True)
             (checkout / file[1]).write_text(text)
             continue
+        if kind == "console":  # for GPUs
+            continue
         if kind == "python":
             (tmp_path / "block.py").write_text(text)
         command = {"bash": text, "python": f"python {tmp_path / 'block.py'}"}[kind]
@@ -44,8 +46,8 @@ def test_the_readme_from_top_to_bottom(tmp_path):
         assert done.returncode == 0, f"{text}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
         ran.append(text)
     assert len(ran) >= 7
-    assert (checkout / "samples.png").exists()
-    assert (checkout / "export" / "my_sngan" / "1" / "saved_model.pb").exists()
+    assert (checkout / "runs" / "samples.png").exists()
+    assert (checkout / "runs" / "export" / "my_sngan" / "1" / "saved_model.pb").exists()
     scores = [json.loads(line) for line in (checkout / "runs" / "first" / "scores.jsonl").read_text().splitlines()]
     distance = next(s["value"] for s in scores if s["name"] == "fd_mnist_cnn")
     assert distance < 4, "the quickstart's digits are not what docs/sngan.md states"

@@ -21,7 +21,8 @@ SMALL = [
     "--set=arguments.generator_channels=4",
     "--set=arguments.discriminator_channels=4",
     "--set=generator_optimizer.schedule=linear",
-    "--set=evaluation.samples=0",
+    "--set=evaluation.samples=100",
+    "--set=evaluation.every_steps=75",
     "--set=checkpoints.every_steps=5",
     "--set=log.samples_every_steps=100000",
 ]
@@ -37,6 +38,10 @@ def finish(folder):
     output, _ = process.communicate(timeout=300)
     assert process.returncode == 0, output
     return output
+
+
+def scores_of(folder):
+    return (folder / "scores.jsonl").read_text()
 
 
 def end_of(folder):
@@ -58,7 +63,7 @@ def newest(folder):
 def uninterrupted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole") / "run"
     finish(folder)
-    return end_of(folder)
+    return end_of(folder), scores_of(folder)
 
 
 def test_eleven_kills_at_random_moments_leave_no_trace(uninterrupted, tmp_path):
@@ -83,8 +88,9 @@ def test_eleven_kills_at_random_moments_leave_no_trace(uninterrupted, tmp_path):
     output = finish(folder)
     assert "damaged checkpoint" in output
     assert "the checkpoint before it is used" in output
-    assert_bit_equal(end_of(folder), uninterrupted)
-    assert not list(folder.rglob(".*.tmp"))
+    assert_bit_equal(end_of(folder), uninterrupted[0])
+    assert scores_of(folder) == uninterrupted[1]
+    assert not list(folder.rglob(".*tmp*"))
 
 
 def test_sigterm_saves_tells_how_to_go_on_and_the_end_is_the_same(uninterrupted, tmp_path):
@@ -99,4 +105,5 @@ def test_sigterm_saves_tells_how_to_go_on_and_the_end_is_the_same(uninterrupted,
     assert f"--workdir={folder}" in output
     assert 0 < newest(folder) < STEPS
     finish(folder)
-    assert_bit_equal(end_of(folder), uninterrupted)
+    assert_bit_equal(end_of(folder), uninterrupted[0])
+    assert scores_of(folder) == uninterrupted[1]

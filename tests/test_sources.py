@@ -665,7 +665,7 @@ def test_tfds_takes_the_only_image_feature_and_the_names_of_its_classes(prepared
     assert pets.class_names == ("cat", "dog")
     assert pets.images[:, 0, 0, 0].tolist() == [100 + 10 * label for label in pets.labels]
     message = refusal("tfds:pets", data_dir=prepared)
-    assert "of tfds:pets has no label (it is -1); set data.split to the splits that have them" in message
+    assert "of tfds:pets has no label (it is -1), and others have one; set data.split" in message
 
 
 def test_tfds_image_that_does_not_fit_is_named(prepared):

@@ -13,6 +13,9 @@ VERBOSE = flags.DEFINE_bool("verbose", False, "Let TensorFlow say what it says a
 
 def load_tensorflow():
     """Imports TensorFlow and Keras; unless --verbose, without the chatter that their libraries write past Python."""
+    backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    if backend != "tensorflow":
+        raise ZooError(f"KERAS_BACKEND={backend}: this library computes with TensorFlow; unset the variable.")
     if VERBOSE.value:
         import keras
 
@@ -42,8 +45,11 @@ def run(main):
             sys.exit(2)
         try:
             sys.exit(main())
-        except ZooError as error:
+        except (ZooError, OSError) as error:
             print(f"error: {error}", file=sys.stderr)
             sys.exit(2)
+        except KeyboardInterrupt:
+            print("Interrupted.", file=sys.stderr)
+            sys.exit(130)
 
     app.run(guarded)

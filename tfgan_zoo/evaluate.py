@@ -11,6 +11,8 @@ from absl import flags
 
 from tfgan_zoo import command_line
 
+flags.adopt_module_key_flags(command_line)
+
 RUN = flags.DEFINE_string("run", None, "The run's folder.", required=True)
 CHECKPOINT = flags.DEFINE_string("checkpoint", "latest", "latest, best or a step.")
 FEATURES = flags.DEFINE_string("features", None, "The feature network; the recipe's where left out.")
@@ -27,6 +29,7 @@ def first(*values):
 def main():
     command_line.load_tensorflow()
     from tfgan_zoo.data.sources import load_source
+    from tfgan_zoo.errors import ZooError
     from tfgan_zoo.metrics.features import feature_network
     from tfgan_zoo.metrics.protocol import Judge
     from tfgan_zoo.runs import Run
@@ -41,7 +44,10 @@ def main():
     )
     samples = first(SAMPLES.value, settings.samples or None, 5000)
     seed = first(SEED.value, settings.seed)
-    judge = Judge(features, load_source(run.recipe.data), run.recipe.data.split, samples, seed)
+    source = load_source(run.recipe.data)
+    if source.fingerprint() != run.dataset["sha256"]:
+        raise ZooError(f"{source.name} holds other images now than those that {run.folder} was trained on.")
+    judge = Judge(features, source, run.recipe.data.split, samples, seed)
     generator = Generator(ExportedGenerator(network, prior).functions)
     scores = judge.scores(lambda seeds: generator.sample(seeds, TRUNCATION.value), step, truncation=TRUNCATION.value)
     run.add_scores(scores)

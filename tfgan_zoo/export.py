@@ -7,6 +7,8 @@ from absl import flags
 
 from tfgan_zoo import command_line
 
+flags.adopt_module_key_flags(command_line)
+
 RUN = flags.DEFINE_string("run", None, "The run's folder.", required=True)
 TO = flags.DEFINE_string("to", None, "The model's folder; its name is the model's name in TF Serving.", required=True)
 CHECKPOINT = flags.DEFINE_string("checkpoint", "latest", "latest, best or a step.")

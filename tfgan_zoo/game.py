@@ -2,6 +2,7 @@
 
 import functools
 import re
+import types
 
 import tensorflow as tf
 
@@ -68,7 +69,7 @@ class Term:
         state: its variables by name, such as BEGAN's k; they are saved with the run.
     """
 
-    state = {}
+    state = types.MappingProxyType({})
 
     def discriminator_loss(self, turn):
         """Returns a scalar to be minimised by the discriminator, or None."""

@@ -3,7 +3,6 @@
 import copy
 import re
 import tomllib
-import types
 import typing
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -102,7 +101,7 @@ class Recipe(Section):
     summary: str = Field("", description="one line for --list")
     model: str = Field(description="a file in tfgan_zoo/models")
     arguments: dict[str, Any] = Field(default_factory=dict, description="what the model's build() takes")
-    seed: int = Field(0, ge=0, description="of the weights, the latents and the order of the images")
+    seed: int = Field(0, ge=0, lt=2**32, description="of the weights, the latents and the order of the images")
     steps: Count = Field(description="generator updates")
     batch_size: Count = Field(64, description="images a discriminator update, over all replicas")
     generator_batch_size: Count | None = Field(None, description="fakes a generator update; batch_size where left out")
@@ -139,6 +138,11 @@ class Recipe(Section):
         if self.stages:
             return self.stages
         return (Stage(steps=self.steps, batch_size=self.batch_size, resolution=self.data.resolution),)
+
+    @property
+    def total_steps(self):
+        """Generator updates over all stages."""
+        return sum(stage.steps for stage in self.schedule)
 
     def as_dict(self):
         """Plain values, as recipe.json holds them."""
@@ -211,11 +215,7 @@ def known_keys(path):
 
 
 def is_section(annotation):
-    return (
-        isinstance(annotation, type)
-        and not isinstance(annotation, types.GenericAlias)
-        and issubclass(annotation, Section)
-    )
+    return isinstance(annotation, type) and issubclass(annotation, Section)
 
 
 def read_toml(path):
@@ -223,7 +223,7 @@ def read_toml(path):
     path = Path(path)
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except OSError:
         raise ZooError(
             f"{path}: no such file; give the path of a recipe such as zoo_configs/sngan/quickstart.toml."
         ) from None

@@ -2,10 +2,12 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 from tfgan_zoo import __version__, catalog, recipe
 from tfgan_zoo.errors import ZooError
+from tfgan_zoo.metrics.features import score_names
 from tfgan_zoo.metrics.protocol import Score
 from tfgan_zoo.training.checkpoints import Checkpoints, read, write_atomically
 from tfgan_zoo.training.strategies import precision
@@ -40,7 +42,7 @@ class Run:
                 json.loads((self.folder / "recipe.json").read_text()), self.folder / "recipe.json"
             )
             self.dataset = json.loads((self.folder / "dataset.json").read_text())
-        except FileNotFoundError as missing:
+        except (FileNotFoundError, NotADirectoryError) as missing:
             near = sorted(str(p.parent) for p in self.folder.parent.glob("*/recipe.json"))[:5]
             hint = (
                 f" Runs near by: {', '.join(near)}." if near else " Train one: python -m tfgan_zoo.train --model=sngan."
@@ -55,9 +57,12 @@ class Run:
             ZooError: the folder holds a run of another recipe or other data (names the differences), or other files.
         """
         folder = Path(folder)
-        if (folder / "recipe.json").exists() and (folder / "dataset.json").exists():
+        if (folder / "recipe.json").is_file() and (folder / "dataset.json").is_file():
             before = cls(folder)
             different = recipe.differences(before.recipe, a_recipe)
+            taken = max(before.checkpoints().steps(), default=0)
+            if a_recipe.total_steps < taken:
+                different["steps"] = (f"{taken} are taken", a_recipe.total_steps)
             if before.dataset["sha256"] != dataset["sha256"]:
                 different["the images"] = (before.dataset["sha256"][:12], dataset["sha256"][:12])
             if different:
@@ -65,7 +70,9 @@ class Run:
                 raise ZooError(
                     f"{folder} holds a run of another recipe:\n" + "\n".join(lines) + "\nChoose another --workdir."
                 )
-        elif folder.exists() and any(p.name not in ("recipe.json", "dataset.json") for p in folder.iterdir()):
+        elif folder.is_dir() and any(
+            p.name not in ("recipe.json", "dataset.json") and not p.name.startswith(".") for p in folder.iterdir()
+        ):
             raise ZooError(f"{folder} is not empty and holds no run; choose another --workdir.")
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "recipe.json", a_recipe.as_dict())
@@ -94,20 +101,42 @@ class Run:
         steps = checkpoints.steps()
         if not steps:
             raise ZooError(f"{self.folder} has no checkpoint yet; go on with it by --workdir={self.folder}.")
-        best = checkpoints.best()
-        step = {"latest": steps[-1], "best": best["step"] if best else steps[-1]}.get(str(which), which)
+        best = self.best_step()
+        if which == "best" and best not in steps:
+            raise ZooError(f"{self.folder} has no best checkpoint: none was scored; use --checkpoint=latest.")
+        step = {"latest": steps[-1], "best": best}.get(str(which), which)
         if not str(step).isdigit() or int(step) not in steps:
             raise ZooError(f"checkpoint {which!r}: there is latest, best, {', '.join(map(str, steps))}.")
         arrays = read(checkpoints.path(int(step)))
         game = self.build_game()
-        for variable in game.generator.variables:
-            variable.assign(arrays[f"average/{variable.path}"])
+        averages = [array for name, array in arrays.items() if name.startswith("average/")]
+        for variable, average in zip(game.generator.variables, averages, strict=True):  # saved in the network's order
+            variable.assign(average)
         return game.generator, game.prior, int(step)
 
     def scores(self):
         """Every `Score` so far, oldest first."""
         path = self.folder / "scores.jsonl"
         return [Score.from_dict(json.loads(line)) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def own_scores(self):
+        """The Fréchet distances by the recipe's own protocol: what its checkpoints are compared by."""
+        settings = self.recipe.evaluation
+        name, _ = score_names(settings.features)
+        own = (None, settings.samples, settings.seed)
+        return [
+            s
+            for s in self.scores()
+            if s.name == name and (s.protocol.truncation, s.protocol.generated_images, s.protocol.seed) == own
+        ]
+
+    def best_step(self):
+        """The step of the best of `own_scores`, the later one of two that are equal; None where there are none."""
+        best = None
+        for score in self.own_scores():
+            if best is None or not best.better_than(score):
+                best = score
+        return best and best.step
 
     def add_scores(self, scores):
         """Appends to scores.jsonl; a score of the same step and protocol takes the place of the old one."""
@@ -126,3 +155,5 @@ class Run:
         """Removes what a crash left half written."""
         for path in self.folder.rglob(".*.tmp"):
             os.unlink(path)
+        for path in self.folder.glob("export/*/.tmp-*"):
+            shutil.rmtree(path)

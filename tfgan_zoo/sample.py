@@ -11,6 +11,8 @@ from absl import flags
 
 from tfgan_zoo import command_line
 
+flags.adopt_module_key_flags(command_line)
+
 RUN = flags.DEFINE_string("run", None, "A run's folder.")
 EXPORT = flags.DEFINE_string("export", None, "A model's folder of an export, or one version of it.")
 CHECKPOINT = flags.DEFINE_string("checkpoint", "latest", "Of a run: latest, best or a step.")

@@ -16,6 +16,8 @@ from absl import flags
 
 from tfgan_zoo import command_line
 
+flags.adopt_module_key_flags(command_line)
+
 MODEL = flags.DEFINE_string("model", None, "The model, a name from --list.")
 PRESET = flags.DEFINE_string("preset", "quickstart", "The recipe of that model, a name from --list.")
 CONFIG = flags.DEFINE_string("config", None, "A recipe file of your own, in place of --model and --preset.")
@@ -31,6 +33,8 @@ def resolved_recipe():
     from tfgan_zoo import catalog, recipe
     from tfgan_zoo.errors import ZooError
 
+    if CONFIG.value and MODEL.value:
+        raise ZooError("give either --config, a whole recipe, or --model with --preset.")
     if CONFIG.value:
         table, origin = recipe.read_toml(CONFIG.value), CONFIG.value
     elif MODEL.value:

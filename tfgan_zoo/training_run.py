@@ -1,10 +1,14 @@
 """A training run from a recipe to an exported generator: joins data, trainer, scores, pictures and checkpoints."""
 
+import fcntl
+import json
+
 import numpy as np
 
 from tfgan_zoo import catalog, exporting, pictures
 from tfgan_zoo.data.pipeline import batches
 from tfgan_zoo.data.sources import load_source
+from tfgan_zoo.errors import ZooError
 from tfgan_zoo.metrics.features import feature_network
 from tfgan_zoo.metrics.protocol import Judge
 from tfgan_zoo.runs import Run
@@ -31,6 +35,20 @@ def describe(source):
     }
 
 
+def lock(folder):
+    """Holds the folder for this process; the lock ends with it, however it ends.
+
+    Raises:
+        ZooError: another process trains in this folder.
+    """
+    held = open(folder / ".lock", "w")  # noqa: SIM115
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise ZooError(f"another process is training in {folder}; wait for it, or choose another --workdir.") from None
+    return held
+
+
 class TrainingRun:
     """One run: opens or begins its folder, builds the trainer, restores what is there.
 
@@ -48,15 +66,17 @@ class TrainingRun:
         dataset = describe(self.source)
         build = catalog.game_builder(recipe, dataset["image_shape"], dataset["num_classes"])
         self.trainer = Trainer(recipe, build, strategy)
+        self.network = self.feature_network()
         self.run = Run.start(folder, recipe, dataset)
+        self.lock = lock(self.run.folder)
         self.run.remove_half_written()
         self.checkpoints = self.run.checkpoints(self.trainer.variables())
         self.start = self.checkpoints.restore_latest(tell) or 0
+        self.total = recipe.total_steps
         self.run.forget_scores_after(self.start)
         if self.start:
             tell(f"Goes on at step {self.start:,}.")
         self.exports = self.run.folder / "export" / recipe.model
-        self.total = sum(stage.steps for stage in recipe.schedule)
         self.judge = self.sampler = None
 
     def execute(self):
@@ -64,7 +84,7 @@ class TrainingRun:
         images = self.recipe.batch_size * self.recipe.discriminator_steps
         if self.start >= self.total:
             self.tell(f"{self.run.folder} is complete: {self.total:,} steps are taken.")
-            if versions(self.exports):
+            if self.exported_step() == self.total:
                 return newest(self.exports)
         log, checks = self.recipe.log, self.recipe.checkpoints
         self.scalars = ScalarWriter(self.run.folder, self.trainer)
@@ -81,6 +101,24 @@ class TrainingRun:
         if int(self.trainer.step.numpy()) < self.total:
             return None
         return self.export()
+
+    def feature_network(self):
+        """The recipe's feature network, refused now where it cannot read such images; None for a run without scores."""
+        settings = self.recipe.evaluation
+        if not settings.samples:
+            return None
+        network = feature_network(settings.features, settings.inception_file)
+        try:
+            network.check(self.source.images[:1])
+        except ZooError as error:
+            raise ZooError(f"{error} Or train without scores: --set evaluation.samples=0.") from None
+        return network
+
+    def exported_step(self):
+        """The step of the newest export in the run's folder, None where there is none."""
+        if not versions(self.exports):
+            return None
+        return json.loads((newest(self.exports) / "model_card.json").read_text())["step"]
 
     def make_batches(self, stage, first):
         return batches(
@@ -103,9 +141,9 @@ class TrainingRun:
             self.float_network = game.generator
             self.exported = ExportedGenerator(game.generator, game.prior)
             self.sampler = Generator(self.exported.functions)
-        current = {v.path: v for v in self.trainer.average.network.variables}
-        for variable in self.float_network.variables:
-            variable.assign(current[variable.path].numpy())
+        current = self.trainer.average.network.variables
+        for variable, average in zip(self.float_network.variables, current, strict=True):
+            variable.assign(average.numpy())
         return self.sampler
 
     def draw_samples(self, step, means):
@@ -118,26 +156,21 @@ class TrainingRun:
 
     def score(self, step, means):
         settings = self.recipe.evaluation
-        if not settings.samples or any(s.step == step for s in self.run.scores()):
+        if not self.network or any(s.step == step for s in self.run.own_scores()):
             return
         if self.judge is None:
-            network = feature_network(settings.features, settings.inception_file)
-            self.judge = Judge(network, self.source, self.recipe.data.split, settings.samples, settings.seed)
+            self.judge = Judge(self.network, self.source, self.recipe.data.split, settings.samples, settings.seed)
         scores = self.judge.scores(self.averaged().sample, step)
         self.run.add_scores(scores)
         self.scalars.scalars(step, {f"scores/{s.name}": s.value for s in scores})
 
+    def save(self, step, means):
+        self.checkpoints.save(step, self.run.best_step())
+
     def final_scores(self):
         """The `Score`s of the last step by the recipe's own protocol."""
-        mine = {"truncation": None, "features": self.recipe.evaluation.features}
-        return [
-            s for s in self.run.scores()
-            if s.step == self.total and all(getattr(s.protocol, key) == value for key, value in mine.items())
-        ]  # fmt: skip
-
-    def save(self, step, means):
-        scores = [s for s in self.run.scores() if s.step == step]
-        self.checkpoints.save(step, scores[0].value if scores else None)
+        own = {score.protocol for score in self.run.own_scores()}
+        return [score for score in self.run.scores() if score.step == self.total and score.protocol in own]
 
     def export(self):
         """The generator's version folder within the run."""

@@ -46,7 +46,15 @@ def load(argument, settings):
     images, labels = found
     if len(images) == 0:
         raise ZooError(f"{source} has no examples in the split {settings.split!r}.")
-    return images, labels if class_names else None, class_names
+    without = np.flatnonzero(np.asarray(labels) < 0) if class_names else range(len(images))
+    if len(without) == len(images):  # such as the unlabelled split of stl10
+        return images, None, ()
+    if len(without):
+        raise ZooError(
+            f"example {without[0]} of {source} has no label (it is {labels[without[0]]}), and others have one; "
+            "set data.split to the splits that have them."
+        )
+    return images, labels, class_names
 
 
 def builder_name(argument):
@@ -136,8 +144,6 @@ def _rows(examples, image_key, class_names, source, settings):
     height, width = wanted_size(settings)
     for index, example in enumerate(examples):
         name, label = f"example {index} of {source}", int(example["label"]) if class_names else -1
-        if class_names and label < 0:
-            raise ZooError(f"{name} has no label (it is {label}); set data.split to the splits that have them.")
         try:
             yield name, to_shape(example[image_key], height, width, settings.channels, settings.fit), label
         except ZooError as error:

@@ -42,7 +42,7 @@ class FeatureNetwork:
         The last batch is filled up with black, so that every batch has one shape and nothing is traced again. Raises
         `ZooError` for what is not such an array, or for channels that the network does not read.
         """
-        images = self._checked(images)
+        images = self.check(images)
         if batch_size < 1:
             raise ZooError(f"batch_size={batch_size}; expected 1 or more.")
         features = np.empty([len(images), self.dimension], np.float32)
@@ -59,7 +59,8 @@ class FeatureNetwork:
         """images: uint8 [N, H, W, C] -> features [N, D], float32. Raises as `embed` does."""
         return self.embed(images, batch_size)[0]
 
-    def _checked(self, images):
+    def check(self, images):
+        """The images as an array; raises `ZooError` where the network cannot read them."""
         images = np.asarray(images)
         if images.ndim == 2:
             raise ZooError(

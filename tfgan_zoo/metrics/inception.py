@@ -38,7 +38,7 @@ def load(path=None):
     if path is None:
         raise ZooError(
             f"the features inception need a file that is not shipped: get {URL}, unpack {FILE} from it, and pass it:"
-            f" --features inception --inception_file {FILE}"
+            f" evaluate --features=inception --inception_file={FILE}, or train --set evaluation.inception_file={FILE}."
         )
     content, sha256 = read_weights(path)
     images, outputs = _build(_parsed(content, path), path)

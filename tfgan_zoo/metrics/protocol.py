@@ -23,7 +23,6 @@ class Protocol:
     generated_images: int
     seed: int  # generated image i is that of seed `seed + i`
     truncation: float | None
-    weights: str  # "average" or "last": which of the generator's
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,13 +86,13 @@ class Judge:
             "real_images": len(numbers),
         }
 
-    def scores(self, generate, step, weights="average", truncation=None):
+    def scores(self, generate, step, truncation=None):
         """The scores of a generator.
 
         Args:
             generate: function (int64 seeds [B]) -> uint8 images [B, H, W, C].
             step: of the checkpoint that it comes from.
-            weights, truncation: noted in the protocol.
+            truncation: noted in the protocol.
 
         Returns:
             [Fréchet distance, kernel distance] as `Score`s.
@@ -110,12 +109,11 @@ class Judge:
             generated_images=self.samples,
             seed=self.seed,
             truncation=truncation,
-            weights=weights,
             **self.real,
         )
         frechet, kernel = score_names(self.network.name)
         distance = kernel_distance(self.real_features, fake)
         return [
             Score(frechet, float(frechet_distance(self.real_moments, moments(fake))), None, step, protocol),
-            Score(kernel, float(distance.value), None, step, protocol),
+            Score(kernel, float(distance.value), float(distance.standard_error), step, protocol),
         ]

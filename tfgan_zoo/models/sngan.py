@@ -1,16 +1,19 @@
 """SNGAN: spectral normalisation of every discriminator layer. Miyato et al. 2018, arXiv:1802.05957.
 
-Deviations from the paper: none in the default arguments. `weights` also offers what the paper compares with.
+Deviations from the paper: none in the function of the default networks, whose resampling is computed in a cheaper order
+(`networks/resnet.py`). `weights` also offers what the paper compares with.
 """
 
+import functools
 from typing import Literal
 
 from tfgan_zoo.game import Game
 from tfgan_zoo.layers import OrthogonalRegularizer, SpectralNormalization, WeightClip, WeightNormalization
-from tfgan_zoo.networks import dcgan, resnet
+from tfgan_zoo.networks import dcgan, resnet, shapes
 from tfgan_zoo.objectives.adversarial import Hinge, NonSaturating
 from tfgan_zoo.objectives.penalties import GradientPenalty
 from tfgan_zoo.priors import Prior
+from tfgan_zoo.recipe import Count
 
 
 def clipped(layer):
@@ -27,8 +30,8 @@ def orthonormal(layer):
 
 WEIGHTS = {
     "spectral_norm": SpectralNormalization,
-    "none": resnet.plain,
-    "weight_norm": WeightNormalization,
+    "none": shapes.plain,
+    "weight_norm": functools.partial(WeightNormalization, trainable_length=False),  # as in the paper's comparison
     "clipping": clipped,
     "orthonormal": orthonormal,
 }
@@ -47,9 +50,9 @@ def build(
     weights: Literal["spectral_norm", "none", "weight_norm", "clipping", "orthonormal"] = "spectral_norm",
     loss: Literal["hinge", "non_saturating"] = "hinge",
     gradient_penalty: float = 0.0,
-    noise_size: int = 128,
-    generator_channels: int | None = None,
-    discriminator_channels: int | None = None,
+    noise_size: Count = 128,
+    generator_channels: Count | None = None,
+    discriminator_channels: Count | None = None,
 ) -> Game:
     """The game of SNGAN.
 

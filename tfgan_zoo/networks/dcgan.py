@@ -4,12 +4,7 @@
 import keras
 
 from tfgan_zoo.layers import BatchNorm, SpectralNormalization
-from tfgan_zoo.networks.shapes import halvings, output_dtype, stem, to_images
-
-
-def plain(layer):
-    """No wrapping."""
-    return layer
+from tfgan_zoo.networks.shapes import halvings, output_dtype, plain, stem, to_images
 
 
 def normal():

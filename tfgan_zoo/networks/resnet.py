@@ -7,7 +7,7 @@ and a 3x3 convolution next to either is fused with it (`UpsampleConv2D`, `ConvDo
 import keras
 
 from tfgan_zoo.layers import BatchNorm, ConvDownsample2D, SpectralNormalization, Upsample2D, UpsampleConv2D
-from tfgan_zoo.networks.shapes import halvings, output_dtype, stem, to_images
+from tfgan_zoo.networks.shapes import halvings, output_dtype, plain, stem, to_images
 
 SMALL = 48  # below, every block has the same width (CIFAR-10, table 4); from here on widths double (tables 5 and 6)
 
@@ -18,11 +18,6 @@ LARGE_DISCRIMINATORS = {3: (4, 1), 4: (5, 0), 5: (5, 1)}
 def glorot(gain=1.0):
     """Glorot's uniform initialisation with a gain, as the authors' code has it: sqrt(2) in blocks, 1 elsewhere."""
     return keras.initializers.VarianceScaling(gain**2, mode="fan_avg", distribution="uniform")
-
-
-def plain(layer):
-    """No wrapping."""
-    return layer
 
 
 def conv(kind, filters, name, wrap=plain, size=3, gain=2**0.5):

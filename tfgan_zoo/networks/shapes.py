@@ -58,6 +58,11 @@ def output_dtype():
     return keras.config.dtype_policy().variable_dtype
 
 
+def plain(layer):
+    """The layer as it is: the `wrap` of a discriminator without normalised weights."""
+    return layer
+
+
 def stem(noise, height, width, channels, **dense):
     """noise [B, Z] -> [B, height, width, channels] by one dense layer, whose settings `dense` holds."""
     h = keras.layers.Dense(height * width * channels, name="dense", **dense)(noise)

@@ -12,6 +12,10 @@ class Generator:
     """Samples by seed. `signatures`: {"sample", "serving_default", "latents"} of an `ExportedGenerator` or a SavedModel."""
 
     def __init__(self, signatures):
+        if "sample" not in signatures:
+            raise ZooError(
+                f"not an export of this library: it has no signature 'sample', only {', '.join(signatures)}."
+            )
         self.signatures = signatures
         self.conditional = "labels" in signatures["sample"].structured_input_signature[1]
 
@@ -50,6 +54,8 @@ class Generator:
 
     def from_latents(self, noise, labels=None):
         """float32 images [N, H, W, C] in [-1, 1] of latents [N, Z]."""
+        if self.conditional and labels is None:
+            raise ZooError("this generator takes labels; give one, such as --label=0.")
         noise = np.asarray(noise, np.float32)
         return self.call("serving_default", noise=noise, **self.with_labels(len(noise), labels))["images"]
 

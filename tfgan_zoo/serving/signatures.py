@@ -29,8 +29,8 @@ class SeededDraws:
 class ExportedGenerator(tf.Module):
     """A generator as a module that holds its variables and not the Keras model, which TF Serving's loader cannot restore.
 
-    Signatures (every input and output has a batch dimension; a conditional generator takes `labels` int32 [B] too, where
-    -1 draws one by seed):
+    Signatures (every input and output has a batch dimension; a conditional generator takes `labels` int32 [B] too, but in
+    `latents`; in `sample` and `png` -1 draws one by seed):
 
         serving_default  noise float32 [B, Z]                        -> images float32 [B, H, W, C] in [-1, 1]
         sample           seed int64 [B], truncation float32 [B]      -> images uint8 [B, H, W, C]

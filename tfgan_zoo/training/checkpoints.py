@@ -3,10 +3,10 @@
 A checkpoint is an .npz archive, whose members carry checksums, so that it can be read and checked with NumPy alone.
 """
 
-import json
 import os
 import re
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from tfgan_zoo.errors import ZooError
 
 # RuntimeError: a flipped bit in the archive's directory may ask for a password, or for a compression that is not known.
-BROKEN = (zipfile.BadZipFile, OSError, EOFError, KeyError, ValueError, RuntimeError)
+BROKEN = (zipfile.BadZipFile, zlib.error, OSError, EOFError, KeyError, ValueError, RuntimeError)
 
 
 def write_atomically(path, write):
@@ -44,7 +44,7 @@ def read(path):
 
 
 class Checkpoints:
-    """The numbered checkpoints of a folder: the last `keep`, and the best by score.
+    """The numbered checkpoints of a folder: the last `keep`, and one that is asked to stay.
 
     Args:
         folder: where they lie; made when first written.
@@ -63,24 +63,13 @@ class Checkpoints:
         names = (re.fullmatch(r"checkpoint-(\d+)\.npz", p.name) for p in self.folder.glob("checkpoint-*.npz"))
         return sorted(int(match[1]) for match in names if match)
 
-    def best(self):
-        """{"step", "score"} of the best one, or None."""
-        try:
-            return json.loads((self.folder / "best.json").read_text())
-        except FileNotFoundError:
-            return None
-
-    def save(self, step, score=None):
-        """Writes the checkpoint of `step`. score: lower is better; the best one is never removed."""
+    def save(self, step, best=None):
+        """Writes the checkpoint of `step`. best: the step of one that stays however old it is."""
         self.folder.mkdir(parents=True, exist_ok=True)
         arrays = {name: np.asarray(variable.numpy()) for name, variable in self.variables.items()}
         write_atomically(self.path(step), lambda file: np.savez(file, **arrays))
-        best = self.best()
-        if score is not None and (best is None or score <= best["score"] or step == best["step"]):
-            best = {"step": step, "score": score}
-            write_atomically(self.folder / "best.json", lambda file: file.write(json.dumps(best).encode()))
         for old in self.steps()[: -self.keep]:
-            if not best or old != best["step"]:
+            if old != best:
                 self.path(old).unlink()
 
     def restore(self, step):
@@ -89,7 +78,9 @@ class Checkpoints:
         Raises:
             ZooError: it is damaged, or of other variables or shapes.
         """
-        arrays = read(self.path(step))
+        self.assign(step, read(self.path(step)))
+
+    def assign(self, step, arrays):
         expected = {name: tuple(variable.shape) for name, variable in self.variables.items()}
         found = {name: array.shape for name, array in arrays.items()}
         odd = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
@@ -107,23 +98,17 @@ class Checkpoints:
 
         report: called with a sentence on each damaged one, which is set aside under another name.
         """
-        for step in reversed(self.steps()):
+        steps = self.steps()
+        for i, step in reversed(list(enumerate(steps))):
             path = self.path(step)
             try:
-                read(path)
+                arrays = read(path)
             except ZooError as error:
                 aside = path.with_suffix(".damaged")
                 os.replace(path, aside)
-                report(f"{error} It is now {aside.name}, and the checkpoint before it is used.")
+                then = "the checkpoint before it is used" if i else "there is none before it: the run begins anew"
+                report(f"{error} It is now {aside.name}, and {then}.")
                 continue
-            self.restore(step)
-            self.forget_after(step)
+            self.assign(step, arrays)
             return step
-        self.forget_after(-1)
         return None
-
-    def forget_after(self, step):
-        """Drops the note of a best checkpoint later than `step`: the run will come by it again."""
-        best = self.best()
-        if best and best["step"] > step:
-            (self.folder / "best.json").unlink()

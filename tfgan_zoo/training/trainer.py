@@ -39,6 +39,8 @@ class Trainer:
         self.recipe, self.strategy = recipe, strategy
         self.replicas = strategy.num_replicas_in_sync
         self.log_names = ()
+        if recipe.jit_compile and self.replicas > 1:
+            raise ZooError("jit_compile=true works on one device; leave it out, or use --strategy=one.")
         for stage in recipe.schedule:
             self.check_divisible("batch_size", stage.batch_size)
         self.check_divisible("generator_batch_size", recipe.fakes)
@@ -107,7 +109,7 @@ class Trainer:
                 sums = found if sums is None else tf.nest.map_structure(tf.add, sums, found)
         gradients, losses = tf.nest.map_structure(lambda t: t / parts, sums)
         optimizer.apply(gradients, network.trainable_variables)
-        norm = tf.linalg.global_norm(gradients)  # of this replica's share; exact on one replica
+        norm = tf.linalg.global_norm(gradients)  # summed over replicas later: exact on one, an upper bound on several
         return {**{f"{player}/{name}": loss for name, loss in losses.items()}, f"{player}/gradient_norm": norm}
 
     def gradients(self, generating, batch, seed, first, total, share):
