@@ -1,0 +1,57 @@
+"""The trained generators in export/: whole, small, loadable by name, and drawing what their cards say."""
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+
+import tfgan_zoo
+from tfgan_zoo.data.sources import load_source
+from tfgan_zoo.errors import ZooError
+from tfgan_zoo.metrics.features import feature_network
+from tfgan_zoo.metrics.protocol import Judge, Score
+from tfgan_zoo.recipe import Data
+from tfgan_zoo.serving.generators import Generator
+from tfgan_zoo.serving.version_folder import newest
+from tfgan_zoo.zoo_files import pretrained_folder
+
+NAMES = sorted(p.name for p in pretrained_folder().glob("*_mnist"))
+
+
+def card_of(name):
+    return json.loads((newest(pretrained_folder() / name) / "model_card.json").read_text())
+
+
+def test_there_is_the_one_that_the_readme_shows():
+    assert "sngan_mnist" in NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_file_is_the_one_that_the_card_hashes_and_all_are_under_two_megabytes(name):
+    folder = newest(pretrained_folder() / name)
+    for file, expected in card_of(name)["sha256"].items():
+        assert hashlib.sha256((folder / file).read_bytes()).hexdigest() == expected, file
+    assert sum(p.stat().st_size for p in folder.rglob("*") if p.is_file()) < 2_000_000
+    assert (folder / "README.md").exists()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_draws_digits_of_the_quality_that_its_card_states(name):
+    card = card_of(name)
+    stated = Score.from_dict(card["scores"][0])
+    generator = Generator(tfgan_zoo.load(name).signatures)
+    judge = Judge(feature_network("mnist_cnn"), load_source(Data(**card["recipe"]["data"])), "all", 5000)
+    measured, _ = judge.scores(generator.sample, card["step"])
+    assert measured.protocol == stated.protocol
+    assert measured.value == pytest.approx(stated.value, rel=0.02)  # float32 sums round otherwise elsewhere
+    _, logits = judge.network.embed(generator.sample(np.arange(500)))
+    share = np.bincount(logits.argmax(1), minlength=10) / 500
+    assert share.min() > 0.02, f"a digit is missing: {share}"
+
+
+def test_a_name_that_is_not_there_gets_the_nearest():
+    with pytest.raises(ZooError, match="Did you mean 'sngan_mnist'"):
+        tfgan_zoo.load("sngan_mnst")
+    with pytest.raises(ZooError, match="no version of sngan_mnist '9'"):
+        tfgan_zoo.load("sngan_mnist", 9)
