@@ -26,11 +26,17 @@ def uniform(seed, shape):
     return (tf.cast(tf.bitwise.bitwise_and(bits, 0x7FFFFF), tf.float32) + 0.5) * 2.0**-23
 
 
+def rounded_alike(function, x):
+    """function(x), elementwise, so that a value does not depend on its place: kernels compute what is left over after
+    their last whole vector in another way, which may differ in the last bit."""
+    padded = tf.pad(tf.reshape(x, [-1]), [[0, -tf.size(x) % 64]])
+    return tf.ensure_shape(tf.reshape(function(padded)[: tf.size(x)], tf.shape(x)), x.shape)
+
+
 class Draws:
     """Draws for `count` examples that are numbers `first` to `first + count` of a batch of `total`.
 
-    The whole batch is drawn, and sliced last (vectorised functions round by position), so that example i gets the same
-    numbers on any number of replicas.
+    The whole batch is drawn and sliced, so that example i gets the same numbers on any number of replicas.
 
     Args:
         seed: int32 [2].
@@ -43,14 +49,14 @@ class Draws:
         self.seed, self.total, self.first = seed, total, first
         self.count = total if count is None else count
 
-    def uniform(self, purpose, shape=(), of=tf.identity):
-        """of(uniform float32 in (0, 1)), an elementwise function: [count, *shape]."""
-        drawn = of(uniform(fold(self.seed, purpose), [self.total, *shape]))
+    def uniform(self, purpose, shape=()):
+        """Uniform float32 [count, *shape] in (0, 1)."""
+        drawn = uniform(fold(self.seed, purpose), [self.total, *shape])
         return tf.slice(drawn, [self.first] + [0] * len(shape), [self.count, *shape])
 
     def normal(self, purpose, shape=()):
         """Standard normal float32 [count, *shape]."""
-        return self.uniform(purpose, shape, of=lambda u: 2**0.5 * tf.math.erfinv(2 * u - 1))
+        return 2**0.5 * rounded_alike(tf.math.erfinv, 2 * self.uniform(purpose, shape) - 1)
 
     def integers(self, purpose, limit, shape=()):
         """Uniform int32 [count, *shape] in [0, limit), for a limit far below 2^23."""

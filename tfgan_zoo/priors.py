@@ -2,12 +2,7 @@
 
 import tensorflow as tf
 
-
-def rounded_alike(function, x):
-    """function(x), elementwise, so that a value does not depend on its place: kernels compute what is left over after
-    their last whole vector in another way, which may differ in the last bit."""
-    padded = tf.pad(tf.reshape(x, [-1]), [[0, -tf.size(x) % 64]])
-    return tf.ensure_shape(tf.reshape(function(padded)[: tf.size(x)], tf.shape(x)), x.shape)
+from tfgan_zoo.draws import rounded_alike
 
 
 class Normal:
@@ -49,8 +44,7 @@ class Prior:
     def sample(self, draws, truncation=float("inf")):
         """draws: a `Draws`. Returns {"noise": float32 [count, noise_size], "labels"?: int32 [count]}."""
         bound = tf.convert_to_tensor(truncation, tf.float32)
-        noise = draws.uniform("noise", [self.noise_size], of=lambda u: self.distribution.latents(u, bound))
-        latents = {"noise": noise}
+        latents = {"noise": self.distribution.latents(draws.uniform("noise", [self.noise_size]), bound)}
         if self.num_classes:
             latents["labels"] = draws.integers("labels", self.num_classes)
         return latents

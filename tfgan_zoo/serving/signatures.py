@@ -17,9 +17,9 @@ class SeededDraws:
         halves = tf.stack([tf.bitwise.bitwise_and(seeds, 0x7FFFFFFF), tf.bitwise.right_shift(seeds, 31)], axis=1)
         self.seeds = tf.cast(tf.bitwise.bitwise_and(halves, 0x7FFFFFFF), tf.int32)  # as `draws.seed_of`
 
-    def uniform(self, purpose, shape=(), of=tf.identity):
-        """of(uniform float32 in (0, 1)), an elementwise function: [B, *shape]."""
-        return of(tf.map_fn(lambda s: uniform(fold(s, purpose), shape), self.seeds, fn_output_signature=tf.float32))
+    def uniform(self, purpose, shape=()):
+        """Uniform float32 [B, *shape] in (0, 1)."""
+        return tf.map_fn(lambda seed: uniform(fold(seed, purpose), shape), self.seeds, fn_output_signature=tf.float32)
 
     def integers(self, purpose, limit, shape=()):
         """Uniform int32 [B, *shape] in [0, limit)."""

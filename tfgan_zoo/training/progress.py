@@ -26,7 +26,11 @@ class Progress:
     def __init__(self, total, start, images, console=None):
         self.console = console or Console(stderr=True, highlight=False)
         self.total, self.start, self.images = total, start, images
-        self.live = Live(Text("Builds the graph of a step ..."), console=self.console, refresh_per_second=4) if self.console.is_terminal else None
+        self.live = (
+            Live(Text("Builds the graph of a step ..."), console=self.console, refresh_per_second=4)
+            if self.console.is_terminal
+            else None
+        )
         self.began = self.last_time = time.monotonic()
         self.last_line, self.last_step = -1e9, start
         self.rate = 0.0
