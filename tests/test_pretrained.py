@@ -55,3 +55,10 @@ def test_a_name_that_is_not_there_gets_the_nearest():
         tfgan_zoo.load("sngan_mnst")
     with pytest.raises(ZooError, match="no version of sngan_mnist '9'"):
         tfgan_zoo.load("sngan_mnist", 9)
+
+
+def test_the_pages_hold_no_number_that_is_still_to_be_filled_in():
+    root = pretrained_folder().parent
+    for page in (root / "README.md", *(root / "docs").glob("*.md")):
+        words = set(page.read_text().split())
+        assert not words & {"TABLE", "EXTRA", "SPEED", "SCORE_SN", "SCORE_NONE", "TODO"}, page
