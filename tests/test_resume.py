@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 
-STEPS = 300
+STEPS = 600
 SMALL = [
     "--model=sngan",
     f"--set=steps={STEPS}",
@@ -23,7 +23,7 @@ SMALL = [
     "--set=arguments.discriminator_channels=2",
     "--set=generator_optimizer.schedule=linear",
     "--set=evaluation.samples=100",
-    "--set=evaluation.every_steps=75",
+    "--set=evaluation.every_steps=200",
     "--set=checkpoints.every_steps=5",
     "--set=log.samples_every_steps=100000",
 ]
@@ -77,7 +77,7 @@ def test_eleven_kills_at_random_moments_leave_no_trace(uninterrupted, tmp_path):
         else:
             while newest(folder) == before and process.poll() is None:  # then while it trains and saves
                 time.sleep(0.002)
-            time.sleep(moments.uniform(0, 0.25))
+            time.sleep(moments.uniform(0, 0.15))
         assert process.poll() is None, f"ended before kill {kill}: {process.communicate()[0]}"
         process.send_signal(signal.SIGKILL)
         process.wait()
