@@ -35,12 +35,15 @@ def final_scores(folder):
 
 
 def row(name, runs):
-    """A line of the table: each score's values, their mean and the standard error of the mean."""
+    """A line of the table: each score's values, their mean and the standard error of the mean; None where there is none."""
     cells = [name]
     for score in runs[0]:
-        values = [run[score] for run in runs]
-        error = statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else float("nan")
+        values = [run[score] for run in runs if run[score] is not None]
         listed = ", ".join(f"{v:.3g}" for v in values)
+        if len(values) < 2:
+            cells.append(listed or "-")
+            continue
+        error = statistics.stdev(values) / math.sqrt(len(values))
         cells.append(f"{statistics.mean(values):.3g} ± {error:.2g} ({listed})")
     return "| " + " | ".join(cells) + " |"
 

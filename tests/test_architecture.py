@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "tfgan_zoo"
 
 FLOORS = (
-    {"errors", "draws", "pictures", "zoo_files"},
+    {"errors", "draws", "pictures", "replicas", "zoo_files"},
     {"layers"},
     {"game", "recipe", "priors", "measurements"},
     {"networks", "objectives", "data", "metrics"},
@@ -32,6 +32,7 @@ def below(floor):
 
 MAY_IMPORT = {
     **{part: {"errors"} for part in FLOORS[0]},
+    "replicas": {"draws"},
     **{part: below(floor) for floor in (1, 2, 3, 4) for part in FLOORS[floor]},
     "training": below(3),  # no network, objective, data set or metric: the loop knows Game and Recipe
     "serving": below(3),

@@ -248,3 +248,20 @@ def test_dry_run_prints_the_recipe_and_the_networks_and_stops(tmp_path):
     assert '"beta_2": 0.9' in done.stdout
     assert "generator: 125,441 trainable parameters" in done.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+def test_dry_run_without_the_data_takes_the_number_of_classes_from_the_recipe(monkeypatch):
+    from tfgan_zoo import catalog, recipe, train
+
+    seen, build = [], catalog.game_builder
+
+    def watched(settings, image_shape, num_classes):
+        seen.append((image_shape, num_classes))
+        return build(settings, image_shape, num_classes)
+
+    monkeypatch.setattr(catalog, "game_builder", watched)
+    arguments = {"network": "cnn", "generator_channels": 4, "discriminator_channels": 4}
+    for classes in ({}, {"classes": 7}):
+        data = {"source": "folder:/not/there", "resolution": 16, "channels": 1, **classes}
+        train.dry_run(recipe.parse({"model": "sngan", "steps": 1, "arguments": arguments, "data": data}))
+    assert seen == [((16, 16, 1), 0), ((16, 16, 1), 7)]

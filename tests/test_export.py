@@ -13,7 +13,7 @@ import tensorflow as tf
 from tfgan_zoo.errors import ZooError
 from tfgan_zoo.layers import BatchNorm, ConditionalBatchNorm
 from tfgan_zoo.networks import resnet
-from tfgan_zoo.priors import Prior, Uniform
+from tfgan_zoo.priors import Codes, Prior, Uniform
 from tfgan_zoo.serving import version_folder
 from tfgan_zoo.serving.generators import Generator, interpolate
 from tfgan_zoo.serving.signatures import ExportedGenerator
@@ -41,6 +41,23 @@ def unconditional(tmp_path_factory):
 def conditional(tmp_path_factory):
     module = ExportedGenerator(conditional_generator(), Prior(4, num_classes=3))
     return module, version_folder.write_version(module, tmp_path_factory.mktemp("zoo") / "classes", CARD)
+
+
+@pytest.fixture(scope="module")
+def exports(unconditional, conditional, tmp_path_factory):
+    """{name: version folder}: one of each kind."""
+    kinds = {"small": unconditional[2], "classes": conditional[1]}
+    for name, size in (("coded", (4, 4, 1)), ("points", (2,))):
+        noise, codes = keras.Input([4], name="noise"), keras.Input([3], name="codes")
+        h = keras.layers.Dense(int(np.prod(size)))(keras.layers.Concatenate()([noise, codes]))
+        network = keras.Model({"noise": noise, "codes": codes}, keras.layers.Reshape(size)(h), name="generator")
+        module = ExportedGenerator(network, Prior(4, codes=Codes((5,), 2)))
+        kinds[name] = version_folder.write_version(module, tmp_path_factory.mktemp("zoo") / name, CARD)
+    return kinds
+
+
+def signatures_of(name):
+    return {"serving_default", "sample", "latents", *(["png"] if name != "points" else [])}
 
 
 def ask(folder, signature, **inputs):
@@ -193,20 +210,21 @@ def session_answers(folder, inputs):
     return answers
 
 
-def test_the_session_loader_of_tf_serving_answers_every_signature_alike(unconditional, conditional):
+def test_the_session_loader_of_tf_serving_answers_every_signature_alike(exports):
     inputs = {
         "seed": np.array([1, 2, 3]),
         "truncation": np.full([3], 0.7, np.float32),
         "labels": np.array([0, 1, 2], np.int32),
+        "codes": np.array([[1, 0.5, 0], [2, 0, 0], [0, -1, 1]], np.float32),
     }
-    for folder, size in ((unconditional[2], 8), (conditional[1], 4)):
-        inputs["noise"] = np.full([3, size], 0.3, np.float32)
+    for name, folder in exports.items():
+        inputs["noise"] = np.full([3, 8 if name == "small" else 4], 0.3, np.float32)
         answers = session_answers(folder, inputs)
-        assert set(answers) == {"serving_default", "sample", "png", "latents"}
+        assert set(answers) == signatures_of(name)
         loaded = tf.saved_model.load(str(folder))
-        for name, outputs in answers.items():
-            given = loaded.signatures[name].structured_input_signature[1]
-            expected = loaded.signatures[name](**{k: tf.constant(inputs[k], given[k].dtype) for k in given})
+        for signature, outputs in answers.items():
+            given = loaded.signatures[signature].structured_input_signature[1]
+            expected = loaded.signatures[signature](**{k: tf.constant(inputs[k], given[k].dtype) for k in given})
             for key, value in outputs.items():
                 if value.dtype == object:
                     assert value.tolist() == expected[key].numpy().tolist()
@@ -214,10 +232,10 @@ def test_the_session_loader_of_tf_serving_answers_every_signature_alike(uncondit
                     np.testing.assert_allclose(value, expected[key].numpy(), atol=1e-5)
 
 
-def test_no_xla_no_files_and_no_stateful_randomness_in_the_graph(unconditional, conditional):
+def test_no_xla_no_files_and_no_stateful_randomness_in_the_graph(exports):
     from tensorflow.core.protobuf import saved_model_pb2
 
-    for folder in (unconditional[2], conditional[1]):
+    for folder in exports.values():
         content = (folder / "saved_model.pb").read_bytes()
         assert b"_XlaMustCompile" not in content
         graph = saved_model_pb2.SavedModel.FromString(content).meta_graphs[0].graph_def
@@ -226,10 +244,10 @@ def test_no_xla_no_files_and_no_stateful_randomness_in_the_graph(unconditional, 
         assert "StatelessRandomUniformFullIntV2" in ops or "StatelessRandomUniformFullInt" in ops
 
 
-def test_the_warm_up_requests_are_answered(unconditional, conditional):
+def test_the_warm_up_requests_are_answered(exports):
     from tensorflow_serving.apis import prediction_log_pb2
 
-    for folder, name in ((unconditional[2], "small"), (conditional[1], "classes")):
+    for name, folder in exports.items():
         loaded = tf.saved_model.load(str(folder))
         asked = set()
         path = folder / "assets.extra" / "tf_serving_warmup_requests"
@@ -240,8 +258,9 @@ def test_the_warm_up_requests_are_answered(unconditional, conditional):
             outputs = loaded.signatures[request.model_spec.signature_name](**inputs)
             batch = next(iter(inputs.values())).shape[0]
             assert all(t.shape[0] == batch for t in outputs.values())
+            assert all(np.isfinite(t).all() for t in outputs.values() if t.dtype == tf.float32)
             asked.add((request.model_spec.signature_name, batch))
-        assert asked == {(s, b) for s in ("serving_default", "sample", "png", "latents") for b in (1, 8)}
+        assert asked == {(s, b) for s in signatures_of(name) for b in (1, 8)}
 
 
 def test_weights_are_stored_once(unconditional):
@@ -284,10 +303,29 @@ def test_the_card_describes_the_signatures_and_hashes_the_files(conditional):
         "labels": "int32 [batch]", "seed": "int64 [batch]", "truncation": "float32 [batch]",
     }  # fmt: skip
     assert card["signatures"]["serving_default"]["outputs"] == {"images": "float32 [batch, 4, 4, 3]"}
+    assert (card["num_classes"], card["codes"]) == (3, None)
+    assert card["grid"] == "24 samples, seeds 0 to 23, a column a class"
     for name, expected in card["sha256"].items():
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == expected
     assert "saved_model.pb" in card["sha256"]
     assert "labels=tf.constant" in (folder / "README.md").read_text()
+
+
+def test_the_card_of_a_generator_with_codes_says_which_are_categories(exports):
+    card = json.loads((exports["coded"] / "model_card.json").read_text())
+    assert (card["num_classes"], card["codes"]) == (0, {"categorical": [5], "continuous": 2})
+    assert card["signatures"]["sample"]["inputs"]["codes"] == "float32 [batch, 3]"
+    assert "codes" not in card["signatures"]["latents"]["inputs"]
+
+
+def test_the_readme_says_which_scores_are_better_when_higher(conditional, tmp_path):
+    protocol = {"generated_images": 70, "real_images": 0, "real": "mnist5k", "real_split": "all"}
+    score = {"name": "class_accuracy", "value": 0.93, "step": 6, "protocol": protocol}
+    card = {"summary": "A test.", "scores": [score], "higher_is_better": ["class_accuracy"]}
+    text = (version_folder.write_version(conditional[0], tmp_path / "scored", card) / "README.md").read_text()
+    assert "| class_accuracy | 0.93 | 70 generated, 0 real (mnist5k, all) | 6 |" in text
+    assert "Higher is better for class_accuracy, lower for all else." in text
+    assert "Not scored." in (conditional[1] / "README.md").read_text()
 
 
 def test_batch_statistics_are_those_of_inference(tmp_path):

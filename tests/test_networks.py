@@ -219,7 +219,7 @@ def test_dcgan_has_the_published_layers():
 
 
 def test_dcgan_without_batch_norm_treats_every_example_alone():
-    discriminator = dcgan.discriminator((16, 16, 1), channels=4, batch_norm=False)
+    discriminator = dcgan.discriminator((16, 16, 1), channels=4, norm=None)
     images = tf.random.stateless_uniform([4, 16, 16, 1], [0, 1], -1, 1)
     together = discriminator({"images": images}, training=True)["logits"]
     close(discriminator({"images": images[:1]}, training=True)["logits"], together[:1], 1e-5)

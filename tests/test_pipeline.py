@@ -171,3 +171,53 @@ def test_shapes_are_known_before_the_first_batch():
 def test_order_does_not_depend_on_the_batch_size():
     np.testing.assert_array_equal(numbers(take(6, batch_size=4)), numbers(take(3, batch_size=8)))
     np.testing.assert_array_equal(numbers(take(2, batch_size=20)), order(40))  # larger than the data
+
+
+# --- labelled examples beside the rest
+
+FEW = np.array([1, 2, 5, 8, 12])
+
+
+def labelled_numbers(elements):
+    return numbers([{"images": element["labelled_images"]} for element in elements])
+
+
+def test_labelled_batches_come_beside_the_images_which_then_have_no_labels():
+    (element,) = take(1, labelled=FEW)
+    assert sorted(element) == ["images", "labelled_images", "labelled_labels"]
+    assert element["labelled_images"].shape == element["images"].shape == (4, 3, 4, 1)
+    assert element["labelled_labels"].dtype == np.int32
+    np.testing.assert_array_equal(numbers(take(10, labelled=FEW)), order(40))  # as without
+
+
+def test_labelled_examples_are_shown_equally_often_each_with_its_label():
+    elements = take(15, labelled=FEW)
+    found = labelled_numbers(elements).reshape(12, 5)  # epochs
+    np.testing.assert_array_equal(np.sort(found), np.tile(FEW, (12, 1)))
+    assert len({tuple(epoch) for epoch in found}) > 6  # of 120 orders
+    labels = np.concatenate([element["labelled_labels"] for element in elements])
+    np.testing.assert_array_equal(labels, LABELS[found.ravel()])
+
+
+def test_labelled_order_is_one_of_its_own_and_changes_with_the_seed():
+    everything = np.arange(SIZE)
+    first, other = (labelled_numbers(take(13, labelled=everything, seed=seed)) for seed in (0, 1))
+    for different in (order(52), other):
+        assert np.sum(first == different) < 16  # 4 of 52 on average
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_labelled_batches_depend_on_their_number_alone(replicas):
+    whole = take(9, flip=True, labelled=FEW)
+    shares = take(4 * replicas, flip=True, labelled=FEW, start=5, replicas=replicas)
+    for i, batch in enumerate(whole[5:]):
+        for name, expected in batch.items():
+            parts = [share[name] for share in shares[i * replicas : (i + 1) * replicas]]
+            np.testing.assert_array_equal(np.concatenate(parts), expected)
+
+
+def test_labelled_images_are_mirrored_on_their_own():
+    elements = take(100, labelled=np.arange(SIZE), flip=True)
+    kinds = [np.concatenate([e[k] for e in elements])[:, 0, -1, 0] == 1 for k in ("images", "labelled_images")]
+    assert [0.4 < np.mean(turned) < 0.6 for turned in kinds] == [True, True]
+    assert 0.4 < np.mean(kinds[0] != kinds[1]) < 0.6

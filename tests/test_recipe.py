@@ -113,6 +113,15 @@ def test_batch_that_accumulation_cannot_part_is_refused(key):
     parsed(batch_size=8, generator_batch_size=16, accumulation=4)
 
 
+def test_plateau_is_refused_where_it_has_nothing_to_watch_or_nowhere_to_fall():
+    plateau = {"schedule": "plateau", "watch": "began/convergence", "learning_rate": 1e-4}
+    assert parsed(generator_optimizer=plateau).generator_optimizer.watch == "began/convergence"
+    message = refusal(generator_optimizer={**plateau, "watch": ""})
+    assert "generator_optimizer: Value error, schedule=plateau needs watch" in message
+    assert "min_rate=0.001 is above learning_rate=0.0001" in refusal(generator_optimizer={**plateau, "min_rate": 1e-3})
+    assert "factor: Input should be less than 1" in refusal(generator_optimizer={**plateau, "factor": 1.0})
+
+
 def test_recipe_does_not_change_after_the_check():
     with pytest.raises(ValueError, match="frozen"):
         parsed().steps = 5
@@ -219,7 +228,7 @@ def test_overridden_recipe_is_checked_like_any_other():
         {"checkpoints": {"every_steps": 5, "keep": 9}},
         {"log": {"grid": 3}},
         {"evaluation": {"samples": 0, "every_steps": 4, "seed": 5}},
-        {"data": {"data_dir": "/else", "download": True, "cache_dir": "/tmp", "memory_limit_mb": 1}},
+        {"data": {"data_dir": "/else", "download": True, "cache_dir": "/tmp", "memory_limit_mb": 1, "classes": 10}},
     ],
 )
 def test_what_never_changes_the_weights_may_differ(changes):
@@ -233,6 +242,7 @@ def test_what_never_changes_the_weights_may_differ(changes):
         ({"seed": 1}, {"seed": (0, 1)}),
         ({"batch_size": 32, "precision": "float64"}, {"batch_size": (64, 32), "precision": ("float32", "float64")}),
         ({"data": {"flip": True}}, {"data.flip": (False, True)}),
+        ({"data": {"labels_per_class": 10}}, {"data.labels_per_class": (None, 10)}),
         ({"generator_optimizer": {"beta_1": 0.5}}, {"generator_optimizer.beta_1": (0.0, 0.5)}),
         ({"averaging": {"decay": 0.5}}, {"averaging.decay": (0.999, 0.5)}),
         ({"arguments": {"noise_size": 3}}, {"arguments.noise_size": (None, 3)}),
@@ -250,6 +260,8 @@ def test_steps_may_change_only_where_no_learning_rate_looks_at_them():
         assert recipe.differences(parsed(**falling), parsed(steps=20, **falling)) == {"steps": (10, 20)}
         different = recipe.differences(parsed(), parsed(steps=20, **falling))
         assert different == {f"{player}.schedule": ("constant", "linear")}
+        stalling = {player: {"schedule": "plateau", "watch": "began/convergence"}}
+        assert recipe.differences(parsed(**stalling), parsed(steps=20, **stalling)) == {}
 
 
 # --------------------------------------------------------------------------------------------------------------- files
@@ -289,7 +301,8 @@ def test_every_shipped_recipe_parses_and_its_arguments_are_those_of_its_model(mo
     assert shipped.model == model
     assert 10 < len(shipped.summary) <= 120
     checked = catalog.checked_arguments(model, shipped.arguments)
-    assert checked.items() >= shipped.arguments.items()
+    plain = json.loads(json.dumps(checked))  # tuples are lists in a file
+    assert {**plain, **shipped.arguments} == plain
     assert recipe.parse({**shipped.as_dict(), "arguments": checked}).arguments == checked
 
 

@@ -31,6 +31,9 @@ def load(source, **changes):
         "download": False,
         "cache_dir": None,
         "memory_limit_mb": 100,
+        "classes": None,
+        "labels_per_class": None,
+        "label_seed": 0,
     }
     return load_source(SimpleNamespace(source=source, **(defaults | changes)))
 
@@ -95,6 +98,54 @@ def test_fingerprint_in_chunks_is_the_hash_of_the_whole(monkeypatch):
     images = np.arange(60, dtype=np.uint8).reshape(20, 3, 1, 1)
     whole = hashlib.sha256(b"|u1 (20, 3, 1, 1)" + images.tobytes()).hexdigest()
     assert Source("s", images, None, ()).fingerprint() == whole
+
+
+@pytest.mark.parametrize("count", [1, 3, 10])
+def test_labels_per_class_keeps_so_many_labels_of_each_class(count):
+    source = load("mnist5k", labels_per_class=count)
+    assert source.labelled.dtype == np.int64
+    assert np.all(np.diff(source.labelled) > 0)
+    np.testing.assert_array_equal(np.bincount(source.labels[source.labelled]), [count] * 10)
+    assert source.labels.shape == (5000,)  # scores may use them all
+    assert load("mnist5k").labelled is None
+
+
+def test_labelled_examples_depend_on_label_seed_and_labels_alone(tmp_path):
+    first = load("mnist5k", labels_per_class=20).labelled
+    np.testing.assert_array_equal(load("mnist5k", labels_per_class=20, resolution=16).labelled, first)
+    assert set(load("mnist5k", labels_per_class=10).labelled) < set(first)  # more labels are these and some besides
+    other = load("mnist5k", labels_per_class=20, label_seed=1).labelled
+    assert len(set(first) & set(other)) < 40  # 8 of 200 on average
+    assert abs(np.mean(first) - 2500) < 4 * 5000 / np.sqrt(12 * 200)  # from the whole source
+    # Written down, so that a run of another day has the same labels
+    assert load("mnist5k", labels_per_class=1).labelled.tolist() == [
+        617,
+        652,
+        1153,
+        1439,
+        2635,
+        2781,
+        3600,
+        3716,
+        4658,
+        4834,
+    ]
+
+
+def test_labels_that_are_not_there_cannot_be_kept(tmp_path):
+    images = np.full((5, 4, 4, 1), 9, np.uint8)
+    np.savez(tmp_path / "none.npz", images=images)
+    np.savez(tmp_path / "few.npz", images=images, labels=[0, 0, 1, 0, 1], class_names=["cat", "dog"])
+    message = refusal(f"arrays:{tmp_path / 'none.npz'}", labels_per_class=2)
+    assert message.startswith("data.labels_per_class=2 came, and the source has no labels;")
+    message = refusal(f"arrays:{tmp_path / 'few.npz'}", labels_per_class=3)
+    assert message.startswith("data.labels_per_class=3 came, and the class 'dog' has only 2 examples;")
+    assert {2, 4} < set(load(f"arrays:{tmp_path / 'few.npz'}", labels_per_class=2).labelled)
+
+
+def test_number_of_classes_is_checked_where_it_is_given():
+    assert load("toy:ring8", classes=8).classes == 8
+    assert refusal("mnist5k", classes=8).startswith("mnist5k has 10 classes, and data.classes=8 came;")
 
 
 # --- mnist5k.py

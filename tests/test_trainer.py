@@ -3,15 +3,17 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from small_games import assert_same, play, played, points_game, points_recipe, values
+from small_games import POINTS, assert_same, play, played, points_game, points_recipe, values
 
+from tfgan_zoo.data.pipeline import batches
 from tfgan_zoo.errors import ZooError
 from tfgan_zoo.game import Game, Term
 from tfgan_zoo.layers import OrthogonalRegularizer
 from tfgan_zoo.objectives.adversarial import NonSaturating, Wasserstein
 from tfgan_zoo.objectives.penalties import GradientPenalty
 from tfgan_zoo.training.guards import StopRequest
-from tfgan_zoo.training.loop import Due
+from tfgan_zoo.training.loop import Due, train
+from tfgan_zoo.training.optimizers import Plateau
 from tfgan_zoo.training.strategies import make_strategy
 from tfgan_zoo.training.trainer import Trainer
 
@@ -234,3 +236,153 @@ def test_two_variables_of_one_name_are_refused():
 
     with pytest.raises(ValueError, match="two variables are called generator/dense_1/kernel"):
         Trainer(points_recipe(), build, make_strategy("one")).variables()
+
+
+# --- learning rates that fall when a value stalls
+
+
+def falls(plateau, values):
+    """The scale of the rate after each of these values."""
+    scales = []
+    for value in values:
+        plateau.observe(tf.constant(value))
+        scales.append(float(plateau(0)) / plateau.rate)
+    return scales
+
+
+def test_plateau_halves_after_so_many_steps_without_a_new_low_and_not_before():
+    assert falls(Plateau("v", 8.0, patience=3, factor=0.5), [5.0] * 9) == [1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25]
+    rising_and_falling = [5.0, 6.0, 6.0, 4.0, 4.5, 4.5, 4.0, 9.0]  # the third low in a row comes just in time
+    assert falls(Plateau("v", 8.0, patience=3, factor=0.5), rising_and_falling) == [1, 1, 1, 1, 1, 1, 0.5, 0.5]
+    assert set(falls(Plateau("v", 8.0, patience=1, factor=0.5), [5.0, 4.0, 3.0, 2.0, 1.0])) == {1}
+
+
+def test_plateau_does_not_fall_below_its_floor():
+    plateau = Plateau("v", 8.0, patience=1, factor=0.25, min_rate=1.0)
+    assert falls(plateau, [5.0] * 4) == [1, 0.25, 0.125, 0.125]
+
+
+def test_plateau_averages_over_a_tenth_of_its_patience():
+    """Over two steps: 3 is the mean of 4 and 2; then half of the way to 2, and half of that to 5.5. The 2 alone, which is
+    the lowest value, is no low: the average of two counts."""
+    plateau = Plateau("v", 8.0, patience=20, factor=0.5)
+    found = []
+    for value in (4.0, 2.0, 2.0, 5.5):
+        plateau.observe(tf.constant(value))
+        found.append([float(plateau.state[name]) for name in ("average", "best", "waited")])
+    assert found == [[4, np.inf, 0], [3, 3, 0], [2.5, 2.5, 0], [4, 2.5, 1]]
+
+
+class Stalling(Term):
+    """A state that is 2, 1, 0, 0, 0, ... at the end of each step."""
+
+    def __init__(self):
+        self.level = tf.Variable(3.0, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
+        self.state = {"level": self.level}
+
+    def generator_loss(self, turn):
+        self.level.assign(tf.maximum(tf.convert_to_tensor(self.level) - 1.0, 0.0))
+        return 0 * tf.reduce_sum(turn.on_fake["logits"])
+
+
+def stalling_game():
+    return points_game(NonSaturating() + 1 * Stalling())
+
+
+STALLS = {"name": "sgd", "learning_rate": 0.5, "schedule": "plateau", "watch": "stalling/level", "patience": 3}
+
+
+def test_rate_of_one_player_is_halved_where_the_state_stalls_and_is_logged():
+    """The low at step 3 is the last, so the rates of steps 7 and 10 are the first that are halved."""
+    logs = []
+    settings = points_recipe(generator_optimizer=STALLS)
+    trainer = played(settings, stalling_game, dues=[Due(1, lambda step, means: logs.append(means))])
+    assert [log["generator/learning_rate"] for log in logs] == [0.5] * 6 + [0.25] * 3 + [0.125] * 3
+    assert not any("discriminator/learning_rate" in log for log in logs)
+    assert float(trainer.generator_optimizer.learning_rate) == 0.0625  # of step 13
+
+
+def test_weights_move_by_the_halved_rate():
+    def kernels(optimizer):
+        """After steps 6 and 7."""
+        found = []
+        trainer = Trainer(points_recipe(steps=7, generator_optimizer=optimizer), stalling_game, make_strategy("one"))
+        kernel = trainer.game.generator.get_layer("dense_2").kernel
+        play(trainer, dues=[Due(6, lambda step, means: found.append(kernel.numpy()))])
+        return found
+
+    before, full = kernels({"name": "sgd", "learning_rate": 0.5})
+    same, half = kernels(STALLS)
+    np.testing.assert_array_equal(before, same)
+    np.testing.assert_allclose(half - before, (full - before) / 2, atol=1e-7)
+    assert np.abs(full - before).max() > 1e-4
+
+
+def test_resumed_run_waits_on_where_it_was():
+    settings = points_recipe(generator_optimizer=STALLS, discriminator_optimizer=STALLS)
+    whole = values(played(settings, stalling_game))
+    stopped = Trainer(settings, stalling_game, make_strategy("one"))
+    play(stopped, stopping=lambda: True)
+    saved = values(stopped)
+    assert (saved["step"], saved["generator_optimizer/plateau/waited"]) == (5, 2)
+    resumed = Trainer(settings, stalling_game, make_strategy("one"))
+    for name, variable in resumed.variables().items():
+        variable.assign(saved[name])
+    play(resumed)
+    assert_same(values(resumed), whole)
+    assert whole["discriminator_optimizer/plateau/scale"] == 0.125
+
+
+def test_plateau_on_two_replicas_equals_one(two_replicas):
+    settings = points_recipe(precision="float64", generator_optimizer=STALLS)
+    one, two = (values(played(settings, stalling_game, s)) for s in (None, two_replicas))
+    assert_same(one, two, tolerance=1e-9)
+    assert one["generator_optimizer/plateau/scale"] == 0.125
+
+
+def test_watch_that_is_no_state_is_refused_with_those_that_are():
+    settings = points_recipe(discriminator_optimizer={**STALLS, "watch": "stalling/levle"})
+    message = (
+        r"discriminator_optimizer\.watch: no state of the objective 'stalling/levle'\. Did you mean 'stalling/level'"
+    )
+    with pytest.raises(ZooError, match=message):
+        Trainer(settings, stalling_game, make_strategy("one"))
+
+
+# --- what the loop hands on
+
+
+def test_what_is_due_gets_the_means_since_it_was_last_due_whatever_steps_per_call_is():
+    def watched(*more):
+        seen = []
+        note = lambda every: lambda step, means: seen.append((every, step, means["generator/non_saturating"]))  # noqa: E731
+        played(points_recipe(), dues=[*(Due(every, note(every)) for every in (4, 6, 0)), *more])
+        return seen
+
+    losses = []
+    in_single_steps = watched(Due(1, lambda step, means: losses.append(means["generator/non_saturating"])))
+    for seen in (in_single_steps, watched()):  # the latter in calls of 4, 2, 2 and 4 steps
+        assert [(every, step) for every, step, _ in seen] == [(4, 4), (6, 6), (4, 8), (4, 12), (6, 12), (0, 12)]
+        for every, step, mean in seen:
+            assert mean == pytest.approx(np.mean(losses[step - (every or 12) : step]), rel=1e-6)
+    assert np.ptp(losses) > 1e-3
+
+
+def test_labelled_examples_reach_the_terms_in_the_precision_of_the_game():
+    seen = []
+
+    class Seeing(NonSaturating):
+        def discriminator_loss(self, turn):
+            seen.append({name: (value.dtype.name, value.shape.as_list()) for name, value in turn.real.items()})
+            return super().discriminator_loss(turn)
+
+    settings = points_recipe(precision="float64", steps=1, accumulation=2)
+    trainer = Trainer(settings, lambda: points_game(Seeing()), make_strategy("one"))
+    labels = np.arange(64, dtype=np.int32) % 4
+
+    def make_batches(stage, first):
+        return batches(POINTS, labels, stage.batch_size, 0, first, labelled=np.arange(4))
+
+    train(trainer, make_batches, [])
+    points = ("float64", [4, 2])
+    assert seen[0] == {"images": points, "labelled_images": points, "labelled_labels": ("int32", [4])}

@@ -4,6 +4,8 @@ import keras
 import tensorflow as tf
 
 from tfgan_zoo import __version__, catalog
+from tfgan_zoo.data.sources import load_source
+from tfgan_zoo.metrics.scores import HIGHER_IS_BETTER
 from tfgan_zoo.serving.signatures import ExportedGenerator
 from tfgan_zoo.serving.version_folder import write_version
 
@@ -18,18 +20,26 @@ def export_run(run, base, which="latest", version=None):
         version: a positive number, one more than the last where left out.
     """
     network, prior, step = run.generator(which)
-    return write_version(ExportedGenerator(network, prior), base, card_of(run, step), version)
+    return write_version(ExportedGenerator(network, prior), base, card_of(run, step), version, real_points(run))
+
+
+def real_points(run):
+    """The run's training data where that is points in the plane, float32 [N, 2]; None where it is images."""
+    return load_source(run.recipe.data).images if len(run.dataset["image_shape"]) == 1 else None
 
 
 def card_of(run, step):
     """What a model card says of the checkpoint of `step`: plain values."""
+    shape = run.dataset["image_shape"]
+    scores = [score for score in run.scores() if score.step == step]
+    images = f"float32 in [-1, 1], or uint8 in 0..255; [height, width, channels] = {shape}"
     return {
         "summary": first_paragraph(catalog.model_module(run.recipe.model)),
         "model": run.recipe.model,
         "step": step,
-        "images": "float32 in [-1, 1], or uint8 in 0..255; [height, width, channels] = "
-        + str(run.dataset["image_shape"]),
-        "scores": [score.as_dict() for score in run.scores() if score.step == step],
+        **({"images": images} if len(shape) == 3 else {"points": f"float32 {shape}, in the data's own units"}),
+        "scores": [score.as_dict() for score in scores],
+        "higher_is_better": sorted({score.name for score in scores} & HIGHER_IS_BETTER),
         "dataset": run.dataset,
         "recipe": run.recipe.as_dict(),
         "made_with": {"tfgan_zoo": __version__, "tensorflow": tf.__version__, "keras": keras.__version__},

@@ -1,16 +1,35 @@
-"""Images as uint8, as grids and as PNG files."""
+"""Samples as pictures: images as uint8 and in grids, points in the plane as a density plot, PNG files."""
 
 import math
 import os
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
+
+LEGIBLE = 64  # pixels that a small image is enlarged to
+GROUND, AXES, REAL, FAKE = (np.array(c, np.float32) for c in ((255,) * 3, (235,) * 3, (205,) * 3, (0, 70, 170)))
 
 
 def to_uint8(images):
     """float [..., C] in [-1, 1] -> uint8, rounded to the nearest of 0..255; out of range is clipped."""
     return np.clip(np.rint((np.asarray(images, np.float32) + 1) * 127.5), 0, 255).astype(np.uint8)
+
+
+def picture(samples, columns=None, scale=None, real=None):
+    """One uint8 image [H, W, C] of what a generator made: a `grid` of images, a `scatter` of points.
+
+    Args:
+        samples: uint8 images [N, H, W, C], or float points [N, 2].
+        columns: of a grid.
+        scale: enlarges the pixels of images; at least so that they are 64 high where left out.
+        real: the training data. Where that is points, they show beneath and set the extent.
+    """
+    samples = np.asarray(samples)
+    if samples.ndim == 2:
+        return scatter(samples, real=real)
+    scale = scale or max(1, LEGIBLE // samples.shape[1])
+    return grid(samples, columns).repeat(scale, 0).repeat(scale, 1)
 
 
 def grid(images, columns=None, gap=1):
@@ -29,6 +48,38 @@ def grid(images, columns=None, gap=1):
         top, left = gap + (i // columns) * (height + gap), gap + (i % columns) * (width + gap)
         sheet[top : top + height, left : left + width] = image
     return sheet
+
+
+def scatter(points, limit=None, size=512, real=None):
+    """The density of points in the plane, blue on white, as a uint8 image [size, size, 3]; y points up, lines mark 0.
+
+    Args:
+        points: float [N, 2]. Those outside show on the edge; those that are not finite do not show.
+        limit: the picture spans [-limit, limit] in x and y, as written in its corner. Where left out, a tenth more than
+            the largest coordinate of `real`, or else of `points`.
+        real: float points [M, 2] to show beneath in gray.
+    """
+    points, real = (np.asarray([] if p is None else p, np.float64).reshape(-1, 2) for p in (points, real))
+    points, real = (p[np.isfinite(p).all(1)] for p in (points, real))
+    limit = limit or 1.1 * np.abs(real if len(real) else points).max(initial=0) or 1.0
+    sheet = np.tile(GROUND, (size, size, 1))
+    sheet[size // 2], sheet[:, size // 2] = AXES, AXES
+    for shown, colour in ((real, REAL), (points, FAKE)):
+        cover = (1 - 0.4 ** blots(shown, limit, size))[..., None]  # where points meet, the colour is fuller
+        sheet += cover * (colour - sheet)
+    image = Image.fromarray(np.rint(sheet).astype(np.uint8))
+    ImageDraw.Draw(image).text((4, size - 14), f"+-{limit:.3g}", fill=(120, 120, 120))
+    return np.asarray(image)
+
+
+def blots(points, limit, size):
+    """How many points cover each pixel, where each one covers 3 x 3: float [size, size], the first row on top."""
+    columns, rows = (np.clip(points * [1, -1] / limit, -1, 1) * (size / 2 - 2) + size / 2).astype(int).T
+    counts = np.zeros((size, size))
+    for down in (-1, 0, 1):
+        for right in (-1, 0, 1):
+            np.add.at(counts, (rows + down, columns + right), 1)
+    return counts
 
 
 def save_png(image, path, scale=1):

@@ -35,6 +35,14 @@ class Data(Section):
     fit: Literal["pad", "crop", "refuse"] = Field("pad", description="what is done with images of another shape")
     bad_files: Literal["refuse", "skip"] = Field("refuse", description="what is done with files that are no image")
     flip: bool = Field(False, description="mirror each image with probability one half")
+    labels_per_class: Count | None = Field(
+        None,
+        description="so many labelled examples of each class, drawn by label_seed; the rest is used without labels",
+    )
+    label_seed: int = Field(0, ge=0, description="of the draw of labels_per_class")
+    classes: Count | None = Field(
+        None, description="how many classes the labels have; needed only where a recipe is dry-run without its data"
+    )
     data_dir: str | None = Field(None, description="where tfds data sets lie; TFDS' own place where left out")
     download: bool = Field(False, description="let tfds download a data set that is not there")
     cache_dir: str | None = Field(None, description="where large data sets are kept decoded; ~/.cache/tfgan_zoo")
@@ -51,8 +59,27 @@ class Optimizer(Section):
     rho: Share = Field(0.9, description="rmsprop: decay of the mean square")
     momentum: Share = Field(0.0, description="sgd and rmsprop")
     epsilon: float = Field(1e-8, ge=0)
-    schedule: Literal["constant", "linear"] = Field("constant", description="linear falls to 0 at the last step")
+    schedule: Literal["constant", "linear", "plateau"] = Field(
+        "constant", description="linear falls to 0 at the last step, plateau whenever the watched value stalls"
+    )
     decay_from: Steps = Field(0, description="linear: the step at which the fall begins")
+    watch: str = Field("", description="plateau: a state of the objective, such as boundary_equilibrium/convergence")
+    patience: Count = Field(
+        1000,
+        description="plateau: the rate is multiplied by `factor` when the watched value, averaged over about patience/10 "
+        "steps, has not fallen to a new low for so many steps",
+    )
+    factor: float = Field(0.5, gt=0, lt=1, description="plateau")
+    min_rate: float = Field(0.0, ge=0, description="plateau: the rate does not fall below it")
+
+    @pydantic.model_validator(mode="after")
+    def check_plateau(self):
+        if self.schedule == "plateau":
+            if not self.watch:
+                raise ValueError("schedule=plateau needs watch, the name of a state of the objective")
+            if self.min_rate > self.learning_rate:
+                raise ValueError(f"min_rate={self.min_rate} is above learning_rate={self.learning_rate}")
+        return self
 
 
 class Averaging(Section):
@@ -63,11 +90,17 @@ class Averaging(Section):
 
 
 class Evaluation(Section):
-    """The score that a run is judged by."""
+    """The scores that a run is judged by."""
 
+    scores: tuple[str, ...] = Field(
+        ("distances",),
+        description="distances, class_accuracy, test_error, clustering_error, code_recovery and modes: any of them",
+    )
     every_steps: Steps = Field(0, description="0 scores once, at the end")
     samples: Steps = Field(5000, description="generated images; as many real ones at most. 0 never scores")
-    features: str = Field("mnist_cnn", description="the feature network: mnist_cnn, or inception with inception_file")
+    features: str = Field(
+        "mnist_cnn", description="the feature network: mnist_cnn, inception with inception_file, or points for toys"
+    )
     inception_file: str | None = Field(None, description="classify_image_graph_def.pb of 2015, from your disk")
     seed: int = Field(0, ge=0)
 
@@ -151,7 +184,8 @@ class Recipe(Section):
 
 # Keys that change how a run is watched and how fast it goes, but never its weights: a resumed run may change them.
 FREE_KEYS = re.compile(
-    r"(summary|steps_per_call|(checkpoints|log|evaluation)\..*|data\.(data_dir|download|cache_dir|memory_limit_mb))"
+    r"(summary|steps_per_call|(checkpoints|log|evaluation)\..*"
+    r"|data\.(classes|data_dir|download|cache_dir|memory_limit_mb))"
 )
 
 
@@ -174,7 +208,7 @@ def differences(old, new):
     a, b = flatten(old.as_dict()), flatten(new.as_dict())
     different = {k: (a.get(k), b.get(k)) for k in a.keys() | b.keys() if a.get(k) != b.get(k)}
     optimizers = (old.generator_optimizer, old.discriminator_optimizer)
-    free_length = all(optimizer.schedule == "constant" for optimizer in optimizers)
+    free_length = all(optimizer.schedule != "linear" for optimizer in optimizers)
     return {
         k: v for k, v in sorted(different.items()) if not FREE_KEYS.fullmatch(k) and not (k == "steps" and free_length)
     }

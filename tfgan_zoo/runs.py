@@ -5,10 +5,17 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
+import tensorflow as tf
+
 from tfgan_zoo import __version__, catalog, recipe
+from tfgan_zoo.data import toy
+from tfgan_zoo.data.sources import load_source
 from tfgan_zoo.errors import ZooError
+from tfgan_zoo.game import run_network
 from tfgan_zoo.metrics.features import score_names
-from tfgan_zoo.metrics.protocol import Score
+from tfgan_zoo.metrics.players import Players
+from tfgan_zoo.metrics.protocol import Judge, Score
 from tfgan_zoo.training.checkpoints import Checkpoints, read, write_atomically
 from tfgan_zoo.training.strategies import precision
 
@@ -16,6 +23,56 @@ from tfgan_zoo.training.strategies import precision
 def write_json(path, values):
     """Writes plain values, whole or not at all."""
     write_atomically(path, lambda file: file.write((json.dumps(values, indent=2) + "\n").encode()))
+
+
+def judge_of(a_recipe, source, network, samples, seed):
+    """The `Judge` of a recipe's data; arguments as there. The split "test" is loaded when a score needs it."""
+    data = a_recipe.data
+
+    def held_out():
+        return load_source(data.model_copy(update={"split": "test", "labels_per_class": None}))
+
+    return Judge(network, source, data.split, samples, seed, held_out, mixture_of(data))
+
+
+def mixture_of(data):
+    """(centres, standard deviation) where the data is a mixture of Gaussians in the plane, otherwise None."""
+    kind, _, name = data.source.partition(":")
+    if kind != "toy":
+        return None
+    try:
+        return toy.modes(name), toy.deviation(name)
+    except ZooError:  # circles have no centres
+        return None
+
+
+def players_of(game, generator, truncation=None):
+    """The two players of a game as scores see them.
+
+    Args:
+        game: in float32. Weights that are assigned to its networks later count.
+        generator: the `Generator` that samples from the game's.
+        truncation: bound of the latent, None for none.
+    """
+    (images,) = (tensor for tensor in game.discriminator.inputs if tensor.name == "images")
+    batch = tf.TensorSpec([None, *images.shape[1:]], tf.float32)
+
+    @tf.function(input_signature=[batch], autograph=False)
+    def outputs(images):
+        return run_network(game.discriminator, {"images": images}, training=False)
+
+    def discriminate(images, batch_size=100):
+        parts = []
+        for start in range(0, len(images), batch_size):
+            piece = np.asarray(images[start : start + batch_size])
+            values = piece.astype(np.float32) / 127.5 - 1 if piece.dtype == np.uint8 else piece
+            parts.append(outputs(values))
+        return {name: np.concatenate([part[name].numpy() for part in parts]) for name in parts[0]}
+
+    def generate(seeds, labels=None, codes=None):
+        return generator.sample(seeds, truncation, labels, codes)
+
+    return Players(generate, discriminate, game.prior, truncation)
 
 
 class Run:
@@ -49,6 +106,14 @@ class Run:
             )
             raise ZooError(f"{self.folder} is not a run: it has no {Path(missing.filename).name}.{hint}") from None
 
+    @staticmethod
+    def refuse_other_files(folder):
+        """Raises `ZooError` where a folder holds files, and no run."""
+        folder, own = Path(folder), {"recipe.json", "dataset.json"}
+        names = {p.name for p in folder.iterdir()} if folder.is_dir() else set()
+        if not own <= names and any(name not in own and not name.startswith(".") for name in names):
+            raise ZooError(f"{folder} is not empty and holds no run; choose another --workdir.")
+
     @classmethod
     def start(cls, folder, a_recipe, dataset):
         """Begins a run in a new or empty folder, or opens the same run to go on with it.
@@ -57,6 +122,7 @@ class Run:
             ZooError: the folder holds a run of another recipe or other data (names the differences), or other files.
         """
         folder = Path(folder)
+        cls.refuse_other_files(folder)
         if (folder / "recipe.json").is_file() and (folder / "dataset.json").is_file():
             before = cls(folder)
             different = recipe.differences(before.recipe, a_recipe)
@@ -70,10 +136,6 @@ class Run:
                 raise ZooError(
                     f"{folder} holds a run of another recipe:\n" + "\n".join(lines) + "\nChoose another --workdir."
                 )
-        elif folder.is_dir() and any(
-            p.name not in ("recipe.json", "dataset.json") and not p.name.startswith(".") for p in folder.iterdir()
-        ):
-            raise ZooError(f"{folder} is not empty and holds no run; choose another --workdir.")
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "recipe.json", a_recipe.as_dict())
         write_json(folder / "dataset.json", {**dataset, "tfgan_zoo": __version__})
@@ -97,6 +159,18 @@ class Run:
         Returns:
             (Keras model in float32, its `Prior`, the step).
         """
+        game, step = self.players(which)
+        return game.generator, game.prior, step
+
+    def players(self, which="latest"):
+        """Both players of a checkpoint.
+
+        Args:
+            which: "latest", "best" or a step.
+
+        Returns:
+            (the `Game` in float32 with the averaged generator and the discriminator, the step).
+        """
         checkpoints = self.checkpoints()
         steps = checkpoints.steps()
         if not steps:
@@ -109,10 +183,11 @@ class Run:
             raise ZooError(f"checkpoint {which!r}: there is latest, best, {', '.join(map(str, steps))}.")
         arrays = read(checkpoints.path(int(step)))
         game = self.build_game()
-        averages = [array for name, array in arrays.items() if name.startswith("average/")]
-        for variable, average in zip(game.generator.variables, averages, strict=True):  # saved in the network's order
-            variable.assign(average)
-        return game.generator, game.prior, int(step)
+        for network, group in ((game.generator, "average/"), (game.discriminator, "discriminator/")):
+            values = [array for name, array in arrays.items() if name.startswith(group)]
+            for variable, value in zip(network.variables, values, strict=True):  # saved in the network's order
+                variable.assign(value)
+        return game, int(step)
 
     def scores(self):
         """Every `Score` so far, oldest first."""

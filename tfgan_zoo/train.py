@@ -62,7 +62,7 @@ def dry_run(recipe):
     data = recipe.data
     if data.resolution and data.channels:  # the shape is known without the data, which may lie elsewhere
         size = [data.resolution] * 2 if isinstance(data.resolution, int) else data.resolution
-        shape, classes = (*size, data.channels), 0
+        shape, classes = (*size, data.channels), data.classes or 0
         print(f"\n{data.source}, not read: images of {shape}\n")
     else:
         source = load_source(data)

@@ -2,18 +2,17 @@
 
 import fcntl
 import json
-
-import numpy as np
+from pathlib import Path
 
 from tfgan_zoo import catalog, exporting, pictures
 from tfgan_zoo.data.pipeline import batches
 from tfgan_zoo.data.sources import load_source
 from tfgan_zoo.errors import ZooError
 from tfgan_zoo.metrics.features import feature_network
-from tfgan_zoo.metrics.protocol import Judge
-from tfgan_zoo.runs import Run
-from tfgan_zoo.serving.generators import Generator
+from tfgan_zoo.metrics.scores import kinds_of
+from tfgan_zoo.runs import Run, judge_of, players_of
 from tfgan_zoo.serving.signatures import ExportedGenerator
+from tfgan_zoo.serving.sweeps import overview
 from tfgan_zoo.serving.version_folder import newest, versions
 from tfgan_zoo.training.guards import StopRequest
 from tfgan_zoo.training.loop import Due, train
@@ -36,17 +35,25 @@ def describe(source):
 
 
 def lock(folder):
-    """Holds the folder for this process; the lock ends with it, however it ends.
+    """Holds the folder, made where it is not there, for this process; the lock ends with it, however it ends.
 
     Raises:
         ZooError: another process trains in this folder.
     """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     held = open(folder / ".lock", "w")  # noqa: SIM115
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         raise ZooError(f"another process is training in {folder}; wait for it, or choose another --workdir.") from None
     return held
+
+
+def copy_values(network, into):
+    """Gives the variables of a network to its twin, of any precision."""
+    for variable, twin in zip(network.variables, into.variables, strict=True):
+        twin.assign(variable.numpy())
 
 
 class TrainingRun:
@@ -61,14 +68,16 @@ class TrainingRun:
 
     def __init__(self, recipe, folder, strategy="one", tell=print):
         self.recipe, self.tell = recipe, tell
+        kinds_of(recipe.evaluation.scores)  # a mistyped name is told at once
         strategy = make_strategy(strategy)
         self.source = load_source(recipe.data)
         dataset = describe(self.source)
         build = catalog.game_builder(recipe, dataset["image_shape"], dataset["num_classes"])
         self.trainer = Trainer(recipe, build, strategy)
-        self.network = self.feature_network()
+        self.judge = self.checked_judge()
+        Run.refuse_other_files(folder)
+        self.lock = lock(folder)  # before recipe.json is written, which another process may be at work by
         self.run = Run.start(folder, recipe, dataset)
-        self.lock = lock(self.run.folder)
         self.run.remove_half_written()
         self.checkpoints = self.run.checkpoints(self.trainer.variables())
         self.start = self.checkpoints.restore_latest(tell) or 0
@@ -77,7 +86,7 @@ class TrainingRun:
         if self.start:
             tell(f"Goes on at step {self.start:,}.")
         self.exports = self.run.folder / "export" / recipe.model
-        self.judge = self.sampler = None
+        self.sampler = None
 
     def execute(self):
         """Takes the steps that are left. Returns the exported version folder, or None where the run was stopped."""
@@ -102,17 +111,18 @@ class TrainingRun:
             return None
         return self.export()
 
-    def feature_network(self):
-        """The recipe's feature network, refused now where it cannot read such images; None for a run without scores."""
+    def checked_judge(self):
+        """The `Judge` by the recipe, refused now where it cannot take the scores; None for a run without them."""
         settings = self.recipe.evaluation
         if not settings.samples:
             return None
         network = feature_network(settings.features, settings.inception_file)
+        judge = judge_of(self.recipe, self.source, network, settings.samples, settings.seed)
         try:
-            network.check(self.source.images[:1])
+            judge.check(settings.scores, self.trainer.game)
         except ZooError as error:
             raise ZooError(f"{error} Or train without scores: --set evaluation.samples=0.") from None
-        return network
+        return judge
 
     def exported_step(self):
         """The step of the newest export in the run's folder, None where there is none."""
@@ -129,6 +139,7 @@ class TrainingRun:
             first,
             flip=self.recipe.data.flip,
             replicas=self.trainer.replicas,
+            labelled=self.source.labelled,
         )
 
     def log_scalars(self, step, means):
@@ -137,40 +148,41 @@ class TrainingRun:
     def averaged(self):
         """The averaged generator as it is now, in float32, to sample from."""
         if self.sampler is None:
-            game = self.run.build_game()
-            self.float_network = game.generator
-            self.exported = ExportedGenerator(game.generator, game.prior)
-            self.sampler = Generator(self.exported.functions)
-        current = self.trainer.average.network.variables
-        for variable, average in zip(self.float_network.variables, current, strict=True):
-            variable.assign(average.numpy())
+            self.float_game = self.run.build_game()
+            self.sampler = ExportedGenerator(self.float_game.generator, self.float_game.prior).generator()
+            self.float_players = players_of(self.float_game, self.sampler)
+        copy_values(self.trainer.average.network, self.float_game.generator)
         return self.sampler
 
+    def players(self):
+        """The averaged generator and the discriminator as they are now, in float32, to be scored."""
+        self.averaged()
+        copy_values(self.trainer.game.discriminator, self.float_game.discriminator)
+        return self.float_players
+
     def draw_samples(self, step, means):
-        count = self.recipe.log.grid**2
-        classes = self.trainer.game.prior.num_classes
-        labels = np.arange(count) % classes if classes else None
-        images = self.averaged().sample(np.arange(count), labels=labels)
+        sheet = overview(self.averaged(), self.trainer.game.prior, self.recipe.log.grid)
         path = self.run.folder / "samples" / f"step-{step:09d}.png"
-        pictures.save_png(pictures.grid(images), path, scale=max(1, 64 // images.shape[1]))
+        pictures.save_png(pictures.picture(sheet.samples, sheet.columns, real=self.source.images), path)
 
     def score(self, step, means):
-        settings = self.recipe.evaluation
-        if not self.network or any(s.step == step for s in self.run.own_scores()):
+        if not self.judge or self.own_scores(step):
             return
-        if self.judge is None:
-            self.judge = Judge(self.network, self.source, self.recipe.data.split, settings.samples, settings.seed)
-        scores = self.judge.scores(self.averaged().sample, step)
+        scores = self.judge.scores(self.players(), step, self.recipe.evaluation.scores)
         self.run.add_scores(scores)
         self.scalars.scalars(step, {f"scores/{s.name}": s.value for s in scores})
 
     def save(self, step, means):
         self.checkpoints.save(step, self.run.best_step())
 
+    def own_scores(self, step):
+        """The `Score`s of a step by the recipe's own protocols."""
+        own = self.judge.protocols(self.recipe.evaluation.scores) if self.judge else ()
+        return [score for score in self.run.scores() if score.step == step and score.protocol in own]
+
     def final_scores(self):
-        """The `Score`s of the last step by the recipe's own protocol."""
-        own = {score.protocol for score in self.run.own_scores()}
-        return [score for score in self.run.scores() if score.step == self.total and score.protocol in own]
+        """The recipe's own `Score`s of the last step."""
+        return self.own_scores(self.total)
 
     def export(self):
         """The generator's version folder within the run."""

@@ -7,14 +7,16 @@ from tfgan_zoo.draws import Draws, fold, seed_of
 from tfgan_zoo.errors import ZooError
 
 
-def example_numbers(positions, size, seed):
+def example_numbers(positions, size, seed, stream=0):
     """Which example stands at each position of the endless stream: every epoch is a permutation of its own.
 
-    positions: int64 [B], counted from the start of training. size: examples in an epoch. Returns int64 [B], below size.
+    positions: int64 [B], counted from the start of training. size: examples in an epoch. stream: another number gives
+    other orders with the same seed. Returns int64 [B], below size.
     """
     epochs, within = positions // size, positions % size
     epochs = tf.cast(epochs, tf.int64)
-    keys = tf.stack([epochs, tf.fill(tf.shape(epochs), tf.cast(seed, tf.int64)), tf.zeros_like(epochs)], axis=1)
+    seeds, streams = (tf.fill(tf.shape(epochs), tf.cast(number, tf.int64)) for number in (seed, stream))
+    keys = tf.stack([epochs, seeds, streams], axis=1)
     # By the default of 4 rounds the order is far from random: 15 % of 1,000 examples keep their place in another epoch.
     return tf.random_index_shuffle(within, keys, tf.cast(size - 1, tf.int64), rounds=12)
 
@@ -34,7 +36,18 @@ def gather(array):
     return lambda numbers: tf.gather(held, numbers)
 
 
-def batches(images, labels, batch_size, seed, start=0, flip=False, replicas=1):
+def as_floats(values):
+    """uint8 images as float32 in [-1, 1]; points as they are."""
+    return tf.cast(values, tf.float32) / 127.5 - 1 if values.dtype == tf.uint8 else values
+
+
+def mirrored(images, key, total, first):
+    """`images` [B, H, W, C], examples `first` to `first` + B of `total`, each mirrored with probability one half."""
+    turned = Draws(key, total, tf.cast(first, tf.int32), images.shape[0]).uniform("mirror") < 0.5
+    return tf.where(turned[:, None, None, None], tf.reverse(images, [2]), images)
+
+
+def batches(images, labels, batch_size, seed, start=0, flip=False, replicas=1, labelled=None):
     """The endless stream of training batches, from batch number `start` on.
 
     Args:
@@ -43,33 +56,40 @@ def batches(images, labels, batch_size, seed, start=0, flip=False, replicas=1):
         seed: whole number; start: number of the first batch.
         flip: mirror each image with probability one half.
         replicas: number of shares.
+        labelled: int64 [M], the numbers of the examples whose labels may be used; None is all. Given, no image of the
+            one stream has a label, and as large batches of these examples come beside, in an endless order of their own.
 
     Returns:
-        `tf.data.Dataset` of {"images": float32 in [-1, 1] (points as they are), "labels"?: int32}.
+        `tf.data.Dataset` of {"images": float32 in [-1, 1] (points as they are), "labels"?: int32}, or with `labelled` of
+        {"images", "labelled_images": likewise, "labelled_labels": int32}.
 
     Raises:
         ZooError: points are to be mirrored.
     """
     if flip and images.ndim != 4:
         raise ZooError(f"data.flip mirrors images, and the data has shape {list(images.shape)}; leave it out.")
-    size, share = len(images), batch_size // replicas
+    share = batch_size // replicas
     rows = gather(images)
     classes = None if labels is None else gather(labels)
+    chosen = None if labelled is None else gather(labelled)
+
+    def images_of(numbers, batch, first, purpose):
+        values = as_floats(rows(numbers))
+        values = tf.ensure_shape(values, [share, *images.shape[1:]])
+        return mirrored(values, fold(fold(seed_of(seed), purpose), batch), batch_size, first) if flip else values
 
     def element(number):
-        batch, replica = number // replicas, number % replicas
-        first = batch * batch_size + replica * share
-        numbers = example_numbers(tf.range(first, first + share), size, seed)
-        numbers = tf.ensure_shape(numbers, [share])
-        values = rows(numbers)
-        if images.dtype == np.uint8:
-            values = tf.cast(values, tf.float32) / 127.5 - 1
-        if flip:
-            key = fold(fold(seed_of(seed), "flip"), batch)
-            mirrored = Draws(key, batch_size, tf.cast(replica * share, tf.int32), share).uniform("mirror") < 0.5
-            values = tf.where(mirrored[:, None, None, None], tf.reverse(values, [2]), values)
-        result = {"images": tf.ensure_shape(values, [share, *images.shape[1:]])}
-        return result if classes is None else {**result, "labels": tf.ensure_shape(classes(numbers), [share])}
+        batch, first = number // replicas, number % replicas * share  # the share's first example within the batch
+        positions = tf.ensure_shape(batch * batch_size + first + tf.range(share, dtype=tf.int64), [share])
+        numbers = example_numbers(positions, len(images), seed)
+        result = {"images": images_of(numbers, batch, first, "flip")}
+        if chosen is not None:
+            numbers = chosen(example_numbers(positions, len(labelled), seed, stream=1))
+            result["labelled_images"] = images_of(numbers, batch, first, "flip labelled")
+            result["labelled_labels"] = tf.ensure_shape(classes(numbers), [share])
+        elif classes is not None:
+            result["labels"] = tf.ensure_shape(classes(numbers), [share])
+        return result
 
     numbers = tf.data.Dataset.range(start * replicas, np.iinfo(np.int64).max)
     return numbers.map(element, num_parallel_calls=2, deterministic=True).prefetch(4)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfgan_zoo.data import arrays, folder, mnist5k, tfds, toy
-from tfgan_zoo.errors import no_such
+from tfgan_zoo.data.labelled import labelled_examples
+from tfgan_zoo.errors import ZooError, no_such
 
 LOADERS = {
     "mnist5k": mnist5k.load,
@@ -32,12 +33,14 @@ class Source:
         images: uint8 [N, height, width, channels], in memory or memory-mapped; for toys float32 points [N, 2].
         labels: int32 [N] in 0..classes - 1, or None where there are none.
         class_names: one for each class; () where there are no labels.
+        labelled: sorted int64 [M], the numbers of the examples whose labels training may use; None where all are.
     """
 
     name: str
     images: np.ndarray
     labels: np.ndarray | None
     class_names: tuple[str, ...]
+    labelled: np.ndarray | None = None
 
     @property
     def size(self):
@@ -75,7 +78,8 @@ def load_source(settings):
     """The `Source` that `settings` asks for.
 
     Args:
-        settings: the recipe's data settings. Read here: `source`; the kinds read `split`, `resolution` (None: as it
+        settings: the recipe's data settings. Read here: `source`, `classes` (None: as many as there are),
+            `labels_per_class` (None: all labels) and `label_seed`; the kinds read `split`, `resolution` (None: as it
             is; int: square; or (height, width)), `channels` (1, 3, 4 or None), `fit` ("pad", "crop" or "refuse", see
             `resizing`), `bad_files` ("refuse" or "skip"), `data_dir`, `download`, `cache_dir`, `memory_limit_mb`.
 
@@ -85,4 +89,13 @@ def load_source(settings):
     kind, _, argument = settings.source.partition(":")
     if kind not in LOADERS:
         raise no_such("data source", kind, LOADERS)
-    return Source(settings.source, *LOADERS[kind](argument, settings))
+    images, labels, class_names = LOADERS[kind](argument, settings)
+    if settings.classes is not None and settings.classes != len(class_names):
+        raise ZooError(
+            f"{settings.source} has {len(class_names)} classes, and data.classes={settings.classes} came; "
+            "correct it, or leave it out."
+        )
+    labelled = None
+    if settings.labels_per_class is not None:
+        labelled = labelled_examples(labels, class_names, settings.labels_per_class, settings.label_seed)
+    return Source(settings.source, images, labels, class_names, labelled)

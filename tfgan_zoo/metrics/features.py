@@ -14,8 +14,8 @@ import numpy as np
 
 from tfgan_zoo.errors import ZooError, no_such
 
-# Name (and module in this package) -> the channel counts that the network reads.
-NETWORKS = {"mnist_cnn": (1,), "inception": (1, 3)}
+# Name (and module in this package) -> the channel counts that the network reads; none for points in the plane.
+NETWORKS = {"mnist_cnn": (1,), "inception": (1, 3), "points": ()}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,7 +24,8 @@ class FeatureNetwork:
 
     name: the key in `NETWORKS`.                         sha256: of the weights file, in hexadecimal.
     dimension: D, the number of features.                classes: K, the number of logits.
-    channels: the channel counts that it reads.          resizing: how an image reaches the input, one sentence.
+    channels: the channel counts that it reads; () where it takes points, float32 [N, 2], in the place of images.
+    resizing: how an image reaches the input, one sentence.
     forward: uint8 [B, H, W, C] -> NumPy (features [B, D], logits [B, K]), float32; called with one B throughout.
     """
 
@@ -50,7 +51,7 @@ class FeatureNetwork:
         for start in range(0, len(images), batch_size):
             batch = images[start : start + batch_size]
             here, missing = slice(start, start + len(batch)), batch_size - len(batch)
-            padded = np.pad(batch, [(0, missing), (0, 0), (0, 0), (0, 0)])
+            padded = np.pad(batch, [(0, missing), *[(0, 0)] * (batch.ndim - 1)])
             some_features, some_logits = self.forward(padded)
             features[here], logits[here] = some_features[: len(batch)], some_logits[: len(batch)]
         return features, logits
@@ -62,10 +63,12 @@ class FeatureNetwork:
     def check(self, images):
         """The images as an array; raises `ZooError` where the network cannot read them."""
         images = np.asarray(images)
+        if not self.channels:
+            return self.check_points(images)
         if images.ndim == 2:
             raise ZooError(
-                f"{self.name} reads images, these are points of shape {images.shape}; points need no feature network:"
-                " frechet_distance and kernel_distance take them as they are."
+                f"{self.name} reads images, these are points of shape {images.shape}; points are their own features:"
+                " evaluation.features=points."
             )
         if images.ndim != 4 or not images.size:
             raise ZooError(f"{self.name} got an array of shape {images.shape}; expected images [N, H, W, C].")
@@ -81,9 +84,17 @@ class FeatureNetwork:
             )
         return images
 
+    def check_points(self, points):
+        if points.shape[1:] != (self.dimension,) or points.dtype != np.float32 or not points.size:
+            raise ZooError(
+                f"{self.name} got {points.dtype} of shape {points.shape}; expected float32 [N, {self.dimension}]:"
+                " points in the plane. Images have the feature networks mnist_cnn and inception."
+            )
+        return points
+
 
 def feature_network(name, path=None):
-    """The `FeatureNetwork` called `name`: "mnist_cnn" (its weights come with the package) or "inception".
+    """The `FeatureNetwork` called `name`: "mnist_cnn" (its weights come with the package), "inception" or "points".
 
     path: the weights file; "inception" has none of its own and needs one, see `tfgan_zoo.metrics.inception`. Raises
     `ZooError` for an unknown name, or a file that is missing or is not what it should be.

@@ -1,33 +1,34 @@
 """A score and the protocol that it was taken by: scores of different protocols are never compared or called alike."""
 
 import dataclasses
+import functools
 
 import numpy as np
 
 from tfgan_zoo.errors import ZooError
-from tfgan_zoo.metrics.distances import frechet_distance, kernel_distance, moments
-from tfgan_zoo.metrics.features import score_names
+from tfgan_zoo.metrics.distances import moments
+from tfgan_zoo.metrics.scores import HIGHER_IS_BETTER, kinds_of
 
 
 @dataclasses.dataclass(frozen=True)
 class Protocol:
     """How a score was taken. Two scores may be compared where all of this is equal."""
 
-    features: str  # name of the feature network
+    features: str  # name of the feature network; "discriminator" where the judged one reads the images itself
     features_sha256: str  # of its weights file
     resizing: str  # how images come to its input
     real: str  # data source
     real_split: str
     real_sha256: str  # of the images and labels
-    real_images: int
-    generated_images: int
+    real_images: int  # 0 where none are looked at
+    generated_images: int  # likewise
     seed: int  # generated image i is that of seed `seed + i`
     truncation: float | None
 
 
 @dataclasses.dataclass(frozen=True)
 class Score:
-    """A number, what it is of, and how it was taken. Lower is better for every distance."""
+    """A number, what it is of, and how it was taken. Lower is better but for those in `HIGHER_IS_BETTER`."""
 
     name: str
     value: float
@@ -45,7 +46,7 @@ class Score:
         return cls(**{**line, "protocol": Protocol(**line["protocol"])})
 
     def better_than(self, other):
-        """Whether this distance is the smaller one.
+        """Whether this is the better one: the larger of shares that are got right, the smaller of everything else.
 
         Raises:
             ZooError: another score or another protocol; names the differences.
@@ -56,64 +57,95 @@ class Score:
         odd = [f"{key}: {mine[key]} and {its[key]}" for key in mine if mine[key] != its[key]]
         if odd:
             raise ZooError(f"two values of {self.name} of different protocols cannot be compared: {'; '.join(odd)}.")
-        return self.value < other.value
+        return self.value > other.value if self.name in HIGHER_IS_BETTER else self.value < other.value
 
 
 class Judge:
-    """Scores generators against one set of real images by Fréchet and kernel distance. Features of the reals are kept.
+    """Scores players against one set of real images, whose features are taken when first needed, and kept.
 
     Args:
         network: a `FeatureNetwork`.
-        source: a data source with `images`, `name` and `fingerprint()`.
+        source: a data source with `images`, `labels`, `class_names`, `classes`, `size`, `name` and `fingerprint()`.
         split: the name of the split that it holds.
         samples: how many images to generate, and how many real ones to take at most, drawn by `seed`.
         seed: of the first generated image, and of the choice among the reals.
+        held_out: function without arguments that returns the source of the split "test"; raises `ZooError` where there is
+            none. Called at most once, when a score needs it.
+        modes: for a mixture of Gaussians in the plane (centres [M, 2], standard deviation), otherwise None.
     """
 
-    def __init__(self, network, source, split, samples, seed=0):
+    def __init__(self, network, source, split, samples, seed=0, held_out=None, modes=None):
         if samples < 2:
             raise ZooError(f"samples={samples}: a distance between distributions needs 2 images at least, better 5000.")
-        self.network, self.samples, self.seed = network, samples, seed
-        numbers = np.arange(source.size)
+        self.network, self.source, self.split, self.samples, self.seed = network, source, split, samples, seed
+        self.held_out, self.modes = held_out, modes
+        self.numbers = np.arange(source.size)
         if source.size > samples:
-            numbers = np.sort(np.random.default_rng(seed).choice(source.size, samples, replace=False))
-        self.real_features = network.features(source.images[numbers])
-        self.real_moments = moments(self.real_features)
-        self.real = {
-            "real": source.name,
-            "real_split": split,
-            "real_sha256": source.fingerprint(),
-            "real_images": len(numbers),
-        }
+            self.numbers = np.sort(np.random.default_rng(seed).choice(source.size, samples, replace=False))
 
-    def scores(self, generate, step, truncation=None):
-        """The scores of a generator.
+    @property
+    def real_images(self):
+        """Those of the source that this judge looks at: `source.images[numbers]`."""
+        return self.source.images[self.numbers]
 
-        Args:
-            generate: function (int64 seeds [B]) -> uint8 images [B, H, W, C].
-            step: of the checkpoint that it comes from.
-            truncation: noted in the protocol.
+    @functools.cached_property
+    def real_features(self):
+        return self.network.features(self.real_images)
 
-        Returns:
-            [Fréchet distance, kernel distance] as `Score`s.
-        """
-        features = []
-        for start in range(0, self.samples, 100):
-            seeds = np.arange(self.seed + start, self.seed + min(start + 100, self.samples), dtype=np.int64)
-            features.append(self.network.features(generate(seeds)))
-        fake = np.concatenate(features)
-        protocol = Protocol(
+    @functools.cached_property
+    def real_moments(self):
+        return moments(self.real_features)
+
+    @functools.cached_property
+    def test(self):
+        """The source of the split "test"."""
+        if self.held_out is None:
+            raise ZooError("this judge was given none.")
+        return self.held_out()
+
+    @functools.cached_property
+    def test_sha256(self):
+        return self.test.fingerprint()
+
+    @functools.cached_property
+    def protocol(self):
+        """The `Protocol` of the distances, without truncation."""
+        return Protocol(
             features=self.network.name,
             features_sha256=self.network.sha256,
             resizing=self.network.resizing,
+            real=self.source.name,
+            real_split=self.split,
+            real_sha256=self.source.fingerprint(),
+            real_images=len(self.numbers),
             generated_images=self.samples,
             seed=self.seed,
-            truncation=truncation,
-            **self.real,
+            truncation=None,
         )
-        frechet, kernel = score_names(self.network.name)
-        distance = kernel_distance(self.real_features, fake)
-        return [
-            Score(frechet, float(frechet_distance(self.real_moments, moments(fake))), None, step, protocol),
-            Score(kernel, float(distance.value), float(distance.standard_error), step, protocol),
-        ]
+
+    def check(self, names, game):
+        """Raises `ZooError` where a score of these names is unknown, or cannot be taken of such a `Game` on this data."""
+        for kind in kinds_of(names):
+            kind.check(self, game)
+
+    def protocols(self, names):
+        """The set of `Protocol`s, without truncation, of these scores."""
+        return {kind.protocol(self) for kind in kinds_of(names)}
+
+    def scores(self, players, step, names=("distances",)):
+        """The scores of `Players`.
+
+        Args:
+            players: the two of the checkpoint of `step`.
+            names: keys of `SCORES`.
+
+        Returns:
+            `Score`s in the order of names; "distances" gives the Fréchet distance, then the kernel distance.
+        """
+        found = []
+        for kind in kinds_of(names):
+            protocol = kind.protocol(self)
+            if protocol.generated_images:
+                protocol = dataclasses.replace(protocol, truncation=players.truncation)
+            found += [Score(name, value, error, step, protocol) for name, value, error in kind(self, players)]
+        return found

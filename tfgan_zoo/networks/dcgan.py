@@ -3,70 +3,102 @@
 
 import keras
 
-from tfgan_zoo.layers import BatchNorm, SpectralNormalization
+from tfgan_zoo.layers import BatchNorm, Dropout, GaussianNoise, MinibatchDiscrimination, SpectralNormalization
+from tfgan_zoo.networks.heads import dense_heads, normal
+from tfgan_zoo.networks.inputs import as_vectors, generator_inputs, join, joined, labels_input, short_vector
 from tfgan_zoo.networks.shapes import halvings, output_dtype, plain, stem, to_images
 
 
-def normal():
-    """N(0, 0.02), DCGAN's initialisation."""
-    return keras.initializers.RandomNormal(stddev=0.02)
-
-
-def upsampling_body(image_shape, noise_size, widths, size):
+def upsampling_body(image_shape, h, widths, size, condition=None):
     """Dense to widths[0], then one transposed convolution of `size` at stride 2 for each further width, all with BN and
-    ReLU. Returns the input and the last activation."""
+    ReLU. h: [B, N]; condition: a vector [B, V] that joins the input of each layer. Returns the last activation."""
     count = halvings(image_shape)
-    noise = keras.Input([noise_size], dtype=output_dtype(), name="noise")
     bottom = (side >> count for side in image_shape[:2])
-    h = stem(noise, *bottom, widths[0], kernel_initializer=normal(), use_bias=False)
+    h = stem(h, *bottom, widths[0], kernel_initializer=normal(), use_bias=False)
     h = keras.layers.ReLU(name="relu_0")(BatchNorm(name="norm_0")(h))
     for i, width in enumerate(widths[1:], 1):
         up = keras.layers.Conv2DTranspose(
             width, size, 2, "same", use_bias=False, kernel_initializer=normal(), name=f"up_{i}"
         )
-        h = keras.layers.ReLU(name=f"relu_{i}")(BatchNorm(name=f"norm_{i}")(up(h)))
-    return noise, h
+        h = keras.layers.ReLU(name=f"relu_{i}")(BatchNorm(name=f"norm_{i}")(up(join(h, condition))))
+    return h
 
 
-def generator(image_shape, noise_size=100, channels=64):
-    """DCGAN's: {"noise": [B, noise_size]} -> images [B, H, W, C] in [-1, 1].
+def generator(image_shape, noise_size=100, channels=64, num_classes=0, codes=None, label_size=None):
+    """DCGAN's: {"noise", "labels"?, "codes"?} -> images [B, H, W, C] in [-1, 1].
 
     Args:
         image_shape: (H, W, C); C is 1, 3 or 4.
+        noise_size: length of the latent.
         channels: width of the layer before the image; it doubles at every halving of the resolution.
+        num_classes: 0 for a generator without labels; codes: a `priors.Codes`.
+        label_size: labels go through a learned linear map to a vector of this length, which joins the input of every
+            layer (LSGAN); one-hot beside the noise where left out.
     """
     widths = [channels * 2**i for i in reversed(range(halvings(image_shape)))]
-    noise, h = upsampling_body(image_shape, noise_size, widths, size=5)
-    h = keras.layers.Conv2DTranspose(image_shape[-1], 5, 2, "same", kernel_initializer=normal(), name="to_images")(h)
-    return keras.Model({"noise": noise}, to_images(h), name="generator")
+    inputs = generator_inputs(noise_size, num_classes, codes)
+    mapped = label_size is not None and num_classes > 0
+    condition = short_vector(inputs["labels"], num_classes, label_size) if mapped else None
+    h = join(joined(as_vectors(inputs, 0 if mapped else num_classes, codes)), condition)
+    h = upsampling_body(image_shape, h, widths, 5, condition)
+    h = keras.layers.Conv2DTranspose(image_shape[-1], 5, 2, "same", kernel_initializer=normal(), name="to_images")(
+        join(h, condition)
+    )
+    return keras.Model(inputs, to_images(h), name="generator")
 
 
-def discriminator(image_shape, channels=64, wrap=plain, batch_norm=True):
-    """DCGAN's: {"images": [B, H, W, C]} -> {"logits": [B, 1], "features": [B, F]}.
+def discriminator(
+    image_shape,
+    channels=64,
+    wrap=plain,
+    norm=BatchNorm,
+    noise=0.0,
+    dropout=0.0,
+    heads=None,
+    num_classes=0,
+    label_size=None,
+    minibatch_kernels=0,
+):
+    """DCGAN's: {"images", "labels"?} -> {"logits": [B, 1] or what `heads` gives, "features": [B, F]}.
 
     Args:
+        image_shape: (H, W, C).
         channels: width of the first layer; it doubles at every halving of the resolution.
         wrap: applied to every layer with a kernel, such as `SpectralNormalization`.
-        batch_norm: BN in all layers but the first and the last, as published; off for penalties and `one_pass`.
+        norm: layer class in all layers but the first and the last, BN as published; None for penalties and `one_pass`.
+        noise: standard deviation of the Gaussian noise on the images and in front of each convolution.
+        dropout: share that is dropped after each activation in training.
+        heads: function features -> outputs, see `networks.heads`.
+        num_classes, label_size: labels go through a learned linear map to a vector of length `label_size`, which joins the
+            input of every layer; 0 for a discriminator without labels.
+        minibatch_kernels: of minibatch discrimination on the features; 0 for none.
     """
-    images = keras.Input(image_shape, dtype=output_dtype(), name="images")
-    h = images
-    for i in range(halvings(image_shape)):
-        norm = batch_norm and i > 0
+    inputs = {"images": keras.Input(image_shape, dtype=output_dtype(), name="images")}
+    condition = None
+    if num_classes:
+        inputs["labels"] = labels_input()
+        condition = short_vector(inputs["labels"], num_classes, label_size)
+    h = inputs["images"]
+    for i in range(1, halvings(image_shape) + 1):
+        normalised = norm is not None and i > 1
         layer = keras.layers.Conv2D(
-            channels * 2**i, 5, 2, "same", use_bias=not norm, kernel_initializer=normal(), name=f"down_{i + 1}"
+            channels * 2 ** (i - 1),
+            5,
+            2,
+            "same",
+            use_bias=not normalised,
+            kernel_initializer=normal(),
+            name=f"down_{i}",
         )
-        h = wrap(layer)(h)
-        h = BatchNorm(name=f"norm_{i + 1}")(h) if norm else h
-        h = keras.layers.LeakyReLU(0.2, name=f"relu_{i + 1}")(h)
-    return with_logits(images, h, wrap)
-
-
-def with_logits(images, h, wrap):
-    features = keras.layers.Flatten(name="features", dtype=output_dtype())(h)
-    logits = keras.layers.Dense(1, kernel_initializer=normal(), dtype=output_dtype(), name="logits")
-    outputs = {"logits": wrap(logits)(features), "features": features}
-    return keras.Model({"images": images}, outputs, name="discriminator")
+        h = GaussianNoise(noise, name=f"noise_{i}")(h) if noise else h
+        h = wrap(layer)(join(h, condition))
+        h = norm(name=f"norm_{i}")(h) if normalised else h
+        h = keras.layers.LeakyReLU(0.2, name=f"relu_{i}")(h)
+        h = Dropout(dropout, name=f"dropout_{i}")(h) if dropout else h
+    features = join(keras.layers.Flatten(name="features", dtype=output_dtype())(h), condition)
+    h = MinibatchDiscrimination(minibatch_kernels, name="minibatch")(features) if minibatch_kernels else features
+    outputs = (heads or dense_heads(wrap, logits=1))(h)
+    return keras.Model(inputs, {**outputs, "features": features}, name="discriminator")
 
 
 def standard_generator(image_shape, noise_size=128, channels=64):
@@ -75,7 +107,8 @@ def standard_generator(image_shape, noise_size=128, channels=64):
     {"noise": [B, noise_size]} -> images [B, H, W, C] in [-1, 1]. channels: width at full resolution.
     """
     widths = [channels * 2**i for i in reversed(range(halvings(image_shape) + 1))]
-    noise, h = upsampling_body(image_shape, noise_size, widths, size=4)
+    noise = keras.Input([noise_size], dtype=output_dtype(), name="noise")
+    h = upsampling_body(image_shape, noise, widths, size=4)
     h = keras.layers.Conv2D(image_shape[-1], 3, padding="same", kernel_initializer=normal(), name="to_images")(h)
     return keras.Model({"noise": noise}, to_images(h), name="generator")
 
@@ -96,4 +129,6 @@ def standard_discriminator(image_shape, channels=64, wrap=SpectralNormalization)
             h = keras.layers.LeakyReLU(0.1, name=f"relu_{i + 1}_{size}x{size}")(wrap(layer)(h))
     layer = keras.layers.Conv2D(channels * 8, 3, padding="same", kernel_initializer=normal(), name="conv_4_3x3")
     h = keras.layers.LeakyReLU(0.1, name="relu_4_3x3")(wrap(layer)(h))
-    return with_logits(images, h, wrap)
+    features = keras.layers.Flatten(name="features", dtype=output_dtype())(h)
+    outputs = dense_heads(wrap, logits=1)(features)
+    return keras.Model({"images": images}, {**outputs, "features": features}, name="discriminator")

@@ -1,4 +1,4 @@
-"""A generator to sample from, in this process or from an export, by the same signatures: same seed, same image."""
+"""A generator to sample from, in this process or from an export, by the same signatures: same seed, same sample."""
 
 import numpy as np
 import tensorflow as tf
@@ -9,15 +9,29 @@ BATCH = 64
 
 
 class Generator:
-    """Samples by seed. `signatures`: {"sample", "serving_default", "latents"} of an `ExportedGenerator` or a SavedModel."""
+    """Samples by seed.
 
-    def __init__(self, signatures):
+    Attributes:
+        points: it makes points in the plane and no images; conditional: it takes labels.
+        code_size: how many codes it takes.
+
+    Args:
+        signatures: {"sample", "serving_default", "latents"} of an `ExportedGenerator` or a SavedModel.
+        num_classes, codes: those of its `Prior`, to refuse labels and categories beyond them; not told by signatures,
+            so 0 and None where they are not known.
+        owner: what must live as long, such as the module that holds the variables.
+    """
+
+    def __init__(self, signatures, num_classes=0, codes=None, owner=None):
         if "sample" not in signatures:
             raise ZooError(
                 f"not an export of this library: it has no signature 'sample', only {', '.join(signatures)}."
             )
-        self.signatures = signatures
-        self.conditional = "labels" in signatures["sample"].structured_input_signature[1]
+        self.signatures, self.num_classes, self.codes, self.owner = signatures, num_classes, codes, owner
+        inputs = signatures["sample"].structured_input_signature[1]
+        self.points = "points" in signatures["sample"].structured_outputs
+        self.conditional = "labels" in inputs
+        self.code_size = inputs["codes"].shape[1] if "codes" in inputs else 0
 
     def call(self, signature, **inputs):
         """The outputs of one signature, as NumPy arrays, computed `BATCH` rows at a time."""
@@ -28,36 +42,88 @@ class Generator:
             parts.append(self.signatures[signature](**piece))
         return {key: np.concatenate([part[key].numpy() for part in parts]) for key in parts[0]}
 
-    def with_labels(self, rows, labels):
-        if not self.conditional:
-            if labels is not None:
-                raise ZooError("labels were given, and this generator takes none.")
-            return {}
-        return {"labels": np.broadcast_to(np.asarray(-1 if labels is None else labels, np.int32), [rows])}
-
-    def sample(self, seeds, truncation=None, labels=None):
-        """uint8 images [N, H, W, C].
+    def sample(self, seeds, truncation=None, labels=None, codes=None):
+        """uint8 images [N, H, W, C], or float32 points [N, 2].
 
         Args:
             seeds: whole numbers [N].
             truncation: bound of the latent, None for none.
-            labels: whole numbers, one or [N], for a conditional generator; drawn by seed where left out.
+            labels: whole numbers, one or [N], for a conditional generator; drawn by seed where left out or -1.
+            codes: numbers [size] or [N, size], for a generator that takes codes; drawn by seed where left out or NaN.
+
+        Raises:
+            ZooError: labels or codes that the generator does not take.
         """
         seeds = np.asarray(seeds, np.int64)
         bound = np.full([len(seeds)], np.inf if truncation is None else truncation, np.float32)
-        return self.call("sample", seed=seeds, truncation=bound, **self.with_labels(len(seeds), labels))["images"]
+        conditions = self.conditions(len(seeds), labels, codes, by_seed=True)
+        return self.call("sample", seed=seeds, truncation=bound, **conditions)["points" if self.points else "images"]
 
     def latents(self, seeds, truncation=None):
         """The latents of `seeds`: float32 [N, Z]."""
         bound = np.full([len(seeds)], np.inf if truncation is None else truncation, np.float32)
         return self.call("latents", seed=np.asarray(seeds, np.int64), truncation=bound)["noise"]
 
-    def from_latents(self, noise, labels=None):
-        """float32 images [N, H, W, C] in [-1, 1] of latents [N, Z]."""
-        if self.conditional and labels is None:
-            raise ZooError("this generator takes labels; give one, such as --label=0.")
+    def from_latents(self, noise, labels=None, codes=None):
+        """float32 images [N, H, W, C] in [-1, 1], or points [N, 2], of latents [N, Z].
+
+        labels, codes: as in `sample`, but there is no seed to draw them by.
+
+        Raises:
+            ZooError: labels or codes that the generator does not take, or that are missing.
+        """
         noise = np.asarray(noise, np.float32)
-        return self.call("serving_default", noise=noise, **self.with_labels(len(noise), labels))["images"]
+        conditions = self.conditions(len(noise), labels, codes, by_seed=False)
+        return self.call("serving_default", noise=noise, **conditions)["points" if self.points else "images"]
+
+    def conditions(self, rows, labels, codes, by_seed):
+        """{"labels"?, "codes"?} of so many rows; `by_seed`: what is missing can be drawn."""
+        conditions = {}
+        if self.conditional:
+            conditions["labels"] = self.checked_labels(rows, labels, by_seed)
+        elif labels is not None:
+            raise ZooError("labels were given, and this generator takes none.")
+        if self.code_size:
+            conditions["codes"] = self.checked_codes(rows, codes, by_seed)
+        elif codes is not None:
+            raise ZooError("codes were given, and this generator takes none.")
+        return conditions
+
+    def checked_labels(self, rows, labels, by_seed):
+        if labels is None and not by_seed:
+            raise ZooError("this generator takes labels; give one, such as --label=0.")
+        labels = np.asarray(-1 if labels is None else labels, np.int32)
+        if labels.shape not in ((), (rows,)):
+            raise ZooError(f"labels of shape {list(labels.shape)} for {rows} samples; give one, or one a sample.")
+        beyond = (labels < (-1 if by_seed else 0)) | (labels >= (self.num_classes or np.inf))
+        if beyond.any():
+            classes = f"0 to {self.num_classes - 1}" if self.num_classes else "0 and up"
+            raise ZooError(f"label {labels[beyond].flat[0]} is no class of this generator, which has {classes}.")
+        return np.broadcast_to(labels, [rows])
+
+    def checked_codes(self, rows, codes, by_seed):
+        if codes is None and by_seed:
+            codes = np.full([self.code_size], np.nan)
+        given = np.asarray([] if codes is None else codes, np.float32)
+        meaning = f"; {meaning_of(self.codes)}" if self.codes else ""
+        if given.shape not in ((self.code_size,), (rows, self.code_size)):
+            came = f"came in shape {list(given.shape)}" if given.ndim != 1 else f"were {given.size}"
+            raise ZooError(f"codes {came}, and this generator takes {self.code_size} a sample{meaning}.")
+        if np.isnan(given).any() and not by_seed:
+            raise ZooError(f"without a seed all {self.code_size} codes must be given, and one is NaN{meaning}.")
+        for number, categories in enumerate(self.codes.categorical if self.codes else ()):
+            chosen = given[..., number][~np.isnan(given[..., number])]
+            wrong = chosen[~np.isin(chosen, np.arange(categories))]
+            if wrong.size:
+                raise ZooError(f"code {number} is {wrong[0]:g}{meaning}.")
+        return np.broadcast_to(given, [rows, self.code_size])
+
+
+def meaning_of(codes):
+    """What each number of a `Codes` is, in words."""
+    words = [f"code {i} is a category from 0 to {n - 1}" for i, n in enumerate(codes.categorical)]
+    words += [f"code {i} is drawn from -1 to 1" for i in range(len(codes.categorical), codes.size)]
+    return ", ".join(words)
 
 
 def interpolate(first, second, steps):

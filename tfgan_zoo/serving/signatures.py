@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from tfgan_zoo.draws import fold, uniform
+from tfgan_zoo.serving.generators import Generator
 
 
 class SeededDraws:
@@ -29,8 +30,7 @@ class SeededDraws:
 class ExportedGenerator(tf.Module):
     """A generator as a module that holds its variables and not the Keras model, which TF Serving's loader cannot restore.
 
-    Signatures (every input and output has a batch dimension; a conditional generator takes `labels` int32 [B] too, but in
-    `latents`; in `sample` and `png` -1 draws one by seed):
+    Signatures (every input and output has a batch dimension):
 
         serving_default  noise float32 [B, Z]                        -> images float32 [B, H, W, C] in [-1, 1]
         sample           seed int64 [B], truncation float32 [B]      -> images uint8 [B, H, W, C]
@@ -39,8 +39,16 @@ class ExportedGenerator(tf.Module):
 
     truncation: bound of |z| in the latent, `inf` for none.
 
+    All but `latents` take more where the generator does. In `sample` and `png` what is left open is drawn by seed;
+    `serving_default` has no seed, so there all must be given.
+
+        labels int32 [B] from 0; -1 leaves one open. A label beyond the classes is not refused in the graph.
+        codes float32 [B, size], see `priors.Codes`; each number that is NaN is left open.
+
+    A generator of points makes `points` float32 [B, 2] in place of images, in `sample` too, and has no `png`.
+
     Attributes:
-        functions: {signature: concrete function}.
+        functions: {signature: concrete function}; prior: the `Prior`.
 
     Args:
         network: the generator, a Keras model built in float32.
@@ -51,11 +59,16 @@ class ExportedGenerator(tf.Module):
         super().__init__(name="generator")
         self.saved_weights = [v.value for v in network.variables]
         self.prior = prior
+        points = len(network.output_shape) == 2
         noise = {"noise": tf.TensorSpec([None, prior.noise_size], tf.float32)}
         draw = {"seed": tf.TensorSpec([None], tf.int64), "truncation": tf.TensorSpec([None], tf.float32)}
-        labels = {"labels": tf.TensorSpec([None], tf.int32)} if prior.num_classes else {}
+        conditions = {}
+        if prior.num_classes:
+            conditions["labels"] = tf.TensorSpec([None], tf.int32)
+        if prior.codes:
+            conditions["codes"] = tf.TensorSpec([None, prior.codes.size], tf.float32)
 
-        def images(inputs):
+        def made(inputs):
             names = [tensor.name for tensor in network.inputs]
             return tf.cast(network({name: inputs[name] for name in names}, training=False), tf.float32)
 
@@ -63,13 +76,17 @@ class ExportedGenerator(tf.Module):
             latents = prior.sample(SeededDraws(inputs["seed"]), inputs["truncation"][:, None])
             if "labels" in inputs:
                 latents["labels"] = tf.where(inputs["labels"] < 0, latents["labels"], inputs["labels"])
+            if "codes" in inputs:
+                latents["codes"] = tf.where(tf.math.is_nan(inputs["codes"]), latents["codes"], inputs["codes"])
             return latents
 
         def serving_default(**inputs):
-            return {"images": images(inputs)}
+            return {"points" if points else "images": made(inputs)}
 
         def sample(**inputs):
-            values = (images(drawn(inputs)) + 1) * 127.5
+            if points:
+                return {"points": made(drawn(inputs))}
+            values = (made(drawn(inputs)) + 1) * 127.5
             return {"images": tf.cast(tf.round(tf.clip_by_value(values, 0, 255)), tf.uint8)}
 
         def png(**inputs):
@@ -83,8 +100,12 @@ class ExportedGenerator(tf.Module):
             return tf.function(function, autograph=False).get_concrete_function(**specs)
 
         self.functions = {
-            "serving_default": concrete(serving_default, **noise, **labels),
-            "sample": concrete(sample, **draw, **labels),
-            "png": concrete(png, **draw, **labels),
+            "serving_default": concrete(serving_default, **noise, **conditions),
+            "sample": concrete(sample, **draw, **conditions),
+            **({} if points else {"png": concrete(png, **draw, **conditions)}),
             "latents": concrete(latents, **draw),
         }
+
+    def generator(self):
+        """The `Generator` that samples from this module, and keeps it."""
+        return Generator(self.functions, self.prior.num_classes, self.prior.codes, owner=self)

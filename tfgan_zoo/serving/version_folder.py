@@ -1,5 +1,6 @@
 """A SavedModel version folder as TensorFlow Serving loads it, with its warm-up requests, model card, grid and README."""
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -13,7 +14,9 @@ import tensorflow as tf
 
 from tfgan_zoo import pictures
 from tfgan_zoo.errors import ZooError
-from tfgan_zoo.serving.generators import Generator
+from tfgan_zoo.priors import Codes
+from tfgan_zoo.serving.generators import Generator, meaning_of
+from tfgan_zoo.serving.sweeps import overview
 
 WARM_UP_BATCHES = (1, 8)
 
@@ -39,7 +42,25 @@ def newest(folder):
     return folder / str(there[-1])
 
 
-def write_version(module, base, card, version=None):
+def load_version(folder):
+    """The `Generator` of a version folder, which may be that of any SavedModel with our signatures.
+
+    Raises:
+        ZooError: no export of this library.
+    """
+    loaded = tf.saved_model.load(str(folder))
+    path = Path(folder) / "model_card.json"
+    card = json.loads(path.read_text()) if path.exists() else {}
+    return Generator(loaded.signatures, card.get("num_classes", 0), codes_of(card), owner=loaded)
+
+
+def codes_of(card):
+    """The `Codes` that a card tells of, None where there are none."""
+    told = card.get("codes")
+    return Codes(tuple(told["categorical"]), told["continuous"]) if told else None
+
+
+def write_version(module, base, card, version=None, real=None):
     """Writes `base/<version>/`, whole or not at all: it is made beside and renamed.
 
     Args:
@@ -47,6 +68,7 @@ def write_version(module, base, card, version=None):
         base: the model's folder; its name is the model's name.
         card: plain values that describe the generator: what model_card.json holds beside the signatures.
         version: a positive number, one more than the last where left out.
+        real: the training data where that is points, to show beneath the generated ones.
 
     Returns:
         The version's folder.
@@ -62,7 +84,7 @@ def write_version(module, base, card, version=None):
     base.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=".tmp-", dir=base))  # no number, so that a polling server passes it by
     try:
-        fill(beside, module, {"name": base.name, "version": version, **card})
+        fill(beside, module, {"name": base.name, "version": version, **card}, real)
         os.chmod(beside, 0o755)
         os.rename(beside, target)
     except BaseException:
@@ -71,19 +93,19 @@ def write_version(module, base, card, version=None):
     return target
 
 
-def fill(folder, module, card):
+def fill(folder, module, card, real=None):
     """Everything of a version folder, into an empty one."""
     tf.saved_model.save(module, str(folder), signatures=module.functions)
     (folder / "assets.extra").mkdir(exist_ok=True)
     write_warm_up(module.functions, card["name"], folder / "assets.extra" / "tf_serving_warmup_requests")
-    seeds = np.arange(64)
-    labels = seeds % module.prior.num_classes if module.prior.num_classes else None
-    pictures.save_png(
-        pictures.grid(Generator(module.functions).sample(seeds, labels=labels)), folder / "grid.png", scale=2
-    )
+    prior, sheet = module.prior, overview(module.generator(), module.prior)
+    pictures.save_png(pictures.picture(sheet.samples, sheet.columns, real=real), folder / "grid.png")
     sizes = {p.relative_to(folder).as_posix(): p for p in sorted(folder.rglob("*")) if p.is_file()}
     card = {
         **card,
+        "num_classes": prior.num_classes,
+        "codes": dataclasses.asdict(prior.codes) if prior.codes else None,
+        "grid": sheet.caption,
         "signatures": {name: describe(function) for name, function in module.functions.items()},
         "sha256": {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in sizes.items()},
     }
@@ -112,7 +134,7 @@ def write_warm_up(signatures, name, path):
     """Requests that TF Serving plays at load: each signature at several batch sizes, so that no user waits for a trace."""
     from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
-    values = {"seed": np.int64(0), "truncation": np.float32(1), "labels": np.int32(0)}
+    values = {"truncation": 1}  # seeds, noise, labels and codes are 0
     with tf.io.TFRecordWriter(str(path)) as writer:
         for signature, function in signatures.items():
             for batch in WARM_UP_BATCHES:
@@ -131,36 +153,65 @@ def readme(card):
     """The version folder's README, from its card."""
     rows = [f"| {s['name']} | {s['value']:.4g} | {s['protocol']['generated_images']} generated, {s['protocol']['real_images']} "
             f"real ({s['protocol']['real']}, {s['protocol']['real_split']}) | {s['step']} |" for s in card["scores"]]  # fmt: skip
-    scores = "\n".join(["| score | value | images | step |", "|---|---|---|---|", *rows]) if rows else "Not scored."
+    head = ["| score | value | images | step |", "|---|---|---|---|"]
+    protocol = f"{direction(card)} The protocol of each score is in `model_card.json`."
+    scores = "\n".join([*head, *rows, "", protocol]) if rows else "Not scored."
     inputs = {n: ", ".join(f"`{k}` {v}" for k, v in s["inputs"].items()) for n, s in card["signatures"].items()}
     outputs = {n: ", ".join(f"`{k}` {v}" for k, v in s["outputs"].items()) for n, s in card["signatures"].items()}
     table = "\n".join(f"| `{n}` | {inputs[n]} | {outputs[n]} |" for n in card["signatures"])
+    made = next(iter(card["signatures"]["sample"]["outputs"]))
     return f"""# {card["name"]}, version {card["version"]}
 
 {card["summary"]}
 
-![64 samples, seeds 0 to 63](grid.png)
+![{card["grid"]}](grid.png)
+
+{card["grid"]}.
 
 {scores}
 
-Lower is better. The protocol of each score is in `model_card.json`, with the whole recipe.
+What it was trained by is in `model_card.json`.
 
 ```python
 import tensorflow as tf
 
 generator = tf.saved_model.load("{card["name"]}/{card["version"]}")
-images = generator.signatures["sample"](
+{made} = generator.signatures["sample"](
     seed=tf.constant([0, 1, 2], tf.int64), truncation=tf.constant([float("inf")] * 3){conditional_call(card)}
-)["images"]
+)["{made}"]
 ```
 
 | signature | inputs | outputs |
 |---|---|---|
 {table}
 
-`truncation` bounds the latent: `inf` is none. float images are in [-1, 1].
+{legend(card)}
 """
 
 
+def direction(card):
+    """Which scores are the better ones."""
+    names = card.get("higher_is_better")
+    return f"Higher is better for {', '.join(names)}, lower for all else." if names else "Lower is better."
+
+
 def conditional_call(card):
-    return ", labels=tf.constant([0, 1, 2])" if "labels" in card["signatures"]["sample"]["inputs"] else ""
+    """The further arguments of the README's call."""
+    labels = ", labels=tf.constant([0, 1, 2])" if card["num_classes"] else ""
+    return labels + (f", codes=tf.zeros([3, {codes_of(card).size}])" if card["codes"] else "")
+
+
+def legend(card):
+    """What the columns of the README's table mean."""
+    lines = ["`truncation` bounds the latent: `inf` is none."]
+    if card["num_classes"]:
+        lines.append(
+            f"`labels` are classes from 0 to {card['num_classes'] - 1}; in signatures with a `seed`, -1 draws one by it."
+        )
+    if card["codes"]:
+        lines.append(
+            f"`codes`: {meaning_of(codes_of(card))}; in signatures with a `seed`, each that is NaN is drawn by it."
+        )
+    if "png" in card["signatures"]:
+        lines.append("float images are in [-1, 1].")
+    return " ".join(lines)

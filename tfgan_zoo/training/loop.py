@@ -1,5 +1,6 @@
 """The run over all stages: calls the trainer, pauses where something is due, and stops for losses that are no numbers."""
 
+import collections
 import dataclasses
 from collections.abc import Callable
 
@@ -10,8 +11,9 @@ from tfgan_zoo.training.guards import check_finite
 
 @dataclasses.dataclass(frozen=True)
 class Due:
-    """Something to be done every so many steps, and at the end. `act(step, means)`: means of the logs since the last pause.
+    """Something to be done every so many steps, and at the end.
 
+    act: called with the step and {log name: mean over the steps since it last acted, or since this process began}.
     every: steps; 0 only at the end.
     when_stopped: also where the run is stopped before its end.
     """
@@ -19,6 +21,26 @@ class Due:
     every: int
     act: Callable[[int, dict], None]
     when_stopped: bool = False
+
+
+class Means:
+    """The means of logs over the steps since they were last taken."""
+
+    def __init__(self):
+        self.sums, self.steps = collections.Counter(), collections.Counter()
+
+    def add(self, means, steps):
+        """means: {log name: mean over so many steps}; a later stage may have other names."""
+        for name, mean in means.items():
+            self.sums[name] += mean * steps
+            self.steps[name] += steps
+
+    def take(self):
+        """{log name: mean}, and begins anew."""
+        means = {name: total / self.steps[name] for name, total in self.sums.items()}
+        self.sums.clear()
+        self.steps.clear()
+        return means
 
 
 def train(trainer, make_batches, dues, stopping=lambda: False):
@@ -36,7 +58,7 @@ def train(trainer, make_batches, dues, stopping=lambda: False):
         ZooError: a loss is not finite; names the step and the term.
     """
     recipe, first = trainer.recipe, 0
-    step = int(trainer.step.numpy())
+    step, means = int(trainer.step.numpy()), [Means() for _ in dues]
     last_step = sum(stage.steps for stage in recipe.schedule)
     for stage in recipe.schedule:
         end = first + stage.steps
@@ -50,15 +72,16 @@ def train(trainer, make_batches, dues, stopping=lambda: False):
         while step < end:
             pauses = [due.every - step % due.every for due in dues if due.every]
             limit = min([recipe.steps_per_call, end - step, *pauses])
-            done, last, means = run(iterator, tf.constant(limit))
+            done, last, mean = run(iterator, tf.constant(limit))
             step += int(done)
             check_finite(step, dict(zip(trainer.log_names, last.numpy().tolist(), strict=True)))
-            means = dict(zip(trainer.log_names, means.numpy().tolist(), strict=True))
+            mean = dict(zip(trainer.log_names, mean.numpy().tolist(), strict=True))
             stop = stopping()
-            for due in dues:
+            for due, since in zip(dues, means, strict=True):
+                since.add(mean, int(done))
                 regular = due.every and step % due.every == 0
                 if regular or step == last_step or (stop and due.when_stopped):
-                    due.act(step, means)
+                    due.act(step, since.take())
             if stop:
                 return
         first = end

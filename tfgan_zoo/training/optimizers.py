@@ -1,6 +1,9 @@
-"""The recipe's optimisers, with learning rates that are a pure function of the update's number."""
+"""The recipe's optimisers. Learning rates go by the update's number, or by a value that stalls (`Plateau`)."""
 
 import keras
+import tensorflow as tf
+
+from tfgan_zoo.errors import ZooError, no_such
 
 
 class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
@@ -17,7 +20,83 @@ class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
         return {"rate": self.rate, "first": self.first, "last": self.last}
 
 
-def make_optimizer(settings, steps, updates_per_step, name):
+class Plateau(keras.optimizers.schedules.LearningRateSchedule):
+    """A rate that is multiplied by `factor` when an observed value has not fallen to a new low for `patience` steps.
+
+    The value is averaged over about patience / 10 steps, and lows count from when so many have been observed. Every
+    fall needs a patience of its own. As in BEGAN, Berthelot et al. 2017, arXiv:1703.10717, section 4. To be built in
+    the strategy's scope.
+
+    Args:
+        watch: name of the value.
+        rate: the learning rate at the start.
+        patience: steps, at least 1.
+        factor: in (0, 1).
+        min_rate: the rate stays at least this.
+
+    Attributes:
+        state: its variables by name.
+    """
+
+    def __init__(self, watch, rate, patience, factor, min_rate=0.0):
+        self.watch, self.rate, self.patience, self.factor, self.min_rate = watch, rate, patience, factor, min_rate
+        self.window, self.lowest = max(patience / 10, 1.0), min_rate / rate
+        same = tf.VariableAggregation.ONLY_FIRST_REPLICA  # what is observed is the same on all
+        self.state = {
+            name: tf.Variable(start, trainable=False, dtype=tf.float32, aggregation=same)
+            for name, start in (("average", 0), ("best", float("inf")), ("scale", 1), ("observed", 0), ("waited", 0))
+        }
+
+    def __call__(self, step):
+        return self.rate * tf.convert_to_tensor(self.state["scale"])
+
+    def observe(self, value):
+        """Takes the value of a step, a scalar that is the same on all replicas."""
+        state = {name: tf.convert_to_tensor(variable) for name, variable in self.state.items()}
+        observed = state["observed"] + 1
+        # The mean of all at first, then one that forgets
+        average = state["average"] + (tf.cast(value, tf.float32) - state["average"]) / tf.minimum(observed, self.window)
+        filled = observed >= self.window
+        low = filled & (average < state["best"])
+        waited = tf.where(filled & ~low, state["waited"] + 1, 0.0)
+        stalled = waited >= self.patience
+        after = {
+            "average": average,
+            "best": tf.where(low, average, state["best"]),
+            "scale": tf.where(stalled, tf.maximum(state["scale"] * self.factor, self.lowest), state["scale"]),
+            "observed": observed,
+            "waited": tf.where(stalled, 0.0, waited),
+        }
+        for name, variable in self.state.items():
+            variable.assign(after[name])
+
+    def get_config(self):
+        return {
+            "watch": self.watch,
+            "rate": self.rate,
+            "patience": self.patience,
+            "factor": self.factor,
+            "min_rate": self.min_rate,
+        }
+
+
+def make_plateau(settings, states, origin):
+    """The `Plateau` of a recipe's `Optimizer` section that asks for one.
+
+    Args:
+        settings: the section.
+        states: names of what can be watched.
+        origin: name of the section.
+
+    Raises:
+        ZooError: `settings.watch` is none of them.
+    """
+    if settings.watch not in states:
+        raise ZooError(f"{origin}.watch: {no_such('state of the objective', settings.watch, states)}")
+    return Plateau(settings.watch, settings.learning_rate, settings.patience, settings.factor, settings.min_rate)
+
+
+def make_optimizer(settings, steps, updates_per_step, name, plateau=None):
     """A Keras optimiser.
 
     Args:
@@ -25,10 +104,13 @@ def make_optimizer(settings, steps, updates_per_step, name):
         steps: length of the run in generator updates.
         updates_per_step: updates of this player in one step.
         name: of the optimiser, under which its variables are saved.
+        plateau: the learning rate, a `Plateau`, where that is the schedule.
     """
     rate = settings.learning_rate
     if settings.schedule == "linear":
         rate = LinearDecay(rate, settings.decay_from * updates_per_step, steps * updates_per_step)
+    elif settings.schedule == "plateau":
+        rate = plateau
     if settings.name == "adam":
         return keras.optimizers.Adam(rate, settings.beta_1, settings.beta_2, settings.epsilon, name=name)
     if settings.name == "rmsprop":

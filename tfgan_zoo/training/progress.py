@@ -52,7 +52,9 @@ class Progress:
         self.last_time, self.last_step = now, step
         done = step - self.start
         left = (now - self.began) / max(done, 1) * (self.total - step)
-        losses = "  ".join(f"{name} {value:.3f}" for name, value in means.items() if not name.endswith("_norm"))
+        losses = "  ".join(
+            f"{name} {value:.3f}" for name, value in means.items() if not name.endswith(("_norm", "learning_rate"))
+        )
         line = (
             f"step {step:,}/{self.total:,}  {step * self.images:,} images  {self.rate:,.0f} images/s  "
             f"{duration(left)} left  {losses}"

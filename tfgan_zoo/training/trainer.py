@@ -8,7 +8,7 @@ import tensorflow as tf
 from tfgan_zoo.draws import Draws, fold, seed_of
 from tfgan_zoo.errors import ZooError
 from tfgan_zoo.training.averaging import MovingAverage
-from tfgan_zoo.training.optimizers import make_optimizer
+from tfgan_zoo.training.optimizers import make_optimizer, make_plateau
 from tfgan_zoo.training.strategies import precision
 
 
@@ -31,6 +31,7 @@ class Trainer:
 
     Attributes:
         game, average: the `Game`, and the `MovingAverage` of its generator.
+        plateaus: {player: `Plateau`} of those whose learning rate is one.
         step: int64 variable, generator updates so far.
         log_names: what the values that `run` returns mean; known once a step has been traced.
     """
@@ -49,9 +50,10 @@ class Trainer:
             self.game = build()
             self.average = MovingAverage(self.game.generator, recipe.averaging.decay, recipe.averaging.start_step)
             total = sum(stage.steps for stage in recipe.schedule)
-            self.generator_optimizer = make_optimizer(recipe.generator_optimizer, total, 1, "generator_optimizer")
-            self.discriminator_optimizer = make_optimizer(
-                recipe.discriminator_optimizer, total, recipe.discriminator_steps, "discriminator_optimizer"
+            self.plateaus = {}
+            self.generator_optimizer = self.optimizer("generator", recipe.generator_optimizer, total, 1)
+            self.discriminator_optimizer = self.optimizer(
+                "discriminator", recipe.discriminator_optimizer, total, recipe.discriminator_steps
             )
             self.generator_optimizer.build(self.game.generator.trainable_variables)
             self.discriminator_optimizer.build(self.game.discriminator.trainable_variables)
@@ -59,6 +61,13 @@ class Trainer:
         self.gradients = (
             tf.function(self.gradients, jit_compile=True, autograph=False) if recipe.jit_compile else self.gradients
         )
+
+    def optimizer(self, player, settings, steps, updates_per_step):
+        """A player's optimiser; where its rate is a `Plateau`, that is put into `plateaus`."""
+        name = f"{player}_optimizer"
+        if settings.schedule == "plateau":
+            self.plateaus[player] = make_plateau(settings, self.game.objective.state, name)
+        return make_optimizer(settings, steps, updates_per_step, name, self.plateaus.get(player))
 
     def check_divisible(self, name, size):
         parts = self.replicas * self.recipe.accumulation
@@ -80,6 +89,8 @@ class Trainer:
         }
         named = {"step": self.step}
         named |= {f"objective/{name}": v for name, v in self.game.objective.state.items()}
+        for player, plateau in self.plateaus.items():
+            named |= {f"{player}_optimizer/plateau/{name}": v for name, v in plateau.state.items()}
         for group, variables in groups.items():
             for v in variables:
                 name = f"{group}/{v.path}"
@@ -136,13 +147,17 @@ class Trainer:
         seed = fold(fold(seed_of(self.recipe.seed), "training"), tf.cast(step, tf.int32))
         logs = {}
         dtype = self.game.generator.variable_dtype
-        batches = [{**batch, "images": tf.cast(batch["images"], dtype)} for batch in batches]
+        batches = tf.nest.map_structure(lambda t: tf.cast(t, dtype) if t.dtype.is_floating else t, list(batches))
         for i, batch in enumerate(batches):
             size = self.replicas * batch["images"].shape[0]
             logs |= self.update("discriminator", batch, fold(fold(seed, "discriminator"), i), size)
         logs |= self.update("generator", batches[-1], fold(seed, "generator"), self.recipe.fakes)
         self.average.update(self.game.generator, step + 1)
-        logs |= {name: state / self.replicas for name, state in self.game.objective.state.items()}
+        states = self.game.objective.state
+        logs |= {name: state / self.replicas for name, state in states.items() if state.shape.rank == 0}
+        for player, plateau in self.plateaus.items():
+            logs[f"{player}/learning_rate"] = plateau(step) / self.replicas
+            plateau.observe(states[plateau.watch])
         self.log_names = tuple(logs)
         return tf.stack([tf.cast(value, tf.float32) for value in logs.values()])
 

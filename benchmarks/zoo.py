@@ -1,0 +1,181 @@
+"""Trains every quickstart of the zoo with its baselines, unattended, and writes what it finds into README.md and docs/.
+
+    python -m benchmarks.zoo --to runs/zoo                 train what is not complete yet; goes on where it was stopped
+    python -m benchmarks.zoo --to runs/zoo --only=wgan_gp  of one model alone
+    python -m benchmarks.zoo --to runs/zoo --write         tables and generators from the runs that are complete
+
+`--write` fills the tables between `<!-- results -->` marks in docs/<model>.md and the zoo's table in README.md, and puts the first
+seed's generator of each quickstart into export/<model>_mnist/1 where there is none yet.
+"""
+
+import argparse
+import dataclasses
+import json
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks.seeds import final_scores, row, train
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """One setting of one model: `changes` are --set assignments to the preset."""
+
+    model: str
+    variant: str
+    changes: tuple[str, ...] = ()
+    preset: str = "quickstart"
+    seeds: tuple[int, ...] = (0,)
+
+    def folder(self, base, seed):
+        return base / f"{self.model}-{self.preset}-{self.variant.replace(' ', '_')}-{seed}"
+
+
+ALONE = ("arguments.adversarial=false", "evaluation.scores=['test_error']")
+THREE = (0, 1, 2)
+TOYS = ("ring8", "grid25")
+PLAIN = {  # each model's own setting, and over how many seeds
+    "gan": ("quickstart", (0,)),
+    "cgan": ("quickstart", (0,)),
+    "dcgan": ("batch norm in both", (0,)),
+    "catgan": ("100 labels", THREE),
+    "sgan": ("100 labels", THREE),
+    "lsgan": ("quickstart", (0,)),
+    "wgan": ("clipping", (0,)),
+    "wgan_gp": ("gradient penalty", (0,)),
+    "dragan": ("penalty", (0,)),
+    "ebgan": ("pulling away", (0,)),
+    "began": ("quickstart", (0,)),
+    "acgan": ("quickstart", THREE),
+    "infogan": ("codes", THREE),
+}
+TRIALS = [Trial(model, name, seeds=(0,)) for model, (name, _) in PLAIN.items()]
+TRIALS += [
+    Trial("sgan", "the CNN alone", ALONE, seeds=THREE),
+    Trial("catgan", "the CNN alone", ALONE, seeds=THREE),
+    *(Trial(m, "quickstart", preset=toy) for toy in TOYS for m in ("wgan_gp", "dragan", "gan", "lsgan", "wgan")),
+]
+TRIALS += [Trial(model, name, seeds=seeds) for model, (name, seeds) in PLAIN.items() if len(seeds) > 1]
+TRIALS += [
+    Trial("ebgan", "without pulling away", ("arguments.pulling_away_weight=0",)),
+    Trial("dragan", "no penalty", ("arguments.penalty=0",)),
+    Trial("dcgan", "no batch norm in D", ("arguments.batch_norm=false",)),
+    Trial("infogan", "codes without effect", ("arguments.category_weight=0", "arguments.continuous_weight=0")),
+    Trial("gan", "saturating", ("arguments.saturating=true",)),
+    Trial("lsgan", "Pearson (-1, 1, 0)", ("arguments.a=-1", "arguments.c=0")),
+    *(Trial(m, "quickstart", preset=toy, seeds=THREE) for toy in TOYS for m in ("wgan_gp", "dragan")),
+]
+
+
+def complete(folder):
+    """Whether the run of a folder has all its steps, its scores and its generator."""
+    try:
+        steps = json.loads((folder / "recipe.json").read_text())["steps"]
+        return bool(final_scores(folder)) and max_step(folder) == steps and any(folder.glob("export/*/1"))
+    except (OSError, ValueError):
+        return False
+
+
+def max_step(folder):
+    lines = (folder / "scores.jsonl").read_text().splitlines()
+    return max(json.loads(line)["step"] for line in lines)
+
+
+def tables(base, model):
+    """The Markdown tables of a model's page: one a preset, a row a variant, over the seeds that are complete."""
+    found = {}
+    for trial in TRIALS:
+        runs = {
+            seed: final_scores(trial.folder(base, seed)) for seed in trial.seeds if complete(trial.folder(base, seed))
+        }
+        if trial.model == model and runs:
+            found.setdefault(trial.preset, {}).setdefault(trial.variant, {}).update(runs)
+    parts = []
+    for preset, rows in found.items():
+        names = list(dict.fromkeys(name for runs in rows.values() for run in runs.values() for name in run))
+        counts = {len(runs) for runs in rows.values()}
+        seeds = f"{max(counts)} seed{'s' * (max(counts) > 1)}" + (" at most" if len(counts) > 1 else "")
+        lines = ["| " + " | ".join([f"{model}, {preset}, {seeds}", *names]) + " |", "|---" * (len(names) + 1) + "|"]
+        lines += [row(variant, [filled(run, names) for run in runs.values()]) for variant, runs in rows.items()]
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def filled(run, names):
+    """The run's scores in the table's order; None where it has none of a name."""
+    return {name: run.get(name) for name in names}
+
+
+def between_marks(path, mark, text):
+    """Puts `text` between <!-- mark --> and <!-- /mark --> of a file."""
+    page = path.read_text()
+    pattern = rf"(<!-- {mark} -->\n).*?(<!-- /{mark} -->)"
+    if not re.search(pattern, page, re.DOTALL):
+        raise SystemExit(f"{path} has no marks <!-- {mark} --> and <!-- /{mark} -->.")
+    path.write_text(re.sub(pattern, lambda m: f"{m[1]}{text}\n{m[2]}", page, flags=re.DOTALL))
+
+
+def zoo_rows(base, readme):
+    """The zoo's table in README.md with the fd of each quickstart that is complete in place of the old one."""
+    lines = []
+    for line in readme.splitlines():
+        model = re.match(r"\| \[`(\w+)`\]", line)
+        if model and model[1] in PLAIN:
+            name, seeds = PLAIN[model[1]]
+            trial = Trial(model[1], name)
+            values = [
+                final_scores(trial.folder(base, seed))["fd_mnist_cnn"]
+                for seed in seeds
+                if complete(trial.folder(base, seed))
+            ]
+            if values:
+                cells = line.strip("| ").split(" | ")
+                cells[3] = f"{statistics.mean(values):.2f} ({len(values)} seed{'s' * (len(values) > 1)})"
+                line = "| " + " | ".join(cells) + " |"
+        lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+def write(base):
+    for model, (name, _) in PLAIN.items():
+        if text := tables(base, model):
+            between_marks(ROOT / "docs" / f"{model}.md", "results", text)
+        run, export = Trial(model, name).folder(base, 0), ROOT / "export" / f"{model}_mnist"
+        if complete(run) and not (export / "1").exists():
+            command = [sys.executable, "-m", "tfgan_zoo.export", f"--run={run}", f"--to={export}"]
+            subprocess.run(command, check=True, cwd=ROOT)
+    readme = ROOT / "README.md"
+    readme.write_text(zoo_rows(base, readme.read_text()))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--to", default="runs/zoo", type=Path, help="where the runs' folders are")
+    parser.add_argument("--only", help="models, by commas")
+    parser.add_argument("--write", action="store_true", help="write tables and exports, train nothing")
+    parser.add_argument("--fresh", action="store_true", help="with --only: remove the runs of those models first")
+    arguments = parser.parse_args()
+    if arguments.write:
+        write(arguments.to)
+        return
+    wanted = [t for t in TRIALS if not arguments.only or t.model in arguments.only.split(",")]
+    if arguments.fresh and arguments.only:
+        for trial in wanted:
+            for seed in trial.seeds:
+                shutil.rmtree(trial.folder(arguments.to, seed), ignore_errors=True)
+    for trial in wanted:
+        for seed in trial.seeds:
+            folder = trial.folder(arguments.to, seed)
+            if not complete(folder):
+                print(f"--- {folder}", flush=True)
+                train(trial.model, trial.preset, folder, seed, [f"--set={c}" for c in trial.changes])
+
+
+if __name__ == "__main__":
+    main()

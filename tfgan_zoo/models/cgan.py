@@ -1,0 +1,59 @@
+"""Conditional GAN: both players see the label. Mirza and Osindero 2014, arXiv:1411.1784.
+
+Deviations from the paper: images lie in [-1, 1] and end in tanh, which is the paper's sigmoid on [0, 1] in another scale; the
+presets train with Adam where the paper has SGD with momentum.
+"""
+
+from tfgan_zoo.errors import ZooError
+from tfgan_zoo.game import Game
+from tfgan_zoo.networks import mlp
+from tfgan_zoo.objectives.adversarial import NonSaturating
+from tfgan_zoo.priors import Prior, Uniform
+from tfgan_zoo.recipe import Count, Share
+
+
+def build(
+    image_shape: tuple[int, ...],
+    num_classes: int = 0,
+    *,
+    noise_size: Count = 100,
+    generator_own: tuple[Count, Count] = (200, 1000),
+    generator_hidden: tuple[Count, ...] = (1200,),
+    discriminator_own: tuple[Count, Count] = (240, 50),
+    discriminator_hidden: tuple[Count, ...] = (240,),
+    own_pieces: Count = 5,
+    maxout_pieces: Count = 4,
+    dropout: Share = 0.5,
+) -> Game:
+    """The game of the conditional GAN.
+
+    Args:
+        image_shape: (H, W, C) of the data, or (D,) for points.
+        num_classes: of the data.
+        noise_size: length of the latent, from U(-1, 1).
+        generator_own: units of the layers that the noise and the label go through before they are joined.
+        generator_hidden: widths of the layers after that.
+        discriminator_own: units of the layers that the image and the label go through before they are joined.
+        discriminator_hidden: widths of the layers after that.
+        own_pieces, maxout_pieces: linear pieces of the maxout units before and after the join; 1 for LeakyReLU.
+        dropout: share of the discriminator's joined units that is dropped in training.
+
+    Raises:
+        ZooError: the data has no labels.
+    """
+    if not num_classes:
+        raise ZooError("cgan needs labels, and the data has none; give a source with labels, or take --model=gan.")
+    return Game(
+        mlp.generator(image_shape, noise_size, generator_hidden, num_classes, generator_own),
+        mlp.discriminator(
+            image_shape,
+            discriminator_hidden,
+            maxout_pieces,
+            dropout=dropout,
+            num_classes=num_classes,
+            own=discriminator_own,
+            own_pieces=own_pieces,
+        ),
+        Prior(noise_size, Uniform(), num_classes),
+        NonSaturating(),
+    )

@@ -1,0 +1,39 @@
+"""DCGAN: convolutions that train stably. Radford et al. 2015, arXiv:1511.06434.
+
+Deviations from the paper: none; images of other sizes than 64 have as many layers as halvings down to 4 to 7 pixels, and
+`batch_norm` off is what the paper argues against.
+"""
+
+from tfgan_zoo.game import Game
+from tfgan_zoo.layers import BatchNorm
+from tfgan_zoo.networks import dcgan
+from tfgan_zoo.objectives.adversarial import NonSaturating
+from tfgan_zoo.priors import Prior, Uniform
+from tfgan_zoo.recipe import Count
+
+
+def build(
+    image_shape: tuple[int, ...],
+    num_classes: int = 0,
+    *,
+    noise_size: Count = 100,
+    generator_channels: Count = 128,
+    discriminator_channels: Count = 64,
+    batch_norm: bool = True,
+) -> Game:
+    """The game of DCGAN.
+
+    Args:
+        image_shape: (H, W, C) of the data.
+        num_classes: of the data; DCGAN makes no use of labels.
+        noise_size: length of the latent, from U(-1, 1).
+        generator_channels: width before the image, doubling at every halving (128, so 1024 at 4x4 for 64 pixels).
+        discriminator_channels: width of the first layer, doubling likewise.
+        batch_norm: in the discriminator, all layers but its input and its output; the generator always has it.
+    """
+    return Game(
+        dcgan.generator(image_shape, noise_size, generator_channels),
+        dcgan.discriminator(image_shape, discriminator_channels, norm=BatchNorm if batch_norm else None),
+        Prior(noise_size, Uniform()),
+        NonSaturating(),
+    )

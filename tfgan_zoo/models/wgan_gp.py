@@ -1,0 +1,63 @@
+"""WGAN-GP: a penalty on the critic's gradient norm in place of clipping. Gulrajani et al. 2017, arXiv:1704.00028.
+
+The critic has no batch normalisation, which would make a gradient more than one example's own; layer normalisation may take its
+place. Deviation from the paper: the ResNet is SNGAN's form of it, whose critic sums over positions where the paper averages.
+"""
+
+import functools
+from typing import Annotated, Literal
+
+import keras
+from pydantic import Field
+
+from tfgan_zoo.errors import ZooError
+from tfgan_zoo.game import Game
+from tfgan_zoo.networks import resnet, shapes
+from tfgan_zoo.networks.bodies import body
+from tfgan_zoo.objectives.adversarial import Wasserstein
+from tfgan_zoo.objectives.penalties import GradientPenalty
+from tfgan_zoo.priors import Prior
+from tfgan_zoo.recipe import Count
+
+
+def build(
+    image_shape: tuple[int, ...],
+    num_classes: int = 0,
+    *,
+    network: Literal["resnet", "dcgan", "compact", "mlp"] = "resnet",
+    penalty: Annotated[float, Field(ge=0)] = 10.0,
+    one_sided: bool = False,
+    layer_norm: bool = False,
+    noise_size: Count = 128,
+    channels: Count = 128,
+    dense: Count = 1024,
+    hidden: tuple[Count, ...] = (512, 512, 512),
+) -> Game:
+    """The game of WGAN-GP.
+
+    Args:
+        image_shape: (H, W, C) of the data, or (D,) for points.
+        num_classes: of the data; the unsupervised setting makes no use of labels.
+        network: "resnet"; "dcgan"; "compact", two strided convolutions and a dense layer; "mlp" for points.
+        penalty: weight of the gradient penalty.
+        one_sided: only norms above 1 are punished.
+        layer_norm: in the critic; not with "resnet".
+        noise_size: length of the latent, from N(0, 1).
+        channels: width next to the image; dense, hidden: widths of the dense layers of "compact" and "mlp".
+
+    Raises:
+        ZooError: layer_norm with a network that has none.
+    """
+    if layer_norm and network == "resnet":
+        raise ZooError("layer_norm=true goes with any network but 'resnet', whose critic here has none.")
+    # one group of all channels and positions, with a gain for each channel: layer norm as the authors have it
+    norm = functools.partial(keras.layers.GroupNormalization, 1) if layer_norm else None
+    if network == "resnet":
+        generator = resnet.generator(image_shape, noise_size, channels)
+        discriminator = resnet.discriminator(image_shape, channels, shapes.plain)
+    else:
+        networks, widths = body(network, channels, dense, hidden)
+        generator = networks.generator(image_shape, noise_size, *widths)
+        discriminator = networks.discriminator(image_shape, *widths, norm=norm)
+    objective = Wasserstein() + penalty * GradientPenalty(one_sided)
+    return Game(generator, discriminator, Prior(noise_size), objective, one_pass=True)
