@@ -101,8 +101,7 @@ def main():
         print(f"Stopped and saved. Go on:\n  python -m tfgan_zoo.train --workdir={folder}")
         return 1
     for score in run.final_scores():
-        print(f"{score.name} = {score.value:.4g}  ({score.protocol.generated_images:,} generated against "
-              f"{score.protocol.real_images:,} real images of {score.protocol.real})")  # fmt: skip
+        print(f"{score.name} = {score.value:.4g}  ({score.protocol.counts()})")
     print(f"Generator: {version}\nNext:\n"
           f"  python -m tfgan_zoo.sample --run={folder}\n"
           f"  python -m tfgan_zoo.evaluate --run={folder}\n"

@@ -25,6 +25,14 @@ class Protocol:
     seed: int  # generated image i is that of seed `seed + i`
     truncation: float | None
 
+    def counts(self):
+        """What the score was taken of, in words."""
+        generated = f"{self.generated_images:,} generated"
+        real = f"{self.real_images:,} real images of {self.real}, {self.real_split}"
+        if not self.real_images:
+            return generated
+        return f"{generated} against {real}" if self.generated_images else real
+
 
 @dataclasses.dataclass(frozen=True)
 class Score:

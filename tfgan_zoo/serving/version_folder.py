@@ -149,10 +149,16 @@ def write_warm_up(signatures, name, path):
                 writer.write(log.SerializeToString())
 
 
+def counts(protocol):
+    """What a score was taken of, in words."""
+    real = f"{protocol['real_images']} real ({protocol['real']}, {protocol['real_split']})"
+    generated = f"{protocol['generated_images']} generated"
+    return ", ".join([generated] * bool(protocol["generated_images"]) + [real] * bool(protocol["real_images"]))
+
+
 def readme(card):
     """The version folder's README, from its card."""
-    rows = [f"| {s['name']} | {s['value']:.4g} | {s['protocol']['generated_images']} generated, {s['protocol']['real_images']} "
-            f"real ({s['protocol']['real']}, {s['protocol']['real_split']}) | {s['step']} |" for s in card["scores"]]  # fmt: skip
+    rows = [f"| {s['name']} | {s['value']:.4g} | {counts(s['protocol'])} | {s['step']} |" for s in card["scores"]]
     head = ["| score | value | images | step |", "|---|---|---|---|"]
     protocol = f"{direction(card)} The protocol of each score is in `model_card.json`."
     scores = "\n".join([*head, *rows, "", protocol]) if rows else "Not scored."
