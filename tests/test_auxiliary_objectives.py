@@ -10,12 +10,11 @@ import tensorflow as tf
 
 from tfgan_zoo.draws import Draws, seed_of
 from tfgan_zoo.errors import ZooError
-from tfgan_zoo.game import Turn
 from tfgan_zoo.models import infogan
 from tfgan_zoo.objectives.auxiliary import (
     CategoryInformation,
-    Classifier,
     ClassCrossEntropy,
+    Classifier,
     CodeInformation,
     FakeClass,
     FeatureMatching,
@@ -257,7 +256,7 @@ def test_labelled_images_are_shown_to_the_discriminator_in_a_pass_of_their_own_a
 )
 def test_missing_labels_are_refused_with_what_would_do(term):
     turn = turn_of({"class_logits": REAL}, {"class_logits": FAKE}, {"images": REAL}, {"labels": FAKE_LABELS})
-    with pytest.raises(ZooError, match="needs labels.*give a source with labels.*labels_per_class"):
+    with pytest.raises(ZooError, match=r"needs labels.*give a source with labels.*labels_per_class"):
         term.discriminator_loss(turn)
 
 

@@ -66,7 +66,7 @@ def plain(layer):
 def stem(noise, height, width, channels, **dense):
     """noise [B, Z] -> [B, height, width, channels] by one dense layer, whose settings `dense` holds."""
     h = keras.layers.Dense(height * width * channels, name="dense", **dense)(noise)
-    return keras.layers.Reshape((height, width, channels), name="reshape")(h)
+    return keras.layers.Reshape((height, width, channels), name="stem_reshape")(h)
 
 
 def to_images(h):

@@ -1,0 +1,321 @@
+"""Maxout, dropout, Gaussian noise and minibatch discrimination: their maths, and noise that comes back bit for bit."""
+
+import math
+import random
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfgan_zoo.layers import Dropout, GaussianNoise, MaxoutDense, MinibatchDiscrimination
+
+
+@pytest.fixture
+def double():
+    keras.config.set_dtype_policy("float64")
+
+
+def close(actual, expected, tolerance=1e-12):
+    np.testing.assert_allclose(np.asarray(actual, "float64"), expected, rtol=tolerance, atol=tolerance)
+
+
+def normal(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+def slopes(function, start, step=1e-6):
+    """The central differences of a scalar function of a float64 array."""
+    found = np.zeros_like(start)
+    for index in np.ndindex(start.shape):
+        ends = []
+        for sign in (1, -1):
+            moved = start.copy()
+            moved[index] += sign * step
+            ends.append(float(function(moved)))
+        found[index] = (ends[0] - ends[1]) / (2 * step)
+    return found
+
+
+def run_on_both(strategy, function, *arrays):
+    """function(its half of each array) on two replicas, in a graph."""
+
+    def half(array):
+        return lambda context: array[len(array) // 2 * context.replica_id_in_sync_group :][: len(array) // 2]
+
+    halves = [strategy.experimental_distribute_values_from_function(half(tf.constant(a))) for a in arrays]
+    return tf.function(lambda *parts: strategy.run(function, parts))(*halves)
+
+
+def joined(strategy, value):
+    return np.concatenate(strategy.experimental_local_results(value))
+
+
+# -------------------------------------------------------------------------------------------------------------- maxout
+
+
+def test_maxout_of_two_pieces_is_the_absolute_value_by_hand():
+    """Pieces x and -x; unit u of piece p is column p * units + u."""
+    layer = MaxoutDense(2, pieces=2)
+    layer.build((None, 2))
+    layer.kernel.assign([[1, 0, -1, 0], [0, 1, 0, -2]])
+    layer.bias.assign([0, 0, 0, 10])
+    close(layer(np.array([[3, 1], [-4, 6]], "float32")), [[3, 8], [4, 6]])
+
+
+@pytest.mark.usefixtures("double")
+def test_maxout_and_its_slopes_equal_numpy():
+    layer = MaxoutDense(3, pieces=4, bias_initializer=keras.initializers.RandomNormal(seed=0))
+    x, coefficients = normal(5, 6), normal(5, 3, seed=1)
+
+    def expected(x, kernel, bias):
+        pieces = [x @ kernel[:, 3 * p : 3 * p + 3] + bias[3 * p : 3 * p + 3] for p in range(4)]
+        return np.max(pieces, axis=0)
+
+    close(layer(x), expected(x, layer.kernel.numpy(), layer.bias.numpy()))
+    assert [tuple(w.shape) for w in layer.weights] == [(6, 12), (12,)]
+    inputs = tf.constant(x)
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        loss = tf.reduce_sum(layer(inputs) * coefficients)
+    found = tape.gradient(loss, [inputs, layer.kernel.value, layer.bias.value])
+    arrays = [x, layer.kernel.numpy(), layer.bias.numpy()]
+    for i, gradient in enumerate(found):
+        close(
+            gradient,
+            slopes(lambda a, i=i: np.sum(expected(*arrays[:i], a, *arrays[i + 1 :]) * coefficients), arrays[i]),
+            1e-8,
+        )
+
+
+def test_maxout_of_one_piece_is_a_dense_layer():
+    layer, dense = MaxoutDense(3, pieces=1), keras.layers.Dense(3)
+    x = normal(2, 4).astype("float32")
+    layer(x)
+    dense(x)
+    dense.set_weights(layer.get_weights())
+    np.testing.assert_array_equal(layer(x), dense(x))
+
+
+def test_maxout_without_pieces_is_refused():
+    with pytest.raises(ValueError, match=r"pieces=0; expected a positive number"):
+        MaxoutDense(3, pieces=0)
+
+
+# --------------------------------------------------------------------------------------------------- dropout and noise
+
+NOISES = {"dropout": lambda **s: Dropout(0.3, **s), "noise": lambda **s: GaussianNoise(0.5, **s)}
+every_noise = pytest.mark.parametrize("make", NOISES.values(), ids=NOISES)
+ONES = np.ones([40, 50, 10], "float32")
+
+
+def drawn(layer, inputs=ONES):
+    return layer(inputs, training=True).numpy()
+
+
+def test_dropout_drops_its_share_and_scales_up_the_rest():
+    out = drawn(Dropout(0.3, seed=1))
+    assert set(np.unique(out)) == {np.float32(0), np.float32(1) / np.float32(0.7)}
+    assert abs(np.mean(out == 0) - 0.3) < 4 * math.sqrt(0.3 * 0.7 / out.size)
+    for axis in range(3):  # nothing is dropped as a whole
+        shares = np.mean(out == 0, axis=tuple({0, 1, 2} - {axis}))
+        assert np.abs(shares - 0.3).max() < 5 * math.sqrt(0.3 * 0.7 / (out.size / len(shares)))
+
+
+def test_gaussian_noise_has_its_deviation_about_the_input():
+    out = drawn(GaussianNoise(0.5, seed=1)) - 1
+    assert abs(out.mean()) < 4 * 0.5 / math.sqrt(out.size)
+    assert abs(out.var() - 0.25) < 4 * 0.25 * math.sqrt(2 / out.size)
+    assert abs(np.mean(out**4) / 0.25**2 - 3) < 4 * math.sqrt(96 / out.size)  # as a normal's fourth moment is
+    flat = out.reshape(40, -1)
+    assert np.abs(np.corrcoef(flat) - np.eye(40)).max() < 5 / math.sqrt(flat.shape[1])
+
+
+def test_dropout_passes_the_gradient_of_what_it_kept_alone():
+    layer, x = Dropout(0.3, seed=1), tf.constant(ONES)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        out = layer(x, training=True)
+    np.testing.assert_array_equal(tape.gradient(out, x), out)
+
+
+@every_noise
+def test_each_call_in_training_draws_anew_and_counts(make):
+    layer = make(seed=1)
+    first, second = drawn(layer), drawn(layer)
+    assert np.mean(first != second) > 0.3
+    assert int(layer.calls.numpy()) == 2
+    assert [v.name for v in layer.variables] == ["calls"]
+    assert layer.trainable_variables == []
+
+
+@every_noise
+def test_inference_passes_the_input_and_counts_nothing(make):
+    layer = make(seed=1)
+    np.testing.assert_array_equal(layer(ONES), ONES)
+    np.testing.assert_array_equal(layer(ONES, training=False), ONES)
+    assert int(layer.calls.numpy()) == 0
+
+
+@pytest.mark.parametrize("layer", [Dropout(0.0), GaussianNoise(0.0)], ids=["dropout", "noise"])
+def test_rate_and_deviation_of_zero_change_nothing_in_training(layer):
+    np.testing.assert_array_equal(drawn(layer), ONES)
+
+
+@every_noise
+def test_same_bits_come_again_where_the_count_is_restored(make):
+    layer = make(seed=1)
+    first, second, third = (drawn(layer) for _ in range(3))
+    layer.calls.assign(1)
+    np.testing.assert_array_equal(drawn(layer), second)
+    np.testing.assert_array_equal(drawn(layer), third)
+    again = make(seed=1)
+    np.testing.assert_array_equal(drawn(again), first)
+    assert np.mean(drawn(make(seed=2)) != first) > 0.3
+
+
+@every_noise
+def test_graph_draws_anew_in_each_call_what_eager_draws(make):
+    eager, graph = make(seed=1), make(seed=1)
+    graph.build(ONES.shape)
+    traced = tf.function(lambda x: graph(x, training=True), input_signature=[tf.TensorSpec([None, 50, 10])])
+    for _ in range(2):
+        close(traced(ONES), drawn(eager), 1e-6)
+
+
+@every_noise
+def test_seed_left_out_is_drawn_from_pythons_generator_which_a_run_seeds(make):
+    keras.utils.set_random_seed(7)
+    layers = [make(), make()]
+    assert layers[0].seed != layers[1].seed
+    keras.utils.set_random_seed(7)
+    assert [make().seed, make().seed] == [layer.seed for layer in layers]
+    state = random.getstate()
+    make(seed=3)
+    assert random.getstate() == state
+
+
+@every_noise
+def test_two_replicas_draw_what_one_draws_for_the_whole_batch(make, two_replicas):
+    x = normal(8, 6).astype("float32")
+    one = make(seed=1)
+    one.build((None, 6))
+    whole = tf.function(lambda x: one(x, training=True))  # a graph rounds a division by a constant in its own way
+    expected = [whole(x) for _ in range(2)]
+    with two_replicas.scope():
+        two = make(seed=1)
+        two.build((None, 6))
+    for wanted in expected:
+        out = joined(two_replicas, run_on_both(two_replicas, lambda half: two(half, training=True), x))
+        np.testing.assert_array_equal(out, wanted)
+    assert [int(count) for count in two_replicas.experimental_local_results(two.calls.value)] == [2, 2]
+
+
+@every_noise
+def test_config_and_clone_keep_the_seed_and_begin_at_call_zero(make):
+    layer = make(seed=11, name="noisy")
+    first = drawn(layer)
+    again = type(layer).from_config(layer.get_config())
+    np.testing.assert_array_equal(drawn(again), first)
+    inputs = keras.Input([50, 10])
+    clone = keras.models.clone_model(keras.Model(inputs, layer(inputs)))
+    assert clone.get_layer("noisy").seed == 11
+    assert int(clone.get_layer("noisy").calls.numpy()) == 0
+    np.testing.assert_array_equal(clone(ONES, training=True), first)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "float64"])
+@every_noise
+def test_mask_and_noise_are_the_same_in_every_precision(make, policy):
+    expected = drawn(make(seed=1))
+    keras.config.set_dtype_policy(policy)
+    out = make(seed=1)(ONES, training=True)
+    assert out.dtype == keras.config.dtype_policy().compute_dtype
+    close(tf.cast(out, tf.float32), expected, 1e-6 if policy == "float64" else 2**-7)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Dropout(1.0), r"rate=1\.0; expected a share in \[0, 1\)"),
+        (lambda: Dropout(-0.1), r"rate=-0\.1"),
+        (lambda: GaussianNoise(-0.1), r"stddev=-0\.1; expected 0 or more"),
+        (lambda: MinibatchDiscrimination(0), r"kernels=0, size=5; expected positive numbers"),
+        (lambda: MinibatchDiscrimination(3, 0), r"kernels=3, size=0"),
+    ],
+)
+def test_settings_out_of_range_are_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+# ---------------------------------------------------------------------------------------------- minibatch discrimination
+
+
+def closeness(x, kernel, kernels, size):
+    """o(x_i)_b, by two loops over the examples."""
+    m = (x @ kernel).reshape(len(x), kernels, size)
+    found = np.zeros((len(x), kernels))
+    for i in range(len(x)):
+        for j in range(len(x)):
+            found[i] += np.exp(-np.abs(m[i] - m[j]).sum(axis=1))
+    return found
+
+
+def test_minibatch_discrimination_by_hand():
+    """Measures 0 and log 4: each counts itself as 1 and the other as exp(-log 4)."""
+    layer = MinibatchDiscrimination(1, 1)
+    layer.build((None, 1))
+    layer.kernel.assign([[2.0]])
+    close(layer(np.array([[0.0], [math.log(2)]], "float32")), [[0, 1.25], [math.log(2), 1.25]], 1e-6)
+    close(layer(np.zeros([5, 1], "float32")), [[0, 5]] * 5)
+    close(layer(np.zeros([1, 1], "float32")), [[0, 1]])
+
+
+@pytest.mark.usefixtures("double")
+def test_minibatch_discrimination_and_its_slopes_equal_a_loop_over_pairs():
+    layer = MinibatchDiscrimination(3, 2)
+    x, coefficients = normal(5, 4), normal(5, 4 + 3, seed=1)
+    layer.build(x.shape)
+    kernel = 0.5 * normal(4, 3 * 2, seed=2)
+    layer.kernel.assign(kernel)
+
+    def expected(x, kernel):
+        return np.sum(np.concatenate([x, closeness(x, kernel, 3, 2)], axis=1) * coefficients)
+
+    inputs = tf.constant(x)
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        out = layer(inputs)
+        loss = tf.reduce_sum(out * coefficients)
+    close(out, np.concatenate([x, closeness(x, kernel, 3, 2)], axis=1))
+    of_inputs, of_kernel = tape.gradient(loss, [inputs, layer.kernel.value])
+    close(of_inputs, slopes(lambda x: expected(x, kernel), x), 1e-8)
+    close(of_kernel, slopes(lambda k: expected(x, k), kernel), 1e-8)
+
+
+@pytest.mark.usefixtures("double")
+def test_minibatch_discrimination_compares_the_examples_of_all_replicas_with_gradients(two_replicas):
+    x, coefficients = normal(6, 4), normal(6, 4 + 3, seed=1)
+
+    def step(layer, x, coefficients):
+        """The output, and the slopes of its sum by `coefficients` to the share's examples and to the kernel."""
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            out = layer(x)
+            loss = tf.reduce_sum(out * coefficients)
+        return out, *tape.gradient(loss, [x, layer.kernel.value])
+
+    def made():
+        layer = MinibatchDiscrimination(3, 2)
+        layer.build(x.shape)
+        layer.kernel.assign(0.5 * normal(4, 3 * 2, seed=2))
+        return layer
+
+    expected, of_inputs, of_kernel = step(made(), tf.constant(x), coefficients)
+    with two_replicas.scope():
+        two = made()
+    found = run_on_both(two_replicas, lambda *halves: step(two, *halves), x, coefficients)
+    close(joined(two_replicas, found[0]), expected)
+    close(joined(two_replicas, found[1]), of_inputs)
+    close(two_replicas.reduce("SUM", found[2], axis=None), of_kernel)
