@@ -37,6 +37,11 @@ class Trial:
         return base / f"{self.model}-{self.preset}-{self.variant.replace(' ', '_')}-{seed}"
 
 
+UNSUPERVISED = (
+    "arguments.semi_supervised=false",
+    "arguments.categories=20",
+    "evaluation.scores=['distances','clustering_error']",
+)
 ALONE = ("arguments.adversarial=false", "evaluation.scores=['test_error']")
 THREE = (0, 1, 2)
 TOYS = ("ring8", "grid25")
@@ -59,17 +64,18 @@ TRIALS = [Trial(model, name, seeds=(0,)) for model, (name, _) in PLAIN.items()]
 TRIALS += [
     Trial("sgan", "the CNN alone", ALONE, seeds=THREE),
     Trial("catgan", "the CNN alone", ALONE, seeds=THREE),
+    Trial("catgan", "no labels, 20 categories", UNSUPERVISED),
     *(Trial(m, "quickstart", preset=toy) for toy in TOYS for m in ("wgan_gp", "dragan", "gan", "lsgan", "wgan")),
 ]
 TRIALS += [Trial(model, name, seeds=seeds) for model, (name, seeds) in PLAIN.items() if len(seeds) > 1]
 TRIALS += [
+    *(Trial(m, "quickstart", preset=toy, seeds=THREE) for toy in TOYS for m in ("wgan_gp", "dragan")),
     Trial("ebgan", "without pulling away", ("arguments.pulling_away_weight=0",)),
     Trial("dragan", "no penalty", ("arguments.penalty=0",)),
     Trial("dcgan", "no batch norm in D", ("arguments.batch_norm=false",)),
     Trial("infogan", "codes without effect", ("arguments.category_weight=0", "arguments.continuous_weight=0")),
     Trial("gan", "saturating", ("arguments.saturating=true",)),
     Trial("lsgan", "Pearson (-1, 1, 0)", ("arguments.a=-1", "arguments.c=0")),
-    *(Trial(m, "quickstart", preset=toy, seeds=THREE) for toy in TOYS for m in ("wgan_gp", "dragan")),
 ]
 
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfgan_zoo import draws as draws_module
 from tfgan_zoo.draws import Draws, fold, seed_of
-from tfgan_zoo.priors import Normal, Prior, Uniform
+from tfgan_zoo.priors import Codes, Normal, Prior, Uniform
 from tfgan_zoo.serving.signatures import SeededDraws
 
 SEED = seed_of(3)
@@ -200,6 +200,66 @@ def test_each_example_may_have_a_truncation_of_its_own():
     noise = Prior(6).sample(Draws(SEED, 3), truncation)["noise"]
     for i, bound in enumerate((0.5, INF, 0.0)):
         np.testing.assert_array_equal(noise[i], Prior(6).sample(Draws(SEED, 3), bound)["noise"][i])
+
+
+# --------------------------------------------------------------------------------------------------------------- codes
+
+CODES = Codes((10, 3), 2)
+
+
+def test_codes_are_whole_categories_first_and_then_numbers_between_minus_one_and_one():
+    codes = CODES.sample(Draws(SEED, MANY)).numpy()
+    assert codes.shape == (MANY, CODES.size) == (MANY, 4)
+    assert codes.dtype == np.float32
+    for column, categories in ((0, 10), (1, 3)):
+        assert set(codes[:, column]) == set(range(categories))
+        assert scipy.stats.chisquare(np.bincount(codes[:, column].astype(int))).pvalue > 1e-3
+    for column in (2, 3):
+        assert distance(codes[:, column], scipy.stats.uniform(-1, 2).cdf) < KOLMOGOROV
+    assert np.abs(np.corrcoef(codes.T) - np.eye(4)).max() < 5 / math.sqrt(MANY)
+
+
+@pytest.mark.parametrize("codes", [Codes((4,)), Codes((), 3), Codes()], ids=["categories", "continuous", "none"])
+def test_codes_of_one_kind_and_of_none(codes):
+    sampled = codes.sample(Draws(SEED, 5))
+    assert sampled.shape == (5, codes.size)
+    assert codes.size == {(4,): 1, (): codes.continuous}[codes.categorical]
+
+
+def test_largest_and_smallest_draw_give_the_last_and_the_first_category_and_never_one_beyond():
+    """The largest uniform number times K is less than K, whatever K is, in float32 too."""
+
+    class Extreme:
+        def uniform(self, purpose, shape):
+            return tf.constant([[2**-24] * shape[0], [1 - 2**-24] * shape[0]])
+
+    sizes = tuple(range(2, 2000))
+    codes = Codes(sizes, 1).sample(Extreme()).numpy()
+    np.testing.assert_array_equal(codes[0, :-1], 0)
+    np.testing.assert_array_equal(codes[1, :-1], np.array(sizes) - 1)
+    assert -1 < codes[0, -1] < codes[1, -1] < 1
+
+
+def test_prior_with_codes_gives_them_beside_the_same_noise_and_labels():
+    plain, coded = (Prior(4, num_classes=3, codes=c).sample(Draws(SEED, 9)) for c in (None, CODES))
+    assert set(coded) == {"noise", "labels", "codes"}
+    for name, values in plain.items():
+        np.testing.assert_array_equal(coded[name], values)
+
+
+def test_codes_of_an_example_do_not_depend_on_how_the_batch_is_split():
+    whole = CODES.sample(Draws(SEED, 8)).numpy()
+    shares = [CODES.sample(Draws(SEED, 8, first, 4)).numpy() for first in (0, 4)]
+    np.testing.assert_array_equal(np.concatenate(shares), whole)
+    assert len(np.unique(whole, axis=0)) == 8
+
+
+def test_codes_of_a_seed_are_those_of_a_batch_of_one_with_that_seed_at_any_truncation():
+    prior = Prior(5, codes=CODES)
+    for truncation in (0.5, INF):
+        together = prior.sample(seeded(SEEDS), truncation)["codes"]
+        for number, codes in zip(SEEDS, together, strict=True):
+            np.testing.assert_array_equal(codes, CODES.sample(Draws(seed_of(number), 1))[0])
 
 
 # --------------------------------------------------------------------------------------------------------- by its seed

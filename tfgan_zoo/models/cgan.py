@@ -1,7 +1,7 @@
 """Conditional GAN: both players see the label. Mirza and Osindero 2014, arXiv:1411.1784.
 
-Deviations from the paper: images lie in [-1, 1] and end in tanh, which is the paper's sigmoid on [0, 1] in another scale; the
-presets train with Adam where the paper has SGD with momentum.
+Deviations from the paper: images lie in [-1, 1] and end in tanh, which is the paper's sigmoid on [0, 1] in another scale;
+the quickstart trains with Adam where the paper has SGD with momentum.
 """
 
 from tfgan_zoo.errors import ZooError

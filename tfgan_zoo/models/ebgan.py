@@ -1,6 +1,7 @@
 """EBGAN: the discriminator is an auto-encoder whose reconstruction error is an energy. Zhao et al. 2016, arXiv:1609.03126.
 
-`pulling_away_weight` 0 is the plain EBGAN, 0.1 the paper's EBGAN-PT. Deviations from the paper: none known.
+`pulling_away_weight` 0 is the plain EBGAN, 0.1 the paper's EBGAN-PT. Deviations from the paper: the auto-encoder halves images of any
+size down to 4 to 7 pixels, where the paper's for 64 pixels has three such layers; the generator is DCGAN's.
 """
 
 from typing import Annotated

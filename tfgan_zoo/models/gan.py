@@ -1,7 +1,7 @@
 """GAN: a generator and a discriminator play against each other. Goodfellow et al. 2014, arXiv:1406.2661.
 
-Deviations from the paper: images lie in [-1, 1] and end in tanh, which is the paper's sigmoid on [0, 1] in another scale; the
-presets train with Adam where the paper's code has SGD with momentum.
+Deviations from the paper: images lie in [-1, 1] and end in tanh, which is the paper's sigmoid on [0, 1] in another scale;
+the quickstart trains with Adam where the paper's code has SGD with momentum.
 """
 
 from typing import Literal

@@ -13,7 +13,7 @@ from tfgan_zoo.networks.bodies import body
 from tfgan_zoo.networks.heads import code_heads
 from tfgan_zoo.objectives.adversarial import NonSaturating
 from tfgan_zoo.objectives.auxiliary import CategoryInformation, CodeInformation
-from tfgan_zoo.priors import Codes, Prior
+from tfgan_zoo.priors import Codes, Prior, Uniform
 from tfgan_zoo.recipe import Count
 
 Weight = Annotated[float, Field(ge=0)]
@@ -33,6 +33,7 @@ def build(
     channels: Count = 64,
     dense: Count = 1024,
     code_dense: Count = 128,
+    noise: Weight = 0.0,
 ) -> Game:
     """The game of InfoGAN.
 
@@ -44,8 +45,9 @@ def build(
         continuous: how many codes from U(-1, 1).
         learned_variance: Q tells the deviation of each continuous code too; else it is 1.
         category_weight, continuous_weight: lambda of each kind of code; 0 leaves them without effect.
-        noise_size: length of the latent, from N(0, 1).
+        noise_size: length of the latent, from U(-1, 1).
         channels: width next to the image; dense: of the dense layer of "compact"; code_dense: of Q's own layer.
+        noise: standard deviation of the Gaussian noise in front of the discriminator's layers in training.
 
     Raises:
         ZooError: no code at all.
@@ -56,10 +58,10 @@ def build(
     heads = code_heads(codes, learned_variance, code_dense)
     networks, widths = body(network, channels, dense)
     generator = networks.generator(image_shape, noise_size, *widths, codes=codes)
-    discriminator = networks.discriminator(image_shape, *widths, heads=heads)
+    discriminator = networks.discriminator(image_shape, *widths, noise=noise, heads=heads)
     objective = 1.0 * NonSaturating()
     if codes.categorical:
         objective += category_weight * CategoryInformation(codes)
     if codes.continuous:
         objective += continuous_weight * CodeInformation(codes)
-    return Game(generator, discriminator, Prior(noise_size, codes=codes), objective)
+    return Game(generator, discriminator, Prior(noise_size, Uniform(), codes=codes), objective)

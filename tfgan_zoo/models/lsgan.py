@@ -1,7 +1,6 @@
 """LSGAN: least squares in place of cross-entropy, so that the gradient does not vanish. Mao et al. 2016, arXiv:1611.04076.
 
-(a, b, c) = (0, 1, 1) is the paper's default, (-1, 1, 0) its Pearson chi-squared form. Deviations from the paper: the length of the
-short label vector is ours.
+(a, b, c) = (0, 1, 1) is the paper's default, (-1, 1, 0) its Pearson chi-squared form. Deviations from the paper: none known.
 """
 
 from typing import Literal
