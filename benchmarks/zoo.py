@@ -42,7 +42,7 @@ UNSUPERVISED = (
     "arguments.categories=20",
     "evaluation.scores=['distances','clustering_error']",
 )
-ALONE = ("arguments.adversarial=false", "evaluation.scores=['test_error']")
+ALONE = ("arguments.adversarial=false", "evaluation.scores=['test_error']", "steps=1000")
 THREE = (0, 1, 2)
 TOYS = ("ring8", "grid25")
 PLAIN = {  # each model's own setting, and over how many seeds
