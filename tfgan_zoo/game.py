@@ -37,22 +37,32 @@ class Turn:
     def __init__(self, discriminator, real, fake, draws, one_pass=False):
         self.network = discriminator
         self.real, self.fake, self.draws = real, fake, draws
-        self.one_pass = one_pass
+        self.one_pass, self.outputs = one_pass, {}
 
     def discriminator(self, inputs):
         """The discriminator's outputs (a dict) on any dict of inputs, in training mode."""
         return run_network(self.network, inputs, training=True)
 
-    @functools.cached_property
+    @property
     def on_real(self):
-        return self.on_both[0] if self.one_pass else self.discriminator(self.real)
+        return self.on_both[0] if self.one_pass else self.once("real", lambda: self.discriminator(self.real))
 
-    @functools.cached_property
+    @property
     def on_fake(self):
-        return self.on_both[1] if self.one_pass else self.discriminator(self.fake)
+        return self.on_both[1] if self.one_pass else self.once("fake", lambda: self.discriminator(self.fake))
 
-    @functools.cached_property
+    @property
     def on_both(self):
+        return self.once("both", self.concatenated)
+
+    def once(self, what, compute):
+        """compute(), remembered. In Python 3.11 `functools.cached_property` holds one lock for all instances, and replicas,
+        which are traced in a thread each, wait for one another inside batch norm: they would wait for ever."""
+        if what not in self.outputs:
+            self.outputs[what] = compute()
+        return self.outputs[what]
+
+    def concatenated(self):
         names = [tensor.name for tensor in self.network.inputs]
         sizes = [tf.shape(batch[names[0]])[0] for batch in (self.real, self.fake)]
         both = self.discriminator(
