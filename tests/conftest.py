@@ -29,3 +29,12 @@ def two_replicas():
     differ in type under a number TensorFlow aborts all collectives of the process.
     """
     return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
+
+# Two processes share the files among them, in this order: the longest first, so that none is left alone at the end.
+LONGEST_FILES = ("test_zoo", "test_resume", "test_command_lines", "test_layers_maths", "test_trainer", "test_export")
+
+
+def pytest_collection_modifyitems(items):
+    ranks = {name: rank for rank, name in enumerate(LONGEST_FILES)}
+    items.sort(key=lambda item: ranks.get(item.path.stem, len(ranks)))  # a stable sort: else as they were
