@@ -34,6 +34,9 @@ def settings_of(model, *changes):
     return recipe.parse(recipe.override(table, [*small, *changes]))
 
 
+source_of = functools.cache(load_source)
+
+
 class Played:
     """A game of two steps.
 
@@ -42,7 +45,7 @@ class Played:
     """
 
     def __init__(self, settings, strategy=None):
-        self.settings, self.source = settings, load_source(settings.data)
+        self.settings, self.source = settings, source_of(settings.data)
         build = catalog.game_builder(settings, self.source.image_shape, self.source.classes)
         self.trainer = Trainer(settings, build, strategy or make_strategy("one"))
         self.trainer.compile = functools.cache(self.trainer.compile)  # so that the steps are traced but once
@@ -58,7 +61,7 @@ class Played:
         options = {"disable_meta_optimizer": True}  # which would take as long as all the rest
         tf.config.optimizer.set_experimental_options(options)
         train(self.trainer, self.batches, [Due(pause, lambda *_: None)])
-        tf.config.optimizer.set_experimental_options({name: False for name in options})
+        tf.config.optimizer.set_experimental_options(dict.fromkeys(options, False))
 
     def step_by_hand(self):
         """Takes the steps one by one and outside a graph, which needs no tracing. Returns the logs of each."""
