@@ -53,10 +53,10 @@ def build(
         ZooError: labels are asked for and the data has none, or the categories are not the classes or fewer than 2.
     """
     if (semi_supervised or not adversarial) and not num_classes:
-        raise ZooError("catgan with semi_supervised=true needs labels, and the data has none; leave it out to cluster.")
+        raise ZooError("catgan needs labels for that, and the data has none; leave semi_supervised out to cluster.")
     count = categories or num_classes
-    if semi_supervised and count != num_classes:
-        raise ZooError(f"catgan with semi_supervised=true has one category a class, {num_classes}, not {count}.")
+    if (semi_supervised or not adversarial) and count != num_classes:
+        raise ZooError(f"catgan has one category a class where it is told labels, {num_classes}, not {count}.")
     if count < 2:
         raise ZooError(f"catgan needs 2 categories or more, and has {count}; set arguments.categories.")
     heads = dense_heads(class_logits=count)

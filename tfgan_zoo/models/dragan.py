@@ -1,7 +1,7 @@
 """DRAGAN: a gradient penalty in a small neighbourhood of the real images. Kodali et al. 2017, arXiv:1705.07215.
 
 All three forms of the penalty and both kinds of noise are there by name. Deviation from the paper: the discriminator has no batch
-normalisation, under which a gradient would not be one example's own.
+normalisation unless norm="batch" asks for it, as the authors' code has it: under it a gradient is not one example's own.
 """
 
 from typing import Annotated, Literal
@@ -9,12 +9,14 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from tfgan_zoo.game import Game
-from tfgan_zoo.networks.bodies import body
+from tfgan_zoo.layers import BatchNorm
+from tfgan_zoo.networks.bodies import LayerNorm, body
 from tfgan_zoo.objectives.adversarial import NonSaturating
 from tfgan_zoo.objectives.penalties import DRAGAN_FORMS, Dragan, gaussian_noise, scaled_uniform_noise
 from tfgan_zoo.priors import Prior
 from tfgan_zoo.recipe import Count
 
+NORMS = {"none": None, "layer": LayerNorm, "batch": BatchNorm}
 NOISES = {"gaussian": gaussian_noise, "scaled_uniform": scaled_uniform_noise}
 
 
@@ -27,6 +29,7 @@ def build(
     form: Literal["two_sided", "hinge", "norm_squared"] = "two_sided",
     k: Annotated[float, Field(ge=0)] = 1.0,
     noise: Literal["gaussian", "scaled_uniform"] = "gaussian",
+    norm: Literal["none", "layer", "batch"] = "none",
     noise_size: Count = 100,
     channels: Count = 64,
     dense: Count = 1024,
@@ -42,13 +45,14 @@ def build(
         form: (|grad| - k)^2, max(0, |grad|^2 - k) or |grad|^2.
         k: the norm that `two_sided` asks for, or the squared norm that `hinge` allows.
         noise: around the reals: N(0, 10) in squared grey levels (the paper), or 0.5 std(x) U(0, 1) (the authors' code).
+        norm: normalisation in the discriminator.
         noise_size: length of the latent, from N(0, 1).
         channels: width next to the image; dense, hidden: widths of the dense layers of "compact" and "mlp".
     """
     networks, widths = body(network, channels, dense, hidden)
     generator = networks.generator(image_shape, noise_size, *widths)
-    discriminator = networks.discriminator(image_shape, *widths, norm=None)
+    discriminator = networks.discriminator(image_shape, *widths, norm=NORMS[norm])
     objective = 1.0 * NonSaturating()
     if penalty:
         objective += penalty * Dragan(DRAGAN_FORMS[form], k, NOISES[noise])
-    return Game(generator, discriminator, Prior(noise_size), objective, one_pass=True)
+    return Game(generator, discriminator, Prior(noise_size), objective, one_pass=norm != "batch")

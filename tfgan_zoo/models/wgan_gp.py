@@ -4,16 +4,14 @@ The critic has no batch normalisation, which would make a gradient more than one
 place. Deviation from the paper: the ResNet is SNGAN's form of it, whose critic sums over positions where the paper averages.
 """
 
-import functools
 from typing import Annotated, Literal
 
-import keras
 from pydantic import Field
 
 from tfgan_zoo.errors import ZooError
 from tfgan_zoo.game import Game
 from tfgan_zoo.networks import resnet, shapes
-from tfgan_zoo.networks.bodies import body
+from tfgan_zoo.networks.bodies import LayerNorm, body
 from tfgan_zoo.objectives.adversarial import Wasserstein
 from tfgan_zoo.objectives.penalties import GradientPenalty
 from tfgan_zoo.priors import Prior
@@ -50,8 +48,7 @@ def build(
     """
     if layer_norm and network == "resnet":
         raise ZooError("layer_norm=true goes with any network but 'resnet', whose critic here has none.")
-    # one group of all channels and positions, with a gain for each channel: layer norm as the authors have it
-    norm = functools.partial(keras.layers.GroupNormalization, 1) if layer_norm else None
+    norm = LayerNorm if layer_norm else None
     if network == "resnet":
         generator = resnet.generator(image_shape, noise_size, channels)
         discriminator = resnet.discriminator(image_shape, channels, shapes.plain)

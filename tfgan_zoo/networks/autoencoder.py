@@ -50,14 +50,14 @@ def ebgan_discriminator(image_shape, channels=64):
 
 def levels(image_shape):
     """How many resolutions BEGAN's networks have, the bottom and the image included."""
-    height, width = image_shape[:2]
+    height, width = image_shape[:2] if len(image_shape) == 3 else (0, 0)
     count = 1
     while min(height, width) >> count >= BOTTOM:
         count += 1
-    if len(image_shape) != 3 or min(height, width) < BOTTOM or height % 2 ** (count - 1) or width % 2 ** (count - 1):
+    if min(height, width) < BOTTOM or height % 2 ** (count - 1) or width % 2 ** (count - 1):
         raise ZooError(
-            f"BEGAN's networks halve images {count - 1} times, and the data has shape {tuple(image_shape)}; set "
-            "data.resolution to 16, 32, 64 or 128."
+            f"BEGAN's networks halve images down to {BOTTOM} to {2 * BOTTOM - 1} pixels, and the data has shape "
+            f"{tuple(image_shape)}; set data.resolution to 16, 32, 64 or 128."
         )
     return count
 

@@ -11,7 +11,7 @@ import keras
 from tfgan_zoo.layers import BatchNorm, Dropout, GaussianNoise, MaxoutDense
 from tfgan_zoo.networks.heads import dense_heads
 from tfgan_zoo.networks.inputs import as_vectors, generator_inputs, joined, labels_input, one_hot
-from tfgan_zoo.networks.shapes import output_dtype, plain
+from tfgan_zoo.networks.shapes import output_dtype, plain, to_images
 
 
 def generator(image_shape, noise_size=100, hidden=(1200, 1200), num_classes=0, own=None, codes=None, batch_norm=False):
@@ -39,7 +39,7 @@ def generator(image_shape, noise_size=100, hidden=(1200, 1200), num_classes=0, o
         h = keras.layers.ReLU(name=f"relu_{i}")(h)
     h = keras.layers.Dense(math.prod(image_shape), name="to_images", dtype=output_dtype())(h)
     if len(image_shape) > 1:
-        h = keras.layers.Reshape(image_shape, name="reshape")(keras.layers.Activation("tanh", name="images")(h))
+        h = to_images(keras.layers.Reshape(image_shape, name="reshape", dtype=output_dtype())(h))
     return keras.Model(inputs, h, name="generator")
 
 

@@ -58,6 +58,11 @@ class Trainer:
             self.generator_optimizer.build(self.game.generator.trainable_variables)
             self.discriminator_optimizer.build(self.game.discriminator.trainable_variables)
             self.step = tf.Variable(0, dtype=tf.int64, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
+        if recipe.accumulation > 1 and self.game.objective.state:
+            raise ZooError(
+                f"accumulation={recipe.accumulation}: the objective keeps {', '.join(self.game.objective.state)[:80]}, which "
+                "moves once an update and would move once a part; leave accumulation out."
+            )
         self.gradients = (
             tf.function(self.gradients, jit_compile=True, autograph=False) if recipe.jit_compile else self.gradients
         )
