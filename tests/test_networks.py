@@ -94,7 +94,7 @@ def test_generator_has_the_published_blocks(side):
     widths, _, _ = PUBLISHED[side]
     generator = resnet.generator((side, side, 3))
     bottom = 6 if side == 48 else 4
-    assert shape_of(generator, "reshape") == [bottom, bottom, widths[0]]
+    assert shape_of(generator, "stem_reshape") == [bottom, bottom, widths[0]]
     for i, width in enumerate(widths[1:], 1):
         assert shape_of(generator, f"block_{i}_add") == [bottom * 2**i, bottom * 2**i, width]
     assert generator.output_shape == (None, side, side, 3)
@@ -184,7 +184,7 @@ def test_standard_cnn_has_the_published_layers():
     """Miyato et al. 2018, table 3, for CIFAR-10 and STL-10."""
     for side, bottom in ((32, 4), (48, 6)):
         generator = dcgan.standard_generator((side, side, 3))
-        assert shape_of(generator, "reshape") == [bottom, bottom, 512]
+        assert shape_of(generator, "stem_reshape") == [bottom, bottom, 512]
         assert [shape_of(generator, f"up_{i}") for i in (1, 2, 3)] == [
             [bottom * 2**i, bottom * 2**i, width] for i, width in ((1, 256), (2, 128), (3, 64))
         ]
@@ -203,7 +203,7 @@ def test_standard_cnn_has_the_published_layers():
 def test_dcgan_has_the_published_layers():
     """Radford et al. 2015, figure 1, of 64 pixels: 1024, 512, 256, 128 and the image, by 5x5 at stride 2."""
     generator = dcgan.generator((64, 64, 3), channels=128)
-    assert shape_of(generator, "reshape") == [4, 4, 1024]
+    assert shape_of(generator, "stem_reshape") == [4, 4, 1024]
     assert [shape_of(generator, f"up_{i}") for i in (1, 2, 3)] == [[8, 8, 512], [16, 16, 256], [32, 32, 128]]
     assert generator.output_shape == (None, 64, 64, 3)
     discriminator = dcgan.discriminator((64, 64, 3))
@@ -316,7 +316,7 @@ def test_network_built_twice_has_the_same_names_all_different(build):
 
 
 def test_large_images_keep_a_bottom_of_eight_pixels():
-    assert shape_of(resnet.generator((256, 256, 1), 8, 1), "reshape") == [8, 8, 16]
+    assert shape_of(resnet.generator((256, 256, 1), 8, 1), "stem_reshape") == [8, 8, 16]
     assert output_shapes(resnet.discriminator((256, 256, 1), 1))["features"] == (None, 16)
 
 

@@ -56,8 +56,8 @@ def levels(image_shape):
         count += 1
     if min(height, width) < BOTTOM or height % 2 ** (count - 1) or width % 2 ** (count - 1):
         raise ZooError(
-            f"BEGAN's networks halve images down to {BOTTOM} to {2 * BOTTOM - 1} pixels, and the data has shape "
-            f"{tuple(image_shape)}; set data.resolution to 16, 32, 64 or 128."
+            f"BEGAN's networks halve images {count - 1} times, and the data has shape {tuple(image_shape)}; set "
+            "data.resolution to 16, 32, 64 or 128."
         )
     return count
 
@@ -100,12 +100,13 @@ def began_discriminator(image_shape, embedding_size=64, channels=64, skip=False)
 
     channels: of the first resolution; they grow linearly, and subsampling is by strided convolution.
     """
+    count = levels(image_shape)
     images = keras.Input(image_shape, dtype=output_dtype(), name="images")
     h = conv(images, channels, "encoder_first")
-    for level in range(1, levels(image_shape) + 1):
+    for level in range(1, count + 1):
         h = conv(h, channels * level, f"encoder_{level}_1")
         h = conv(h, channels * level, f"encoder_{level}_2")
-        if level < levels(image_shape):
+        if level < count:
             h = conv(h, channels * (level + 1), f"encoder_{level}_down", strides=2)
     h = keras.layers.Flatten(name="flatten")(h)
     embedding = keras.layers.Dense(embedding_size, dtype=output_dtype(), name="embedding")(h)

@@ -59,9 +59,10 @@ class Trainer:
             self.discriminator_optimizer.build(self.game.discriminator.trainable_variables)
             self.step = tf.Variable(0, dtype=tf.int64, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
         if recipe.accumulation > 1 and self.game.objective.state:
+            terms = dict.fromkeys(name.split("/")[0] for name in self.game.objective.state)
             raise ZooError(
-                f"accumulation={recipe.accumulation}: the objective keeps {', '.join(self.game.objective.state)[:80]}, which "
-                "moves once an update and would move once a part; leave accumulation out."
+                f"accumulation={recipe.accumulation}: {' and '.join(terms)} keep a state that moves once an update, and it "
+                "would move once a part; leave accumulation out."
             )
         self.gradients = (
             tf.function(self.gradients, jit_compile=True, autograph=False) if recipe.jit_compile else self.gradients
