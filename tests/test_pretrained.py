@@ -19,6 +19,7 @@ from tfgan_zoo.serving.version_folder import newest
 from tfgan_zoo.zoo_files import pretrained_folder
 
 NAMES = sorted(p.name for p in pretrained_folder().glob("*_mnist"))
+MISSING = pytest.mark.xfail(strict=True, reason="hardly more than 1 and 7, as docs/began.md says")
 QUICK = "sngan_mnist"  # the others draw 5,000 digits too, which takes minutes
 
 
@@ -51,7 +52,13 @@ def test_it_draws_digits_of_the_quality_that_its_card_states(name):
     for measured in judge.scores(Players(generator.sample), card["step"]):
         # float32 sums round otherwise elsewhere
         assert measured.value == pytest.approx(stated[measured.name, measured.protocol], rel=0.02), measured.name
-    _, logits = judge.network.embed(generator.sample(np.arange(500)))
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=MISSING) if n == "began_mnist" else n for n in NAMES])
+def test_it_draws_every_digit(name):
+    loaded = tfgan_zoo.load(name)
+    images = Generator(loaded.signatures, owner=loaded).sample(np.arange(500))
+    _, logits = feature_network("mnist_cnn").embed(images)
     share = np.bincount(logits.argmax(1), minlength=10) / 500
     assert share.min() > 0.02, f"a digit is missing: {share}"
 
