@@ -184,7 +184,7 @@ def test_export_writes_the_next_version(run, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--model=sngn"], "no model 'sngn'. Did you mean 'sngan'?"),
+        (["--model=sngn"], "no model 'sngn'. Did you mean 'sngan'"),
         ([], "give --model, one of"),
         (["--model=sngan", "--preset=cifar100"], "Did you mean 'cifar10'"),
         (["--model=sngan", "--set=batch_sise=3"], "Did you mean 'batch_size'"),
