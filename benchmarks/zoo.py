@@ -10,15 +10,16 @@ seed's generator of each quickstart into export/<model>_mnist/1 where there is n
 
 import argparse
 import dataclasses
+import functools
 import json
 import re
-import shutil
 import statistics
 import subprocess
 import sys
 from pathlib import Path
 
 from benchmarks.seeds import final_scores, row, train
+from tfgan_zoo import catalog, recipe
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -79,28 +80,36 @@ TRIALS += [
 ]
 
 
-def complete(folder):
-    """Whether the run of a folder has all its steps, its scores and its generator."""
-    try:
-        steps = json.loads((folder / "recipe.json").read_text())["steps"]
-        return bool(final_scores(folder)) and max_step(folder) == steps and any(folder.glob("export/*/1"))
-    except (OSError, ValueError):
-        return False
+@functools.cache
+def recipe_of(trial, seed):
+    """The `Recipe` that a trial asks for now."""
+    table = {"model": trial.model, **catalog.preset_table(trial.model, trial.preset)}
+    asked = recipe.parse(recipe.override(table, [f"seed={seed}", *trial.changes]))
+    return asked.model_copy(update={"arguments": catalog.checked_arguments(trial.model, asked.arguments)})
 
 
-def max_step(folder):
-    lines = (folder / "scores.jsonl").read_text().splitlines()
-    return max(json.loads(line)["step"] for line in lines)
+def scores_of(base, trial, seed):
+    """{score: value} of a trial's run; None where it is not complete, or is of another recipe than the trial's now."""
+    folder, asked = trial.folder(base, seed), recipe_of(trial, seed)
+    if not (folder / "recipe.json").exists() or not any(folder.glob("export/*/1")):
+        return None
+    run = recipe.parse(json.loads((folder / "recipe.json").read_text()))
+    if run.steps != asked.steps or recipe.differences(run, asked):
+        print(f"{folder} is of another recipe, and left out.")
+        return None
+    return final_scores(folder)
+
+
+def scores_of_seeds(base, trial):
+    """{seed: scores} of the runs of a trial that are complete."""
+    return {seed: scores for seed in trial.seeds if (scores := scores_of(base, trial, seed))}
 
 
 def tables(base, model):
     """The Markdown tables of a model's page: one a preset, a row a variant, over the seeds that are complete."""
     found = {}
     for trial in TRIALS:
-        runs = {
-            seed: final_scores(trial.folder(base, seed)) for seed in trial.seeds if complete(trial.folder(base, seed))
-        }
-        if trial.model == model and runs:
+        if trial.model == model and (runs := scores_of_seeds(base, trial)):
             found.setdefault(trial.preset, {}).setdefault(trial.variant, {}).update(runs)
     parts = []
     for preset, rows in found.items():
@@ -134,12 +143,8 @@ def zoo_rows(base, readme):
         model = re.match(r"\| \[`(\w+)`\]", line)
         if model and model[1] in PLAIN:
             name, seeds = PLAIN[model[1]]
-            trial = Trial(model[1], name)
-            values = [
-                final_scores(trial.folder(base, seed))["fd_mnist_cnn"]
-                for seed in seeds
-                if complete(trial.folder(base, seed))
-            ]
+            runs = scores_of_seeds(base, Trial(model[1], name, seeds=seeds))
+            values = [scores["fd_mnist_cnn"] for scores in runs.values()]
             if values:
                 cells = line.strip("| ").split(" | ")
                 cells[3] = f"{statistics.mean(values):.2f} ({len(values)} seed{'s' * (len(values) > 1)})"
@@ -152,9 +157,9 @@ def write(base):
     for model, (name, _) in PLAIN.items():
         if text := tables(base, model):
             between_marks(ROOT / "docs" / f"{model}.md", "results", text)
-        run, export = Trial(model, name).folder(base, 0), ROOT / "export" / f"{model}_mnist"
-        if complete(run) and not (export / "1").exists():
-            command = [sys.executable, "-m", "tfgan_zoo.export", f"--run={run}", f"--to={export}"]
+        trial, export = Trial(model, name), ROOT / "export" / f"{model}_mnist"
+        if not (export / "1").exists() and scores_of(base, trial, 0):
+            command = [sys.executable, "-m", "tfgan_zoo.export", f"--run={trial.folder(base, 0)}", f"--to={export}"]
             subprocess.run(command, check=True, cwd=ROOT)
     readme = ROOT / "README.md"
     readme.write_text(zoo_rows(base, readme.read_text()))
@@ -165,22 +170,18 @@ def main():
     parser.add_argument("--to", default="runs/zoo", type=Path, help="where the runs' folders are")
     parser.add_argument("--only", help="models, by commas")
     parser.add_argument("--write", action="store_true", help="write tables and exports, train nothing")
-    parser.add_argument("--fresh", action="store_true", help="with --only: remove the runs of those models first")
     arguments = parser.parse_args()
+    base = arguments.to.resolve()
     if arguments.write:
-        write(arguments.to)
+        write(base)
         return
-    wanted = [t for t in TRIALS if not arguments.only or t.model in arguments.only.split(",")]
-    if arguments.fresh and arguments.only:
-        for trial in wanted:
-            for seed in trial.seeds:
-                shutil.rmtree(trial.folder(arguments.to, seed), ignore_errors=True)
-    for trial in wanted:
+    for trial in TRIALS:
         for seed in trial.seeds:
-            folder = trial.folder(arguments.to, seed)
-            if not complete(folder):
-                print(f"--- {folder}", flush=True)
-                train(trial.model, trial.preset, folder, seed, [f"--set={c}" for c in trial.changes])
+            wanted = not arguments.only or trial.model in arguments.only.split(",")
+            if wanted and not scores_of(base, trial, seed):
+                print(f"--- {trial.folder(base, seed)}", flush=True)
+                changes = [f"--set={change}" for change in trial.changes]
+                train(trial.model, trial.preset, trial.folder(base, seed), seed, changes)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from numeric import assert_all_close, slopes
 
 from tfgan_zoo.draws import Draws, seed_of
 from tfgan_zoo.errors import ZooError
@@ -27,23 +28,6 @@ from tfgan_zoo.priors import Codes
 RANDOM = np.random.default_rng(4)
 REAL, FAKE, LABELLED = (2 * RANDOM.normal(size=(6, 4)) for _ in range(3))
 REAL_LABELS, FAKE_LABELS, LABELLED_LABELS = (RANDOM.integers(0, 3, 6) for _ in range(3))
-
-
-def close(actual, expected, tolerance=1e-12):
-    np.testing.assert_allclose(np.asarray(actual, "float64"), expected, rtol=tolerance, atol=tolerance)
-
-
-def slopes(function, start, step=1e-5):
-    """The central differences of a scalar function of a float64 array."""
-    found = np.zeros_like(start)
-    for index in np.ndindex(start.shape):
-        ends = []
-        for sign in (1, -1):
-            moved = start.copy()
-            moved[index] += sign * step
-            ends.append(float(function(moved)))
-        found[index] = (ends[0] - ends[1]) / (2 * step)
-    return found
 
 
 def turn_of(real=None, fake=None, real_batch=None, fake_batch=None, on_labelled=None):
@@ -195,11 +179,13 @@ def test_loss_and_its_slopes_equal_numpy(case, player):
         return
     assert loss.shape == ()
     assert loss.dtype == tf.float64
-    close(loss, expected(*case.arrays))
+    assert_all_close(loss, expected(*case.arrays))
     found = tape.gradient(loss, arrays, unconnected_gradients=tf.UnconnectedGradients.ZERO)
     for i, gradient in enumerate(found):
         others = list(case.arrays)
-        close(gradient, slopes(lambda a, i=i, o=others: expected(*o[:i], a, *o[i + 1 :]), case.arrays[i]), 1e-8)
+        assert_all_close(
+            gradient, slopes(lambda a, i=i, o=others: expected(*o[:i], a, *o[i + 1 :]), case.arrays[i]), 1e-8
+        )
 
 
 # ------------------------------------------------------------------------------------------------------------- by hand
@@ -211,10 +197,10 @@ def test_class_losses_of_even_logits_are_the_logarithm_of_the_number_of_classes(
     turn = turn_of(
         {"class_logits": np.zeros((2, 8))}, {"class_logits": np.zeros((2, 8))}, {"labels": [0, 7]}, {"labels": [3, 4]}
     )
-    close(ClassCrossEntropy().discriminator_loss(turn), 6 * LOG_2)
-    close(ClassCrossEntropy().generator_loss(turn), 3 * LOG_2)
-    close(LabelledCrossEntropy().discriminator_loss(turn), 3 * LOG_2)
-    close(
+    assert_all_close(ClassCrossEntropy().discriminator_loss(turn), 6 * LOG_2)
+    assert_all_close(ClassCrossEntropy().generator_loss(turn), 3 * LOG_2)
+    assert_all_close(LabelledCrossEntropy().discriminator_loss(turn), 3 * LOG_2)
+    assert_all_close(
         Classifier(4).discriminator_loss(turn_of({"class_logits": np.zeros((2, 8))}, None, {"labels": [0, 3]})),
         2 * LOG_2,
     )
@@ -224,13 +210,17 @@ def test_fake_class_by_hand():
     """With two classes and a fake one, p = (1, 1, 2) / 4 of logits (0, 0, log 2)."""
     halves = np.array([[0.0, 0.0, LOG_2]])
     turn = turn_of({"class_logits": halves}, {"class_logits": halves}, {"labels": [1]})
-    close(FakeClass().discriminator_loss(turn), 2 * LOG_2 + LOG_2)  # -log 1/4 of the label, -log 1/2 of the fake class
-    close(FakeClass().generator_loss(turn), LOG_2)  # -log(1 - 1/2)
+    assert_all_close(
+        FakeClass().discriminator_loss(turn), 2 * LOG_2 + LOG_2
+    )  # -log 1/4 of the label, -log 1/2 of the fake class
+    assert_all_close(FakeClass().generator_loss(turn), LOG_2)  # -log(1 - 1/2)
     batch = {"labelled_images": np.zeros((1, 2)), "labelled_labels": [0]}
     turn = turn_of(
         {"class_logits": halves}, {"class_logits": halves}, batch, None, {"class_logits": tf.zeros([1, 3], "float64")}
     )
-    close(FakeClass().discriminator_loss(turn), LOG_3 + LOG_2 + LOG_2)  # and -log(1 - 1/2) of the unlabelled real
+    assert_all_close(
+        FakeClass().discriminator_loss(turn), LOG_3 + LOG_2 + LOG_2
+    )  # and -log(1 - 1/2) of the unlabelled real
 
 
 def test_labelled_images_are_shown_to_the_discriminator_in_a_pass_of_their_own_and_alone():
@@ -246,7 +236,7 @@ def test_labelled_images_are_shown_to_the_discriminator_in_a_pass_of_their_own_a
         discriminator=discriminator,
         on_real={"class_logits": tf.constant([[9.0, 0.0, 0.0]])},
     )
-    close(LabelledCrossEntropy().discriminator_loss(turn), LOG_3, 1e-6)
+    assert_all_close(LabelledCrossEntropy().discriminator_loss(turn), LOG_3, 1e-6)
     assert len(shown) == 1
     assert shown[0] == {"images": images}
 
@@ -281,15 +271,17 @@ def test_fake_class_holds_in_float32_at_logits_of_100(logit):
             FakeClass().discriminator_loss(apart),
         )
     of_label, of_fake, of_real = (100, 0, 100 - LOG_2) if sure else (LOG_2, 100 + LOG_2, 0)
-    close(losses, [of_label + of_fake, of_real, LOG_3 + of_fake + of_real], 1e-5)
+    assert_all_close(losses, [of_label + of_fake, of_real, LOG_3 + of_fake + of_real], 1e-5)
     gradients = [tape.gradient(loss, logits).numpy()[0] for loss in losses]
     assert all(np.isfinite(gradient).all() for gradient in gradients)
-    close(gradients[1], [-0.5, -0.5, 1] if sure else [0, 0, 0], 1e-6)  # the generator learns from a fake found out
+    assert_all_close(
+        gradients[1], [-0.5, -0.5, 1] if sure else [0, 0, 0], 1e-6
+    )  # the generator learns from a fake found out
 
 
 def test_features_of_mean_2_and_1_differ_by_1_whatever_their_spread():
     turn = turn_of({"features": [[0.0, 5.0], [4.0, 5.0]]}, {"features": [[1.0, 5.0], [1.0, 5.0]]})
-    close(FeatureMatching().generator_loss(turn), 1)
+    assert_all_close(FeatureMatching().generator_loss(turn), 1)
     assert FeatureMatching().discriminator_loss(turn) is None
 
 
@@ -298,7 +290,7 @@ def test_classifier_leaves_the_generator_without_a_slope():
     with tf.GradientTape() as tape:
         tape.watch(images)
         loss = Classifier(3).generator_loss(SimpleNamespace(fake={"images": images}))
-    close(tape.gradient(loss, images), np.zeros_like(REAL))
+    assert_all_close(tape.gradient(loss, images), np.zeros_like(REAL))
 
 
 # ---------------------------------------------------------------------------------------------------------------- codes
@@ -309,8 +301,8 @@ def test_information_of_categories_is_their_entropy_where_q_knows_them_and_nothi
     knows = np.zeros((2, 7))
     knows[0, [0, 4 + 2]] = knows[1, [3, 4 + 1]] = 100
     term = CategoryInformation(Codes((4, 3)))
-    close(term.generator_loss(turn_of(fake={"category_logits": knows}, fake_batch=drawn)), -math.log(4 * 3))
-    close(term.generator_loss(turn_of(fake={"category_logits": np.zeros((2, 7))}, fake_batch=drawn)), 0)
+    assert_all_close(term.generator_loss(turn_of(fake={"category_logits": knows}, fake_batch=drawn)), -math.log(4 * 3))
+    assert_all_close(term.generator_loss(turn_of(fake={"category_logits": np.zeros((2, 7))}, fake_batch=drawn)), 0)
 
 
 def test_information_of_a_code_by_hand():
@@ -319,15 +311,15 @@ def test_information_of_a_code_by_hand():
     term, drawn = CodeInformation(Codes((), 1)), {"codes": tf.constant([[0.25], [-0.25]])}
     outputs = {"code_mean": np.array([[0.75], [-0.75]])}
     normal = math.log(2 * math.pi) / 2
-    close(term.generator_loss(turn_of(fake=outputs, fake_batch=drawn)), 0.125 + normal - LOG_2)
+    assert_all_close(term.generator_loss(turn_of(fake=outputs, fake_batch=drawn)), 0.125 + normal - LOG_2)
     outputs["code_log_stddev"] = np.full((2, 1), -LOG_2)
-    close(term.generator_loss(turn_of(fake=outputs, fake_batch=drawn)), -LOG_2 + 0.5 + normal - LOG_2)
+    assert_all_close(term.generator_loss(turn_of(fake=outputs, fake_batch=drawn)), -LOG_2 + 0.5 + normal - LOG_2)
 
 
 def test_codes_are_told_from_the_categories_in_front_of_them():
     drawn = {"codes": tf.constant([[3.0, 2.0, 0.5, -0.5]])}
     outputs = {"code_mean": np.array([[0.5, -0.5]])}
-    close(
+    assert_all_close(
         CodeInformation(TWO_CODES).discriminator_loss(turn_of(fake=outputs, fake_batch=drawn)),
         math.log(2 * math.pi) - 2 * LOG_2,
     )
@@ -379,11 +371,11 @@ def test_categorical_entropy_by_hand():
         name: CategoricalEntropy().generator_loss(category_turn(UNSURE, logits)) / math.log(4)
         for name, logits in (("sure", SURE), ("collapsed", COLLAPSED), ("unsure", UNSURE))
     }
-    close([found["sure"], found["collapsed"], found["unsure"]], [-1, 0, 0])
+    assert_all_close([found["sure"], found["collapsed"], found["unsure"]], [-1, 0, 0])
     of_discriminator = CategoricalEntropy().discriminator_loss
-    close(of_discriminator(category_turn(SURE, UNSURE)) / math.log(4), -1 + 0 - 1)
-    close(of_discriminator(category_turn(COLLAPSED, UNSURE)) / math.log(4), 0 + 0 - 1)
-    close(of_discriminator(category_turn(SURE, SURE)) / math.log(4), -1 + 0 - 0)
+    assert_all_close(of_discriminator(category_turn(SURE, UNSURE)) / math.log(4), -1 + 0 - 1)
+    assert_all_close(of_discriminator(category_turn(COLLAPSED, UNSURE)) / math.log(4), 0 + 0 - 1)
+    assert_all_close(of_discriminator(category_turn(SURE, SURE)) / math.log(4), -1 + 0 - 0)
 
 
 def test_generator_maximises_the_entropy_of_the_marginal_so_that_collapse_costs():
@@ -408,7 +400,7 @@ def test_categorical_entropy_is_finite_where_a_category_is_never_taken():
     with tf.GradientTape() as tape:
         tape.watch(logits)
         loss = CategoricalEntropy().generator_loss(SimpleNamespace(on_fake={"class_logits": logits}))
-    close(loss, 0, 1e-6)
+    assert_all_close(loss, 0, 1e-6)
     assert np.isfinite(tape.gradient(loss, logits)).all()
 
 
@@ -445,7 +437,7 @@ def test_means_are_those_of_the_whole_batch_on_two_replicas(loss, output, two_re
         return tf.stack([value, tape.gradient(value, w)])
 
     real, fake = tf.constant(REAL), tf.constant(FAKE)
-    close(on_both(two_replicas, both, real, fake), both(real, fake))
+    assert_all_close(on_both(two_replicas, both, real, fake), both(real, fake))
     halves = [both(real[i : i + 3], fake[i : i + 3]) for i in (0, 3)]
     assert np.abs((halves[0] + halves[1]) / 2 - both(real, fake)).max() > 0.01  # a mean of shares would be another loss
 
@@ -475,12 +467,14 @@ def test_historical_averaging_by_hand():
         weight.assign([[value], [7.0]])
         with tf.GradientTape() as tape:
             loss = term.generator_loss(None)
-        close(loss, (value - mean) ** 2)
-        close(tape.gradient(loss, weight.value), [[2 * (value - mean)], [0]])
+        assert_all_close(loss, (value - mean) ** 2)
+        assert_all_close(tape.gradient(loss, weight.value), [[2 * (value - mean)], [0]])
     state = {name: v.numpy() for name, v in term.state.items()}
     assert state["generator/updates"] == 3
     assert state["discriminator/updates"] == 0
-    close(next(v for name, v in state.items() if name.startswith("generator/") and name.endswith("kernel")), [[2], [7]])
+    assert_all_close(
+        next(v for name, v in state.items() if name.startswith("generator/") and name.endswith("kernel")), [[2], [7]]
+    )
 
 
 @pytest.mark.usefixtures("double")
@@ -497,6 +491,8 @@ def test_historical_averaging_equals_numpy_over_the_updates_of_both_players():
         with tf.GradientTape() as tape:
             loss = (term.generator_loss, term.discriminator_loss)[which](None)
         mean = np.mean(past[which], axis=0)
-        close(loss, np.sum((values - mean) ** 2))
-        close(tape.gradient(loss, weight.value), slopes(lambda w, m=mean: np.sum((w - m) ** 2), values), 1e-8)
+        assert_all_close(loss, np.sum((values - mean) ** 2))
+        assert_all_close(
+            tape.gradient(loss, weight.value), slopes(lambda w, m=mean: np.sum((w - m) ** 2), values), 1e-8
+        )
     assert [term.state[f"{name}/updates"].numpy() for name in ("generator", "discriminator")] == [3, 4]

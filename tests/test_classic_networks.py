@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from numeric import assert_all_close
 
 from tfgan_zoo.errors import ZooError
 from tfgan_zoo.layers import BatchNorm, SpectralNormalization
@@ -21,10 +22,6 @@ CODES = Codes((3, 2), 2)
 @pytest.fixture
 def double():
     keras.config.set_dtype_policy("float64")
-
-
-def close(actual, expected, tolerance=1e-10):
-    np.testing.assert_allclose(np.asarray(actual), np.asarray(expected), rtol=tolerance, atol=tolerance)
 
 
 def parameters(network, prefix=""):
@@ -102,7 +99,7 @@ def test_each_condition_changes_the_image_and_nothing_else_does(build):
         others[f"codes {number}"] = tf.constant(changed)
     for name, value in others.items():
         assert np.abs(generator({**inputs, name.split()[0]: value}) - images).max() > 1e-3, name
-    close(generator(inputs), images, 0)
+    assert_all_close(generator(inputs), images, 0)
 
 
 @pytest.mark.parametrize("build", PLAIN_GENERATORS.values(), ids=PLAIN_GENERATORS)
@@ -179,7 +176,7 @@ def test_energy_is_the_mean_error_of_each_image(build, error):
     inputs = example(discriminator)
     outputs = discriminator(inputs)
     expected = error(inputs["images"].numpy() - outputs["reconstruction"].numpy()).mean(axis=(1, 2, 3))
-    close(outputs["energy"], expected)
+    assert_all_close(outputs["energy"], expected)
     assert np.ptp(expected) > 1e-3
 
 
@@ -242,7 +239,7 @@ def test_cgan_generator_computes_what_its_layers_say():
     of_noise = np.maximum(0, inputs["noise"] @ w["own_noise/kernel"] + w["own_noise/bias"])
     of_label = np.maximum(0, w["own_labels/kernel"][1:2] + w["own_labels/bias"])
     h = np.maximum(0, np.concatenate([of_noise, of_label], 1) @ w["dense_1/kernel"] + w["dense_1/bias"])
-    close(generator(inputs), np.tanh(h @ w["to_images/kernel"] + w["to_images/bias"]).reshape(1, 2, 2, 1))
+    assert_all_close(generator(inputs), np.tanh(h @ w["to_images/kernel"] + w["to_images/bias"]).reshape(1, 2, 2, 1))
 
 
 def test_short_vector_of_a_label_is_its_row_of_one_linear_map():
@@ -250,7 +247,7 @@ def test_short_vector_of_a_label_is_its_row_of_one_linear_map():
     network = keras.Model(labels, short_vector(labels, 7, 4))
     (kernel,) = network.trainable_variables
     assert kernel.shape == (7, 4)
-    close(network(np.array([6, 0, 3])), kernel.numpy()[[6, 0, 3]], 1e-6)
+    assert_all_close(network(np.array([6, 0, 3])), kernel.numpy()[[6, 0, 3]], 1e-6)
 
 
 def test_mapped_labels_join_the_input_of_every_layer_of_both_players():

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from numeric import assert_all_close, slopes
 from small_games import played, points_recipe, values
 
 from tfgan_zoo.errors import ZooError
@@ -14,23 +15,6 @@ from tfgan_zoo.networks.autoencoder import with_energy
 from tfgan_zoo.objectives.energy import BoundaryEquilibrium, EnergyMargin, PullingAway, pulling_away
 from tfgan_zoo.objectives.regularizers import HistoricalAveraging
 from tfgan_zoo.priors import Prior
-
-
-def close(actual, expected, tolerance=1e-12):
-    np.testing.assert_allclose(np.asarray(actual, "float64"), expected, rtol=tolerance, atol=tolerance)
-
-
-def slopes(function, start, step=1e-5):
-    """The central differences of a scalar function of a float64 array."""
-    found = np.zeros_like(start)
-    for index in np.ndindex(start.shape):
-        ends = []
-        for sign in (1, -1):
-            moved = start.copy()
-            moved[index] += sign * step
-            ends.append(float(function(moved)))
-        found[index] = (ends[0] - ends[1]) / (2 * step)
-    return found
 
 
 def energies(real, fake):
@@ -57,8 +41,8 @@ def losses_and_slopes(term, real, fake):
 def test_energy_margin_by_hand():
     """Of fakes with energies 4 and 12 under a margin of 10, one is 6 below it and the other beyond."""
     losses, gradients = losses_and_slopes(EnergyMargin(10.0), [1.0, 2.0], [4.0, 12.0])
-    close(losses, [1.5 + (6 + 0) / 2, (4 + 12) / 2])
-    close(gradients, [[0.5, 0.5], [-0.5, 0], [0.5, 0.5]])
+    assert_all_close(losses, [1.5 + (6 + 0) / 2, (4 + 12) / 2])
+    assert_all_close(gradients, [[0.5, 0.5], [-0.5, 0], [0.5, 0.5]])
 
 
 def test_energy_margin_and_its_slopes_equal_numpy():
@@ -69,10 +53,10 @@ def test_energy_margin_and_its_slopes_equal_numpy():
     def of_discriminator(real, fake):
         return np.mean(real + np.maximum(0, 0.8 - fake))
 
-    close(losses, [of_discriminator(real, fake), fake.mean()])
-    close(gradients[0], slopes(lambda r: of_discriminator(r, fake), real), 1e-8)
-    close(gradients[1], slopes(lambda f: of_discriminator(real, f), fake), 1e-8)
-    close(gradients[2], slopes(np.mean, fake), 1e-8)
+    assert_all_close(losses, [of_discriminator(real, fake), fake.mean()])
+    assert_all_close(gradients[0], slopes(lambda r: of_discriminator(r, fake), real), 1e-8)
+    assert_all_close(gradients[1], slopes(lambda f: of_discriminator(real, f), fake), 1e-8)
+    assert_all_close(gradients[2], slopes(np.mean, fake), 1e-8)
 
 
 # -------------------------------------------------------------------------------------------------------- pulling away
@@ -102,15 +86,15 @@ def numpy_pulling_away(embedding):
 def test_pulling_away_is_the_mean_squared_cosine_of_different_examples(embedding, expected):
     """Normalised along the batch, or with the diagonal kept, as in a library of note, none of these would hold."""
     embedding = np.array(embedding, "float64")
-    close(pulling_away(embedding), expected)
+    assert_all_close(pulling_away(embedding), expected)
     turn = SimpleNamespace(on_fake={"embedding": tf.constant(embedding)})
-    close(PullingAway().generator_loss(turn), expected)
+    assert_all_close(PullingAway().generator_loss(turn), expected)
     assert PullingAway().discriminator_loss(turn) is None
 
 
 def test_pulling_away_does_not_depend_on_the_lengths():
     embedding = np.random.default_rng(0).normal(size=(5, 3))
-    close(pulling_away(embedding * [[1], [10], [0.1], [3], [100]]), pulling_away(embedding))
+    assert_all_close(pulling_away(embedding * [[1], [10], [0.1], [3], [100]]), pulling_away(embedding))
 
 
 def test_pulling_away_and_its_slopes_equal_numpy():
@@ -119,10 +103,10 @@ def test_pulling_away_and_its_slopes_equal_numpy():
     with tf.GradientTape() as tape:
         tape.watch(variable)
         loss = pulling_away(variable)
-    close(loss, numpy_pulling_away(embedding))
+    assert_all_close(loss, numpy_pulling_away(embedding))
     gradient = tape.gradient(loss, variable).numpy()
-    close(gradient, slopes(numpy_pulling_away, embedding), 1e-8)
-    close(np.sum(gradient * embedding, axis=1), np.zeros(5))  # no slope along an example's own direction
+    assert_all_close(gradient, slopes(numpy_pulling_away, embedding), 1e-8)
+    assert_all_close(np.sum(gradient * embedding, axis=1), np.zeros(5))  # no slope along an example's own direction
     assert numpy_pulling_away(embedding - 0.1 * gradient) < loss  # descent pulls them away
 
 
@@ -131,7 +115,7 @@ def test_pulling_away_of_an_embedding_of_zeros_is_finite():
     with tf.GradientTape() as tape:
         tape.watch(zeros)
         loss = pulling_away(zeros)
-    close(loss, 0)
+    assert_all_close(loss, 0)
     assert np.isfinite(tape.gradient(loss, zeros)).all()
 
 
@@ -155,10 +139,10 @@ def test_boundary_equilibrium_by_hand_over_four_updates():
     before = 0.0
     for real, fake, k, convergence in steps:
         (of_discriminator, of_generator), gradients = losses_and_slopes(term, real, fake)
-        close(of_discriminator, np.mean(real) - before * np.mean(fake), 1e-7)
-        close(of_generator, np.mean(fake))
-        close(gradients, [[0.5, 0.5], [-before / 2, -before / 2], [0.5, 0.5]], 1e-7)
-        close(state_of(term), [k, convergence], 1e-6)
+        assert_all_close(of_discriminator, np.mean(real) - before * np.mean(fake), 1e-7)
+        assert_all_close(of_generator, np.mean(fake))
+        assert_all_close(gradients, [[0.5, 0.5], [-before / 2, -before / 2], [0.5, 0.5]], 1e-7)
+        assert_all_close(state_of(term), [k, convergence], 1e-6)
         before = k
 
 
@@ -168,12 +152,12 @@ def test_boundary_equilibrium_equals_numpy_over_many_updates_and_k_stays_between
     k, seen = 0.0, []
     for _ in range(50):
         real, fake = random.uniform(0, 4, 3), random.uniform(0, 4, 3)
-        close(term.discriminator_loss(energies(real, fake)), real.mean() - k * fake.mean(), 1e-6)
-        close(state_of(term)[0], k, 1e-6)  # which the discriminator's update leaves alone
-        close(term.generator_loss(energies(real, fake)), fake.mean())
+        assert_all_close(term.discriminator_loss(energies(real, fake)), real.mean() - k * fake.mean(), 1e-6)
+        assert_all_close(state_of(term)[0], k, 1e-6)  # which the discriminator's update leaves alone
+        assert_all_close(term.generator_loss(energies(real, fake)), fake.mean())
         k = min(max(k + 0.2 * (0.7 * real.mean() - fake.mean()), 0), 1)
         seen.append(k)
-        close(state_of(term), [k, real.mean() + abs(0.7 * real.mean() - fake.mean())], 1e-6)
+        assert_all_close(state_of(term), [k, real.mean() + abs(0.7 * real.mean() - fake.mean())], 1e-6)
     assert 0 in seen
     assert 1 > max(seen) > 0.2
     for _ in range(10):
@@ -184,7 +168,7 @@ def test_boundary_equilibrium_equals_numpy_over_many_updates_and_k_stays_between
 def test_boundary_equilibrium_starts_with_the_rate_and_the_diversity_of_the_paper():
     term = BoundaryEquilibrium()
     term.generator_loss(energies([4.0], [1.0]))
-    close(state_of(term), [1e-3 * (0.5 * 4 - 1), 4 + 1], 1e-6)
+    assert_all_close(state_of(term), [1e-3 * (0.5 * 4 - 1), 4 + 1], 1e-6)
 
 
 # ------------------------------------------------------------------------------- the batch over replicas, and its parts
@@ -212,7 +196,7 @@ def test_pulling_away_compares_the_examples_of_all_replicas(two_replicas):
             loss = PullingAway().generator_loss(SimpleNamespace(on_fake={"embedding": embedding + w}))
         return tf.stack([loss, tape.gradient(loss, w)])
 
-    close(on_both(two_replicas, loss_and_slope, embedding), loss_and_slope(embedding))
+    assert_all_close(on_both(two_replicas, loss_and_slope, embedding), loss_and_slope(embedding))
     assert (
         abs(np.mean([pulling_away(embedding[i : i + 3] + 0.5) for i in (0, 3)]) - loss_and_slope(embedding)[0]) > 1e-3
     )
@@ -228,10 +212,10 @@ def test_boundary_equilibrium_balances_the_means_of_all_replicas(two_replicas):
         tf.cast(real, "float64"),
         tf.cast(fake, "float64"),
     )
-    close(loss, 1)
+    assert_all_close(loss, 1)
     for i in (0, 1):
         k, convergence = (two_replicas.experimental_local_results(term.state[n])[i] for n in ("k", "convergence"))
-        close([k, convergence], [0.1 * (2 - 1), 4 + 1], 1e-6)
+        assert_all_close([k, convergence], [0.1 * (2 - 1), 4 + 1], 1e-6)
 
 
 def energy_game(*more):

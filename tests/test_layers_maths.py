@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from numeric import assert_all_close
 
 from tfgan_zoo.layers import (
     BatchNorm,
@@ -32,10 +33,6 @@ REFERENCES = pathlib.Path(__file__).parent / "references"
 
 def normal(*shape, seed=0):
     return np.random.default_rng(seed).normal(size=shape)
-
-
-def close(actual, expected, tolerance=1e-10):
-    np.testing.assert_allclose(np.asarray(actual, "float64"), expected, rtol=tolerance, atol=tolerance)
 
 
 def values(variables):
@@ -134,8 +131,8 @@ def test_sigma_is_the_largest_singular_value_after_many_training_calls(make, inp
     for _ in range(200):
         outputs = layer(inputs, training=True)
     sigma = np.linalg.svd(columns_of(kernel.numpy(), axis), compute_uv=False)[0]
-    close(outputs * sigma, layer.layer(inputs))  # biases are 0
-    close(layer(inputs), outputs)
+    assert_all_close(outputs * sigma, layer.layer(inputs))  # biases are 0
+    assert_all_close(layer(inputs), outputs)
 
 
 @every_wrapped
@@ -153,7 +150,7 @@ def test_gradient_through_the_normalised_kernel_is_the_slope_and_has_no_radial_p
     with tf.GradientTape() as tape:
         value = loss()
     gradient = tf.convert_to_tensor(tape.gradient(value, kernel.value)).numpy()
-    close(gradient, finite_differences(loss, kernel), 1e-7)
+    assert_all_close(gradient, finite_differences(loss, kernel), 1e-7)
     assert abs(np.sum(gradient * kernel.numpy())) < 1e-12 * np.linalg.norm(gradient) * np.linalg.norm(kernel.numpy())
     assert np.linalg.norm(gradient) > 0.1
 
@@ -175,7 +172,7 @@ def test_gradient_in_training_is_the_one_of_the_paper(make, inputs, axis):
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(layer.layer(inputs) * coefficients)
     arriving = columns_of(tf.convert_to_tensor(tape.gradient(loss, kernel.value)), axis)
-    close(gradient, (arriving - np.sum(arriving * stored / sigma) * np.outer(v, u)) / sigma)
+    assert_all_close(gradient, (arriving - np.sum(arriving * stored / sigma) * np.outer(v, u)) / sigma)
 
 
 @every_wrapped
@@ -202,9 +199,9 @@ def test_training_call_takes_just_its_power_iterations_and_leaves_the_kernel(mak
     for _ in range(3):
         outputs = layer(inputs, training=True)
         u, v = power_iteration(columns_of(before, axis), u, iterations)
-        close(layer.u.numpy(), u)
-        close(layer.v.numpy(), v)
-        close(outputs * (v @ columns_of(before, axis) @ u), layer.layer(inputs))
+        assert_all_close(layer.u.numpy(), u)
+        assert_all_close(layer.v.numpy(), v)
+        assert_all_close(outputs * (v @ columns_of(before, axis) @ u), layer.layer(inputs))
     np.testing.assert_array_equal(kernel.numpy(), before)
 
 
@@ -219,15 +216,15 @@ def test_real_and_fake_in_one_call_share_one_sigma_and_two_calls_do_not():
 
     joined = layer(np.concatenate([real, fake]), training=True)
     u, v = power_iteration(columns, start, 1)
-    close(layer.u.numpy(), u)
-    close(joined, np.concatenate([real, fake]) @ columns / (v @ columns @ u))
+    assert_all_close(layer.u.numpy(), u)
+    assert_all_close(joined, np.concatenate([real, fake]) @ columns / (v @ columns @ u))
 
     layer.u.assign(start)
-    close(layer(real, training=True), joined[:2])
+    assert_all_close(layer(real, training=True), joined[:2])
     apart = layer(fake, training=True)
     u, v = power_iteration(columns, start, 2)
-    close(layer.u.numpy(), u)
-    close(apart, fake @ columns / (v @ columns @ u))
+    assert_all_close(layer.u.numpy(), u)
+    assert_all_close(apart, fake @ columns / (v @ columns @ u))
     assert np.abs(apart - joined[2:]).max() > 1e-3
 
 
@@ -263,7 +260,7 @@ def test_two_replicas_hold_the_same_vectors(two_replicas):
     u, _ = power_iteration(layer.layer.kernel.numpy(), start, 3)
     first, second = two_replicas.experimental_local_results(layer.u.value)
     np.testing.assert_array_equal(first.numpy(), second.numpy())
-    close(first.numpy(), u, 1e-6)
+    assert_all_close(first.numpy(), u, 1e-6)
 
 
 class Subclassed(keras.Model):
@@ -285,7 +282,7 @@ every_road = pytest.mark.parametrize("road", ROADS.values(), ids=ROADS)
 def test_rank_one_kernel_is_normalised_right_from_the_first_call(road):
     """The kernel of ones [4, 3] has sigma sqrt(12), which one power iteration finds; building takes ten."""
     layer = SpectralNormalization(keras.layers.Dense(3, kernel_initializer="ones"))
-    close(road(layer)(tf.ones([2, 4])), np.full((2, 3), 4 / math.sqrt(12)), 1e-6)
+    assert_all_close(road(layer)(tf.ones([2, 4])), np.full((2, 3), 4 / math.sqrt(12)), 1e-6)
 
 
 @pytest.mark.usefixtures("double")
@@ -298,10 +295,10 @@ def test_kernel_of_zeros_stays_finite_and_is_normalised_once_it_moves():
         loss = tf.reduce_sum(outputs)
     np.testing.assert_array_equal(outputs, np.zeros((2, 3)))
     # At 0 the kernel is used as it is, so its gradient is the plain layer's.
-    close(tape.gradient(loss, kernel.kernel.value), np.repeat(inputs.sum(0)[:, None], 3, axis=1))
-    close(np.linalg.norm(layer.u.numpy()), 1)
+    assert_all_close(tape.gradient(loss, kernel.kernel.value), np.repeat(inputs.sum(0)[:, None], 3, axis=1))
+    assert_all_close(np.linalg.norm(layer.u.numpy()), 1)
     kernel.kernel.assign(np.full((4, 3), 0.01))
-    close(layer(inputs, training=True), inputs @ np.full((4, 3), 1 / math.sqrt(12)))
+    assert_all_close(layer(inputs, training=True), inputs @ np.full((4, 3), 1 / math.sqrt(12)))
 
 
 def test_losses_of_a_wrapped_layer_are_kept():
@@ -310,7 +307,7 @@ def test_losses_of_a_wrapped_layer_are_kept():
         regularizer = keras.regularizers.L2(1.0)
         layer = wrapper(keras.layers.Dense(2, kernel_initializer="ones", activity_regularizer=regularizer))
         layer(np.ones((1, 4)))
-        close(sum(layer.losses), expected, 1e-6)
+        assert_all_close(sum(layer.losses), expected, 1e-6)
 
 
 def test_layer_without_one_kernel_is_refused():
@@ -364,14 +361,14 @@ def test_three_training_steps_equal_pytorch(name, policy, tolerance):
             outputs = layer(inputs, training=True)
             loss = tf.reduce_sum(outputs * tf.cast(coefficients, outputs.dtype))
         gradient = tf.convert_to_tensor(tape.gradient(loss, kernel.value))
-        close(layer.u.numpy(), torch["us"][step], tolerance)
-        close(layer.v.numpy(), v_from(torch["vs"][step]), tolerance)
+        assert_all_close(layer.u.numpy(), torch["us"][step], tolerance)
+        assert_all_close(layer.v.numpy(), v_from(torch["vs"][step]), tolerance)
         sigma = layer.v.numpy() @ columns_of(kernel.numpy(), axis) @ layer.u.numpy()
-        close(sigma, torch["sigmas"][step], tolerance)
-        close(outputs, images_from(torch["outputs"][step]), tolerance)
-        close(gradient, kernel_from(torch["gradients"][step]), tolerance)
+        assert_all_close(sigma, torch["sigmas"][step], tolerance)
+        assert_all_close(outputs, images_from(torch["outputs"][step]), tolerance)
+        assert_all_close(gradient, kernel_from(torch["gradients"][step]), tolerance)
         kernel.assign(kernel - 0.1 * gradient)
-    close(layer(all_inputs[-1]), images_from(torch["inference_outputs"]), tolerance)
+    assert_all_close(layer(all_inputs[-1]), images_from(torch["inference_outputs"]), tolerance)
 
 
 @pytest.mark.parametrize("name", ["dense", "conv"])
@@ -390,14 +387,16 @@ def test_training_calls_equal_tensorflow_addons(name):
     layer.layer.bias.assign(addons["bias"])
     layer.u.assign(addons["u"][0])
     for outputs, u, kernel in zip(addons["outputs"], addons["us"], addons["kernels"], strict=True):
-        close(layer(addons["inputs"], training=True), outputs)
-        close(layer.u.numpy(), u[0])
+        assert_all_close(layer(addons["inputs"], training=True), outputs)
+        assert_all_close(layer.u.numpy(), u[0])
         sigma = layer.v.numpy() @ columns_of(layer.layer.kernel.numpy(), -1) @ layer.u.numpy()
-        close(layer.layer.kernel.numpy() / sigma, kernel)
+        assert_all_close(layer.layer.kernel.numpy() / sigma, kernel)
     np.testing.assert_array_equal(layer.layer.kernel.numpy(), addons["kernel"])
     for _ in range(200):
         outputs = layer(addons["inputs"], training=True)
-    close((outputs - addons["bias"]) * addons["singular_value"], layer.layer(addons["inputs"]) - addons["bias"])
+    assert_all_close(
+        (outputs - addons["bias"]) * addons["singular_value"], layer.layer(addons["inputs"]) - addons["bias"]
+    )
 
 
 # ---------------------------------------------------------------- weight normalisation, clipping, orthogonal kernels
@@ -407,14 +406,14 @@ def test_training_calls_equal_tensorflow_addons(name):
 @pytest.mark.usefixtures("double")
 def test_weight_normalisation_starts_as_the_layer_it_wraps(make, inputs, axis):
     layer = WeightNormalization(make())
-    close(layer(inputs), layer.layer(inputs))
+    assert_all_close(layer(inputs), layer.layer(inputs))
 
 
 @every_road
 def test_length_starts_as_that_of_the_column_wherever_the_layer_is_built(road):
     layer = WeightNormalization(keras.layers.Dense(1, kernel_initializer=keras.initializers.Constant(2.0)))
-    close(road(layer)(tf.ones([1, 4])), [[8]], 1e-6)
-    close(layer.length.numpy(), [[4]], 1e-6)  # |(2, 2, 2, 2)|
+    assert_all_close(road(layer)(tf.ones([1, 4])), [[8]], 1e-6)
+    assert_all_close(layer.length.numpy(), [[4]], 1e-6)  # |(2, 2, 2, 2)|
 
 
 @every_wrapped
@@ -439,9 +438,9 @@ def test_weight_normalisation_and_its_gradients_equal_the_formulas_of_the_paper(
         loss = tf.reduce_sum(plain * coefficients)
     arriving = tf.convert_to_tensor(tape.gradient(loss, kernel.value)).numpy()
     length_gradient = np.sum(arriving * v, axis=others, keepdims=True) / norm
-    close(outputs, plain)
-    close(found[0], length_gradient)
-    close(found[1], g / norm * arriving - g * length_gradient / norm**2 * v)
+    assert_all_close(outputs, plain)
+    assert_all_close(found[0], length_gradient)
+    assert_all_close(found[1], g / norm * arriving - g * length_gradient / norm**2 * v)
 
 
 def test_weight_normalisation_of_3_4_at_length_10_is_6_8():
@@ -449,14 +448,14 @@ def test_weight_normalisation_of_3_4_at_length_10_is_6_8():
     layer.build((None, 2))
     layer.layer.kernel.assign([[3], [4]])
     layer.length.assign([[10]])
-    close(layer(np.eye(2)), [[6], [8]], 1e-6)
+    assert_all_close(layer(np.eye(2)), [[6], [8]], 1e-6)
 
 
 def test_untrained_length_makes_unit_columns_and_is_no_trainable_weight():
     layer = WeightNormalization(keras.layers.Dense(1, use_bias=False), trainable_length=False)
     layer.build((None, 2))
     layer.layer.kernel.assign([[3], [4]])
-    close(layer(np.eye(2)), [[0.6], [0.8]], 1e-6)
+    assert_all_close(layer(np.eye(2)), [[0.6], [0.8]], 1e-6)
     assert [w.name for w in layer.trainable_weights] == ["kernel"]
 
 
@@ -469,7 +468,7 @@ def test_weight_normalisation_of_zeros_has_finite_gradients():
 
 
 def test_weight_clip_leaves_the_inside_and_the_optimiser_applies_it():
-    close(WeightClip(0.01)(np.array([-0.5, 0.005, 0.3])), [-0.01, 0.005, 0.01])
+    assert_all_close(WeightClip(0.01)(np.array([-0.5, 0.005, 0.3])), [-0.01, 0.005, 0.01])
     layer = keras.layers.Dense(1, kernel_initializer="zeros", kernel_constraint=WeightClip(0.25), use_bias=False)
     layer.build((None, 3))
     keras.optimizers.SGD(1.0).apply([tf.constant([[-9.0], [-0.125], [0.5]])], layer.trainable_variables)
@@ -491,8 +490,8 @@ def test_orthogonal_regulariser_of_a_shear(off_diagonal, loss, gradient):
     with tf.GradientTape() as tape:
         tape.watch(kernel)
         value = regularizer(kernel)
-    close(value, 0.5 * loss)
-    close(tape.gradient(value, kernel), 0.5 * np.array(gradient))
+    assert_all_close(value, 0.5 * loss)
+    assert_all_close(tape.gradient(value, kernel), 0.5 * np.array(gradient))
     again = keras.regularizers.get(keras.regularizers.serialize(regularizer))
     assert again.get_config() == {"strength": 0.5, "off_diagonal": off_diagonal}
 
@@ -504,23 +503,23 @@ def test_orthogonal_regulariser_of_a_convolution_counts_its_output_columns():
     columns = layer.kernel.numpy().reshape(-1, 3)
     gram = columns.T @ columns
     expected = 1e-4 * 2 * (gram[0, 1] ** 2 + gram[0, 2] ** 2 + gram[1, 2] ** 2)
-    close(layer.losses, [expected])
+    assert_all_close(layer.losses, [expected])
     layer.kernel.assign(7 * np.linalg.qr(normal(8, 3))[0].reshape(2, 2, 2, 3))
-    close(layer.losses, [0])  # lengths are free
-    close(OrthogonalRegularizer(1.0, off_diagonal=False)(layer.kernel), 3 * (49 - 1) ** 2)
+    assert_all_close(layer.losses, [0])  # lengths are free
+    assert_all_close(OrthogonalRegularizer(1.0, off_diagonal=False)(layer.kernel), 3 * (49 - 1) ** 2)
 
 
 # ------------------------------------------------------------------------ PixelNorm, MinibatchStdDev, equalised layers
 
 
 def test_pixel_norm_of_3_4_is_over_root_12_and_a_half():
-    close(PixelNorm()(np.array([[3, 4]], "float32")), np.array([[3, 4]]) / math.sqrt(12.5), 1e-6)
+    assert_all_close(PixelNorm()(np.array([[3, 4]], "float32")), np.array([[3, 4]]) / math.sqrt(12.5), 1e-6)
 
 
 @pytest.mark.usefixtures("double")
 def test_pixel_norm_equals_numpy():
     x = normal(2, 3, 3, 5)
-    close(PixelNorm(epsilon=0.1)(x), x / np.sqrt(np.mean(x**2, axis=-1, keepdims=True) + 0.1))
+    assert_all_close(PixelNorm(epsilon=0.1)(x), x / np.sqrt(np.mean(x**2, axis=-1, keepdims=True) + 0.1))
 
 
 def test_pixel_norm_squares_in_float32():
@@ -543,7 +542,7 @@ def test_minibatch_stddev_equals_numpy(shape, group_size):
     for i in range(8):
         members = [x[j] for j in range(8) if j % groups == i % groups]
         expected[i] = np.mean(np.sqrt(np.var(members, axis=0) + 0.01))
-    close(outputs, np.concatenate([x, expected], axis=-1))
+    assert_all_close(outputs, np.concatenate([x, expected], axis=-1))
 
 
 def test_minibatch_stddev_refuses_a_batch_of_6_in_groups_of_4():
@@ -559,11 +558,15 @@ def test_equalised_layers_with_kernels_of_one_multiply_by_the_he_constant():
 
     # fan_in 6: 6 sqrt(2 / 6). fan_in 3 * 3 * 2: 18 sqrt(2 / 18) = 6. fan_in 2 * 2 * 3, of which strides let 3 reach
     # each pixel: 3 sqrt(2 / 12).
-    close(of_ones(EqualizedDense(2, kernel_initializer="ones"), (1, 6)), np.full((1, 2), math.sqrt(12)), 1e-6)
-    close(of_ones(EqualizedConv2D(5, 3, kernel_initializer="ones"), (1, 3, 3, 2)), np.full((1, 1, 1, 5), 6), 1e-6)
+    assert_all_close(
+        of_ones(EqualizedDense(2, kernel_initializer="ones"), (1, 6)), np.full((1, 2), math.sqrt(12)), 1e-6
+    )
+    assert_all_close(
+        of_ones(EqualizedConv2D(5, 3, kernel_initializer="ones"), (1, 3, 3, 2)), np.full((1, 1, 1, 5), 6), 1e-6
+    )
     transpose = EqualizedConv2DTranspose(5, 2, strides=2, kernel_initializer="ones")
-    close(of_ones(transpose, (1, 1, 1, 3)), np.full((1, 2, 2, 5), 3 / math.sqrt(6)), 1e-6)
-    close(of_ones(EqualizedDense(2, gain=1.0, kernel_initializer="ones"), (1, 4)), np.full((1, 2), 2), 1e-6)
+    assert_all_close(of_ones(transpose, (1, 1, 1, 3)), np.full((1, 2, 2, 5), 3 / math.sqrt(6)), 1e-6)
+    assert_all_close(of_ones(EqualizedDense(2, gain=1.0, kernel_initializer="ones"), (1, 4)), np.full((1, 2), 2), 1e-6)
 
 
 def test_equalised_kernel_starts_normal_and_learns_at_the_constants_rate():
@@ -574,7 +577,7 @@ def test_equalised_kernel_starts_normal_and_learns_at_the_constants_rate():
     kernel = layer.kernel.numpy()  # 10,000 draws: the deviation's own is 1 / sqrt(20,000) = 0.007
     assert abs(kernel.std() - 1) < 0.03
     assert abs(kernel.mean()) < 0.04
-    close(tape.gradient(loss, layer.kernel.value), np.full((200, 50), 0.1), 1e-6)  # sqrt(2 / 200)
+    assert_all_close(tape.gradient(loss, layer.kernel.value), np.full((200, 50), 0.1), 1e-6)  # sqrt(2 / 200)
     np.testing.assert_array_equal(layer.kernel.numpy(), kernel)
 
 
@@ -602,11 +605,11 @@ def test_fused_resampling_equals_its_two_layers_with_gradients(fused):
         joint, separate = layer(x), tf.tanh(apart(x))
         coefficients = normal(*separate.shape, seed=4)
         joint_loss, separate_loss = (tf.reduce_sum(y * coefficients) for y in (joint, separate))
-    close(joint, separate)
+    assert_all_close(joint, separate)
     found = tape.gradient(joint_loss, [x, layer.kernel.value, layer.bias.value])
     wanted = tape.gradient(separate_loss, [x, conv.kernel.value, conv.bias.value])
     for gradient, expected in zip(found, wanted, strict=True):
-        close(gradient, expected)
+        assert_all_close(gradient, expected)
 
 
 def test_fused_resampling_refuses_what_it_cannot_do():
@@ -638,7 +641,7 @@ def test_self_attention_equals_a_loop_over_positions(pool):
                 scores = np.exp(keys @ (x[b, i, j] @ query))
                 attended = sum(s * h for s, h in zip(scores / scores.sum(), held, strict=True))
                 expected[b, i, j] = x[b, i, j] + 0.7 * attended @ mixed
-    close(layer(x), expected)
+    assert_all_close(layer(x), expected)
 
 
 def test_self_attention_starts_as_the_identity_and_its_projections_wait_for_the_gain():
@@ -681,12 +684,12 @@ def test_batch_norm_equals_numpy_and_moves_towards_the_unbiased_variance(shape):
     layer.offset.assign([4, 5, 6])
     axes = tuple(range(len(shape) - 1))
     mean, variance, unbiased = x.mean(axes), x.var(axes), x.var(axes, ddof=1)
-    close(layer(x, training=True), (x - mean) / np.sqrt(variance + 0.01) * [1, 2, 3] + [4, 5, 6])
-    close(layer.moving_mean.numpy(), 0.25 * mean)
-    close(layer.moving_variance.numpy(), 0.75 + 0.25 * unbiased)
+    assert_all_close(layer(x, training=True), (x - mean) / np.sqrt(variance + 0.01) * [1, 2, 3] + [4, 5, 6])
+    assert_all_close(layer.moving_mean.numpy(), 0.25 * mean)
+    assert_all_close(layer.moving_variance.numpy(), 0.75 + 0.25 * unbiased)
     before = values(layer.variables)
     moved = (x - 0.25 * mean) / np.sqrt(0.75 + 0.25 * unbiased + 0.01)
-    close(layer(x), moved * [1, 2, 3] + [4, 5, 6])
+    assert_all_close(layer(x), moved * [1, 2, 3] + [4, 5, 6])
     same_bits(layer.variables, before)
 
 
@@ -705,7 +708,7 @@ def test_fused_batch_norm_of_images_equals_the_composed_one_of_their_pixels_with
         found = tape.gradient(loss, [inputs, layer.scale.value, layer.offset.value])
         results.append([outputs, tf.reshape(found[0], [-1, 2]), *found[1:], *values(layer.variables)])
     for fused, composed in zip(*results, strict=True):
-        close(fused, composed, 2e-5)
+        assert_all_close(fused, composed, 2e-5)
 
 
 def test_composed_variance_of_mean_1000_and_deviation_1_is_right():
@@ -713,7 +716,7 @@ def test_composed_variance_of_mean_1000_and_deviation_1_is_right():
     x = (1000 + normal(64, 2)).astype("float32")
     layer = BatchNorm(momentum=0.0)
     layer(x, training=True)
-    close(layer.moving_variance.numpy(), x.astype("float64").var(0, ddof=1), 1e-4)
+    assert_all_close(layer.moving_variance.numpy(), x.astype("float64").var(0, ddof=1), 1e-4)
 
 
 @pytest.mark.parametrize("shape", [(8, 3), (8, 2, 2, 3)], ids=["features", "images"])
@@ -740,13 +743,13 @@ def test_two_replicas_normalise_as_one_on_the_whole_batch(two_replicas, shape):
     with two_replicas.scope():
         two = made()
     outputs, found = run_on_both(two_replicas, lambda *halves: step(two, *halves), x, coefficients)
-    close(np.concatenate(two_replicas.experimental_local_results(outputs)), expected)
+    assert_all_close(np.concatenate(two_replicas.experimental_local_results(outputs)), expected)
     for gradient, wanted in zip(found, expected_gradients, strict=True):
-        close(two_replicas.reduce("SUM", gradient, axis=None), wanted)
+        assert_all_close(two_replicas.reduce("SUM", gradient, axis=None), wanted)
     for theirs, mine in zip(two.variables, one.variables, strict=True):
         first, second = two_replicas.experimental_local_results(theirs.value)
         np.testing.assert_array_equal(first.numpy(), second.numpy(), err_msg=theirs.path)
-        close(first.numpy(), mine.numpy())
+        assert_all_close(first.numpy(), mine.numpy())
 
 
 def test_two_replicas_find_the_variance_of_mean_1000_and_deviation_1(two_replicas):
@@ -757,8 +760,8 @@ def test_two_replicas_find_the_variance_of_mean_1000_and_deviation_1(two_replica
     outputs = run_on_both(two_replicas, lambda x: layer(x, training=True), x)
     outputs = np.concatenate(two_replicas.experimental_local_results(outputs))
     exact = x.astype("float64")
-    close(layer.moving_variance.numpy(), exact.var((0, 1, 2), ddof=1), 1e-4)
-    close(outputs, (exact - exact.mean((0, 1, 2))) / np.sqrt(exact.var((0, 1, 2)) + 1e-5), 1e-3)
+    assert_all_close(layer.moving_variance.numpy(), exact.var((0, 1, 2), ddof=1), 1e-4)
+    assert_all_close(outputs, (exact - exact.mean((0, 1, 2))) / np.sqrt(exact.var((0, 1, 2)) + 1e-5), 1e-3)
 
 
 def test_conditional_batch_norm_with_weights_of_zero_is_plain_batch_norm():
@@ -778,7 +781,7 @@ def test_conditional_batch_norm_scales_by_1_plus_gamma_of_the_label():
     layer.build([(3, 2), (3,)])
     layer.gamma.kernel.assign([[0, 1], [2, -1]])
     layer.beta.kernel.assign([[0, 0], [10, 20]])
-    close(layer([x, np.array([0, 1, 1])]), [[1, 4], [13, 20], [19, 20]])
+    assert_all_close(layer([x, np.array([0, 1, 1])]), [[1, 4], [13, 20], [19, 20]])
 
 
 @pytest.mark.usefixtures("double")
@@ -790,13 +793,13 @@ def test_conditional_batch_norm_of_labels_equals_that_of_one_hot_vectors():
     by_vector([x, np.eye(5)[labels]])
     for theirs, mine in zip(by_vector.variables, by_label.variables, strict=True):
         theirs.assign(mine)
-    close(by_vector([x, np.eye(5)[labels]], training=True), by_label([x, labels], training=True))
+    assert_all_close(by_vector([x, np.eye(5)[labels]], training=True), by_label([x, labels], training=True))
 
 
 def test_label_beyond_the_classes_has_no_gamma_and_no_beta():
     x = normal(3, 2).astype("float32")
     layer = ConditionalBatchNorm(2, kernel_initializer="ones", epsilon=0.0)
-    close(layer([x, np.array([2, -1, 0])]), np.stack([x[0], x[1], 2 * x[2] + 1]), 1e-6)
+    assert_all_close(layer([x, np.array([2, -1, 0])]), np.stack([x[0], x[1], 2 * x[2] + 1]), 1e-6)
 
 
 def test_standing_statistics_are_the_average_over_batches_and_nothing_else_moves():
@@ -820,13 +823,13 @@ def test_standing_statistics_are_the_average_over_batches_and_nothing_else_moves
         standing_statistics(network, iter(batches))
         same_bits(others, before)
         pixels = np.stack([x.astype("float32").astype("float64").reshape(-1, 3) for x, _ in batches])
-        close(first.moving_mean.numpy(), pixels.mean(1).mean(0), 1e-5)
-        close(first.moving_variance.numpy(), pixels.var(1, ddof=1).mean(0), 1e-5)
+        assert_all_close(first.moving_mean.numpy(), pixels.mean(1).mean(0), 1e-5)
+        assert_all_close(first.moving_variance.numpy(), pixels.var(1, ddof=1).mean(0), 1e-5)
         assert [v.numpy() for v in moving if v.name == "standing_batches"] == [-1, -1]
 
     kept = first.moving_mean.numpy()
     network(batches[2], training=True)
-    close(first.moving_mean.numpy(), 0.9 * kept + 0.1 * pixels[2].mean(0), 1e-5)
+    assert_all_close(first.moving_mean.numpy(), 0.9 * kept + 0.1 * pixels[2].mean(0), 1e-5)
 
 
 def test_standing_statistics_that_fail_leave_training_as_it_was():

@@ -1,5 +1,6 @@
 """Maxout, dropout, Gaussian noise and minibatch discrimination: their maths, and noise that comes back bit for bit."""
 
+import functools
 import math
 import random
 
@@ -7,8 +8,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from numeric import assert_all_close, slopes
 
 from tfgan_zoo.layers import Dropout, GaussianNoise, MaxoutDense, MinibatchDiscrimination
+
+slopes = functools.partial(slopes, step=1e-6)
 
 
 @pytest.fixture
@@ -16,25 +20,8 @@ def double():
     keras.config.set_dtype_policy("float64")
 
 
-def close(actual, expected, tolerance=1e-12):
-    np.testing.assert_allclose(np.asarray(actual, "float64"), expected, rtol=tolerance, atol=tolerance)
-
-
 def normal(*shape, seed=0):
     return np.random.default_rng(seed).normal(size=shape)
-
-
-def slopes(function, start, step=1e-6):
-    """The central differences of a scalar function of a float64 array."""
-    found = np.zeros_like(start)
-    for index in np.ndindex(start.shape):
-        ends = []
-        for sign in (1, -1):
-            moved = start.copy()
-            moved[index] += sign * step
-            ends.append(float(function(moved)))
-        found[index] = (ends[0] - ends[1]) / (2 * step)
-    return found
 
 
 def run_on_both(strategy, function, *arrays):
@@ -60,7 +47,7 @@ def test_maxout_of_two_pieces_is_the_absolute_value_by_hand():
     layer.build((None, 2))
     layer.kernel.assign([[1, 0, -1, 0], [0, 1, 0, -2]])
     layer.bias.assign([0, 0, 0, 10])
-    close(layer(np.array([[3, 1], [-4, 6]], "float32")), [[3, 8], [4, 6]])
+    assert_all_close(layer(np.array([[3, 1], [-4, 6]], "float32")), [[3, 8], [4, 6]])
 
 
 @pytest.mark.usefixtures("double")
@@ -72,7 +59,7 @@ def test_maxout_and_its_slopes_equal_numpy():
         pieces = [x @ kernel[:, 3 * p : 3 * p + 3] + bias[3 * p : 3 * p + 3] for p in range(4)]
         return np.max(pieces, axis=0)
 
-    close(layer(x), expected(x, layer.kernel.numpy(), layer.bias.numpy()))
+    assert_all_close(layer(x), expected(x, layer.kernel.numpy(), layer.bias.numpy()))
     assert [tuple(w.shape) for w in layer.weights] == [(6, 12), (12,)]
     inputs = tf.constant(x)
     with tf.GradientTape() as tape:
@@ -81,7 +68,7 @@ def test_maxout_and_its_slopes_equal_numpy():
     found = tape.gradient(loss, [inputs, layer.kernel.value, layer.bias.value])
     arrays = [x, layer.kernel.numpy(), layer.bias.numpy()]
     for i, gradient in enumerate(found):
-        close(
+        assert_all_close(
             gradient,
             slopes(lambda a, i=i: np.sum(expected(*arrays[:i], a, *arrays[i + 1 :]) * coefficients), arrays[i]),
             1e-8,
@@ -180,7 +167,7 @@ def test_graph_draws_anew_in_each_call_what_eager_draws(make):
     graph.build(ONES.shape)
     traced = tf.function(lambda x: graph(x, training=True), input_signature=[tf.TensorSpec([None, 50, 10])])
     for _ in range(2):
-        close(traced(ONES), drawn(eager), 1e-6)
+        assert_all_close(traced(ONES), drawn(eager), 1e-6)
 
 
 @every_noise
@@ -231,7 +218,7 @@ def test_mask_and_noise_are_the_same_in_every_precision(make, policy):
     keras.config.set_dtype_policy(policy)
     out = make(seed=1)(ONES, training=True)
     assert out.dtype == keras.config.dtype_policy().compute_dtype
-    close(tf.cast(out, tf.float32), expected, 1e-6 if policy == "float64" else 2**-7)
+    assert_all_close(tf.cast(out, tf.float32), expected, 1e-6 if policy == "float64" else 2**-7)
 
 
 @pytest.mark.parametrize(
@@ -267,9 +254,9 @@ def test_minibatch_discrimination_by_hand():
     layer = MinibatchDiscrimination(1, 1)
     layer.build((None, 1))
     layer.kernel.assign([[2.0]])
-    close(layer(np.array([[0.0], [math.log(2)]], "float32")), [[0, 1.25], [math.log(2), 1.25]], 1e-6)
-    close(layer(np.zeros([5, 1], "float32")), [[0, 5]] * 5)
-    close(layer(np.zeros([1, 1], "float32")), [[0, 1]])
+    assert_all_close(layer(np.array([[0.0], [math.log(2)]], "float32")), [[0, 1.25], [math.log(2), 1.25]], 1e-6)
+    assert_all_close(layer(np.zeros([5, 1], "float32")), [[0, 5]] * 5)
+    assert_all_close(layer(np.zeros([1, 1], "float32")), [[0, 1]])
 
 
 @pytest.mark.usefixtures("double")
@@ -288,10 +275,10 @@ def test_minibatch_discrimination_and_its_slopes_equal_a_loop_over_pairs():
         tape.watch(inputs)
         out = layer(inputs)
         loss = tf.reduce_sum(out * coefficients)
-    close(out, np.concatenate([x, closeness(x, kernel, 3, 2)], axis=1))
+    assert_all_close(out, np.concatenate([x, closeness(x, kernel, 3, 2)], axis=1))
     of_inputs, of_kernel = tape.gradient(loss, [inputs, layer.kernel.value])
-    close(of_inputs, slopes(lambda x: expected(x, kernel), x), 1e-8)
-    close(of_kernel, slopes(lambda k: expected(x, k), kernel), 1e-8)
+    assert_all_close(of_inputs, slopes(lambda x: expected(x, kernel), x), 1e-8)
+    assert_all_close(of_kernel, slopes(lambda k: expected(x, k), kernel), 1e-8)
 
 
 @pytest.mark.usefixtures("double")
@@ -316,6 +303,6 @@ def test_minibatch_discrimination_compares_the_examples_of_all_replicas_with_gra
     with two_replicas.scope():
         two = made()
     found = run_on_both(two_replicas, lambda *halves: step(two, *halves), x, coefficients)
-    close(joined(two_replicas, found[0]), expected)
-    close(joined(two_replicas, found[1]), of_inputs)
-    close(two_replicas.reduce("SUM", found[2], axis=None), of_kernel)
+    assert_all_close(joined(two_replicas, found[0]), expected)
+    assert_all_close(joined(two_replicas, found[1]), of_inputs)
+    assert_all_close(two_replicas.reduce("SUM", found[2], axis=None), of_kernel)

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from numeric import assert_all_close
 
 from tfgan_zoo.errors import ZooError
 from tfgan_zoo.models import sngan
@@ -19,10 +20,6 @@ from tfgan_zoo.training.optimizers import make_optimizer
 @pytest.fixture
 def double():
     keras.config.set_dtype_policy("float64")
-
-
-def close(actual, expected, tolerance=1e-10):
-    np.testing.assert_allclose(np.asarray(actual), np.asarray(expected), rtol=tolerance, atol=tolerance)
 
 
 def parameters(network):
@@ -153,7 +150,7 @@ def test_generator_computes_what_the_paper_draws(training):
     h = tf.nn.relu(norm(h, weights, "norm", training))
     expected = tf.tanh(conv(h, weights, "to_images"))
     assert np.abs(expected).max() > 0.1
-    close(generator({"noise": noise}, training=training), expected)
+    assert_all_close(generator({"noise": noise}, training=training), expected)
 
 
 @pytest.mark.usefixtures("double")
@@ -172,8 +169,8 @@ def test_discriminator_computes_what_the_paper_draws(shape, down, flat):
         h = halved(h) + halved(x) if i < down else h + x
     features = tf.reduce_sum(tf.nn.relu(h), [1, 2])
     outputs = discriminator({"images": images})
-    close(outputs["features"], features)
-    close(outputs["logits"], features @ weights["logits/kernel"] + weights["logits/bias"])
+    assert_all_close(outputs["features"], features)
+    assert_all_close(outputs["logits"], features @ weights["logits/kernel"] + weights["logits/bias"])
     assert np.ptp(features) > 0.1
 
 
@@ -222,7 +219,7 @@ def test_dcgan_without_batch_norm_treats_every_example_alone():
     discriminator = dcgan.discriminator((16, 16, 1), channels=4, norm=None)
     images = tf.random.stateless_uniform([4, 16, 16, 1], [0, 1], -1, 1)
     together = discriminator({"images": images}, training=True)["logits"]
-    close(discriminator({"images": images[:1]}, training=True)["logits"], together[:1], 1e-5)
+    assert_all_close(discriminator({"images": images[:1]}, training=True)["logits"], together[:1], 1e-5)
     normalised = dcgan.discriminator((16, 16, 1), channels=4)
     together = normalised({"images": images}, training=True)["logits"]
     assert np.abs(normalised({"images": images[:1]}, training=True)["logits"] - together[:1]).max() > 1e-4
@@ -300,7 +297,7 @@ def test_discriminator_in_double_precision_sees_and_slopes_in_double_precision(b
     step = 1e-6
     ends = [discriminator({"images": images + sign * step * way})["logits"] for sign in (1, -1)]
     assert logits.dtype == slope.dtype == tf.float64
-    close((ends[0] - ends[1])[0, 0] / (2 * step), slope, 1e-8)
+    assert_all_close((ends[0] - ends[1])[0, 0] / (2 * step), slope, 1e-8)
 
 
 @every_network
@@ -406,7 +403,7 @@ def test_orthonormal_adds_a_loss_for_each_kernel(network):
     for kernel in kernels(discriminator):
         columns = kernel.numpy().reshape(-1, kernel.shape[-1]).astype("float64")
         expected.append(1e-3 * np.sum((columns.T @ columns - np.eye(columns.shape[1])) ** 2))
-    close(sorted(float(loss) for loss in discriminator.losses), sorted(expected), 1e-5)
+    assert_all_close(sorted(float(loss) for loss in discriminator.losses), sorted(expected), 1e-5)
     assert len(expected) > 7
 
 
@@ -423,7 +420,7 @@ def test_weight_norm_holds_the_length_of_every_output_at_one_as_in_the_papers_co
         columns = tuple(range(len(other.shape) - 1))
         value = other.numpy()
         variable.assign(value / np.linalg.norm(value.reshape(-1, value.shape[-1]), axis=0) if columns else value)
-    close(discriminator(images)["logits"], plain(images)["logits"], 1e-5)
+    assert_all_close(discriminator(images)["logits"], plain(images)["logits"], 1e-5)
 
 
 @NETWORKS
@@ -437,7 +434,7 @@ def test_spectral_norm_sits_on_every_kernel_and_none_is_left_plain(network):
     before = discriminator(images)["logits"].numpy()
     for kernel in kernels(discriminator):
         kernel.assign(kernel * 7)  # which is divided out again
-    close(discriminator(images)["logits"], before, 1e-4)
+    assert_all_close(discriminator(images)["logits"], before, 1e-4)
 
 
 @NETWORKS

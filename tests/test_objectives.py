@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from numeric import assert_all_close, slopes
 
 from tfgan_zoo.draws import Draws, seed_of
 from tfgan_zoo.errors import ZooError
@@ -26,24 +27,6 @@ from tfgan_zoo.objectives.penalties import (
     two_sided,
 )
 from tfgan_zoo.priors import Prior
-
-
-def close(actual, expected, tolerance=1e-10):
-    np.testing.assert_allclose(np.asarray(actual, "float64"), expected, rtol=tolerance, atol=tolerance)
-
-
-def slopes(function, start, step=1e-5):
-    """The central differences of a scalar function of a float64 array."""
-    found = np.zeros_like(start)
-    for index in np.ndindex(start.shape):
-        ends = []
-        for sign in (1, -1):
-            moved = start.copy()
-            moved[index] += sign * step
-            ends.append(float(function(moved)))
-        found[index] = (ends[0] - ends[1]) / (2 * step)
-    return found
-
 
 # ------------------------------------------------------------------------------------------------- adversarial losses
 
@@ -136,9 +119,9 @@ def losses_and_slopes(term, real, fake, dtype="float64"):
 def test_losses_and_their_slopes_are_those_computed_by_hand(name):
     term, real, fake, of_discriminator, of_generator, *expected = BY_HAND[name]
     losses, gradients = losses_and_slopes(term, real, fake)
-    close(losses, [of_discriminator, of_generator], 1e-14)
+    assert_all_close(losses, [of_discriminator, of_generator], 1e-14)
     for gradient, by_hand in zip(gradients, expected, strict=True):
-        close(gradient, by_hand, 1e-14)
+        assert_all_close(gradient, by_hand, 1e-14)
 
 
 @every_loss
@@ -147,10 +130,10 @@ def test_losses_and_their_slopes_equal_numpy_on_random_logits(name):
     real, fake = 2 * random.normal(size=16), 2 * random.normal(size=16)
     of_discriminator, of_generator = IN_NUMPY[name]
     losses, gradients = losses_and_slopes(BY_HAND[name][0], real, fake)
-    close(losses, [of_discriminator(real, fake), of_generator(fake)], 1e-12)
-    close(gradients[0], slopes(lambda r: of_discriminator(r, fake), real), 1e-8)
-    close(gradients[1], slopes(lambda f: of_discriminator(real, f), fake), 1e-8)
-    close(gradients[2], slopes(of_generator, fake), 1e-8)
+    assert_all_close(losses, [of_discriminator(real, fake), of_generator(fake)], 1e-12)
+    assert_all_close(gradients[0], slopes(lambda r: of_discriminator(r, fake), real), 1e-8)
+    assert_all_close(gradients[1], slopes(lambda f: of_discriminator(real, f), fake), 1e-8)
+    assert_all_close(gradients[2], slopes(of_generator, fake), 1e-8)
 
 
 @pytest.mark.parametrize("name", ["NonSaturating", "Minimax", "Hinge", "LeastSquares", "Wasserstein"])
@@ -160,14 +143,14 @@ def test_discriminator_pulls_real_up_and_fake_down_and_generator_pulls_fake_up(n
     assert (fake > 0).all() or name == "LeastSquares"  # and lowers D(G(z))
     assert (generated < 0).all()
     if name == "LeastSquares":  # whose target for fakes is 0, not minus infinity
-        close(fake, [-0.25, 0.25])
+        assert_all_close(fake, [-0.25, 0.25])
 
 
 def test_minimax_generator_learns_nothing_from_a_rejected_fake_and_the_non_saturating_one_does():
     _, (*_, saturated) = losses_and_slopes(Minimax(), [0.0], [-20.0])
     _, (*_, alive) = losses_and_slopes(NonSaturating(), [0.0], [-20.0])
-    close(saturated, -math.exp(-20) / (1 + math.exp(-20)), 1e-16)
-    close(alive, -1 / (1 + math.exp(-20)), 1e-14)
+    assert_all_close(saturated, -math.exp(-20) / (1 + math.exp(-20)), 1e-16)
+    assert_all_close(alive, -1 / (1 + math.exp(-20)), 1e-14)
 
 
 @every_loss
@@ -182,7 +165,7 @@ def test_losses_and_slopes_in_float32_hold_at_logits_of_100(name):
         "Pearson": (101**2 / 4 + 99**2 / 4 + 101**2 / 4 + 99**2 / 4, 100**2 / 2),
         "Wasserstein": (0, 0),
     }[name]
-    close(losses, expected, 1e-6)
+    assert_all_close(losses, expected, 1e-6)
     assert all(np.isfinite(gradient).all() for gradient in gradients)
 
 
@@ -246,13 +229,15 @@ def images(batch=4, seed=0):
 @pytest.mark.usefixtures("double")
 @pytest.mark.parametrize(("w", "expected"), [((3, 4), 16), ((0.3, 0.4), 0.25), ((-0.6, 0.8), 0)])
 def test_gradient_penalty_of_linear_critic_is_squared_slope_error(w, expected):
-    close(GradientPenalty().discriminator_loss(turn_of(linear(*w), images(), images(seed=1))), expected)
+    assert_all_close(GradientPenalty().discriminator_loss(turn_of(linear(*w), images(), images(seed=1))), expected)
 
 
 @pytest.mark.usefixtures("double")
 @pytest.mark.parametrize(("w", "expected"), [((3, 4), 16), ((0.3, 0.4), 0), ((0, 0), 0)])
 def test_one_sided_gradient_penalty_leaves_slopes_below_one_alone(w, expected):
-    close(GradientPenalty(one_sided=True).discriminator_loss(turn_of(linear(*w), images(), images(seed=1))), expected)
+    assert_all_close(
+        GradientPenalty(one_sided=True).discriminator_loss(turn_of(linear(*w), images(), images(seed=1))), expected
+    )
 
 
 @pytest.mark.usefixtures("double")
@@ -262,23 +247,23 @@ def test_one_sided_gradient_penalty_leaves_slopes_below_one_alone(w, expected):
 )
 def test_dragan_forms_of_a_critic_of_slope_five(form, k, expected):
     assert DRAGAN_FORMS[form.__name__] is form
-    close(Dragan(form, k).discriminator_loss(turn_of(linear(3, 4), images())), expected)
+    assert_all_close(Dragan(form, k).discriminator_loss(turn_of(linear(3, 4), images())), expected)
 
 
 @pytest.mark.usefixtures("double")
 def test_dragan_is_two_sided_about_one_where_nothing_is_said():
-    close(Dragan().discriminator_loss(turn_of(linear(3, 4), images())), 16)
+    assert_all_close(Dragan().discriminator_loss(turn_of(linear(3, 4), images())), 16)
 
 
 @pytest.mark.usefixtures("double")
 def test_r1_of_linear_critic_is_half_its_squared_slope():
-    close(R1().discriminator_loss(turn_of(linear(3, 4), images())), 12.5, 1e-14)
+    assert_all_close(R1().discriminator_loss(turn_of(linear(3, 4), images())), 12.5, 1e-14)
 
 
 @pytest.mark.usefixtures("double")
 def test_drift_is_the_mean_square_of_the_critic_on_reals_alone():
     real = [[[[1.0], [0.0]]], [[[0.0], [2.0]]]]  # D(x) = 3 and 8
-    close(Drift().discriminator_loss(turn_of(linear(3, 4), real, images(2))), (9 + 64) / 2, 1e-14)
+    assert_all_close(Drift().discriminator_loss(turn_of(linear(3, 4), real, images(2))), (9 + 64) / 2, 1e-14)
 
 
 @pytest.mark.usefixtures("double")
@@ -289,12 +274,12 @@ def test_penalties_take_the_norm_of_each_example_and_not_of_the_batch():
     def still(turn):
         return tf.zeros_like(turn.real["images"])
 
-    close(GradientPenalty().discriminator_loss(turn), (16 + 0) / 2)  # and not (sqrt(26) - 1)^2 = 16.8
-    close(GradientPenalty(one_sided=True).discriminator_loss(turn), (16 + 0) / 2)
-    close(R1().discriminator_loss(turn), (25 + 1) / 4)
-    close(Dragan(norm_squared, noise=still).discriminator_loss(turn), (25 + 1) / 2)
-    close(Dragan(hinge, 4.0, noise=still).discriminator_loss(turn), (21 + 0) / 2)
-    close(Dragan(two_sided, 2.0, noise=still).discriminator_loss(turn), (9 + 1) / 2)
+    assert_all_close(GradientPenalty().discriminator_loss(turn), (16 + 0) / 2)  # and not (sqrt(26) - 1)^2 = 16.8
+    assert_all_close(GradientPenalty(one_sided=True).discriminator_loss(turn), (16 + 0) / 2)
+    assert_all_close(R1().discriminator_loss(turn), (25 + 1) / 4)
+    assert_all_close(Dragan(norm_squared, noise=still).discriminator_loss(turn), (25 + 1) / 2)
+    assert_all_close(Dragan(hinge, 4.0, noise=still).discriminator_loss(turn), (21 + 0) / 2)
+    assert_all_close(Dragan(two_sided, 2.0, noise=still).discriminator_loss(turn), (9 + 1) / 2)
 
 
 class Watched(Turn):
@@ -321,7 +306,7 @@ def test_gradient_penalty_looks_on_the_line_of_each_pair_at_places_of_their_own(
     GradientPenalty().discriminator_loss(turn)
     (between,) = (inputs["images"].numpy() for inputs in turn.shown)
     share = (between - real) / (fake - real)  # the same in both pixels
-    close(share[:, 0, 0], share[:, 0, 1], 1e-8)
+    assert_all_close(share[:, 0, 0], share[:, 0, 1], 1e-8)
     share = share[:, 0, 0, 0]
     assert 0 <= share.min() < 0.1
     assert 0.9 < share.max() <= 1
@@ -335,7 +320,7 @@ def test_dragan_looks_around_the_reals_and_never_at_the_fakes(noise):
     turn = watched(two_layers(), real, np.full((8, *SHAPE), np.nan))
     assert np.isfinite(Dragan(noise=noise).discriminator_loss(turn))
     (around,) = (inputs["images"].numpy() for inputs in turn.shown)
-    close(around - real, noise(turn), 1e-12)
+    assert_all_close(around - real, noise(turn), 1e-12)
     assert np.abs(around - real).min() > 0
 
 
@@ -344,7 +329,7 @@ def test_gaussian_noise_has_the_variance_asked_for_in_squared_grey_levels():
     levels = 127.5 * gaussian_noise(turn).numpy()
     assert abs(levels.mean()) < 4 * math.sqrt(10 / levels.size)
     assert abs(levels.var() - 10) < 4 * 10 * math.sqrt(2 / levels.size)
-    close(gaussian_noise(turn, variance=40.0), 2 * levels / 127.5)
+    assert_all_close(gaussian_noise(turn, variance=40.0), 2 * levels / 127.5)
 
 
 def test_scaled_uniform_noise_lies_between_zero_and_half_the_deviation_of_the_batch():
@@ -381,9 +366,9 @@ def penalty_gradient(term, turn):
 def test_gradient_of_the_gradient_penalty_of_a_linear_critic_is_radial():
     """d/dw (|w| - 1)^2 = 2 (|w| - 1) w / |w|: 8 w / 5 for w = (3, 4); for R1, w itself."""
     turn = turn_of(linear(3, 4), images(), images(seed=1))
-    close(penalty_gradient(GradientPenalty(), turn)[0][:, 0], [24 / 5, 32 / 5])
-    close(penalty_gradient(R1(), turn)[0][:, 0], [3, 4])
-    close(penalty_gradient(Dragan(norm_squared), turn)[0][:, 0], [6, 8])
+    assert_all_close(penalty_gradient(GradientPenalty(), turn)[0][:, 0], [24 / 5, 32 / 5])
+    assert_all_close(penalty_gradient(R1(), turn)[0][:, 0], [3, 4])
+    assert_all_close(penalty_gradient(Dragan(norm_squared), turn)[0][:, 0], [6, 8])
 
 
 @pytest.mark.usefixtures("double")
@@ -400,7 +385,7 @@ def test_gradient_of_each_penalty_to_each_weight_is_its_finite_difference(name):
             variable.assign(value)
             return term.discriminator_loss(turn_of(network, real, fake))
 
-        close(gradient, slopes(loss, start, 1e-6), 1e-7)
+        assert_all_close(gradient, slopes(loss, start, 1e-6), 1e-7)
         variable.assign(start)
         moved_by_all += np.abs(gradient).sum()
     assert moved_by_all > 0.1
@@ -452,7 +437,7 @@ def test_a_paper_objective_has_the_value_written_in_the_paper():
     objective = Wasserstein() + 10 * GradientPenalty() + 1e-3 * Drift()
     losses = objective.discriminator_losses(turn_of(linear(3, 4), real, fake))
     assert list(losses) == ["wasserstein", "gradient_penalty", "drift"]
-    close(list(losses.values()), [2 - 3, 10 * 16, 1e-3 * 9])
+    assert_all_close(list(losses.values()), [2 - 3, 10 * 16, 1e-3 * 9])
 
 
 def test_a_term_without_a_part_in_a_players_loss_is_not_there():
@@ -517,7 +502,7 @@ def test_one_pass_calls_the_discriminator_once_and_changes_neither_values_nor_gr
     assert found[0][0].shape == (3, 1)
     assert found[0][1].shape == (5, 1)
     for two, one in zip(*found, strict=True):
-        close(one, two, 1e-14)
+        assert_all_close(one, two, 1e-14)
 
 
 def conditional():
@@ -529,16 +514,16 @@ def conditional():
 
 def test_run_network_gives_each_network_the_inputs_that_it_declares():
     batch = {"labels": tf.constant([0, 10]), "images": tf.ones([2, *SHAPE]), "measurement": tf.zeros([2])}
-    close(run_network(linear(3, 4), batch, training=True)["logits"], [[7], [7]], 1e-6)
-    close(run_network(conditional(), batch, training=True)["logits"], [[2], [12]], 1e-6)
+    assert_all_close(run_network(linear(3, 4), batch, training=True)["logits"], [[7], [7]], 1e-6)
+    assert_all_close(run_network(conditional(), batch, training=True)["logits"], [[2], [12]], 1e-6)
 
 
 def test_one_pass_joins_the_labels_with_their_images():
     real = {"images": tf.ones([2, *SHAPE]), "labels": tf.constant([1, 2])}
     fake = {"images": tf.zeros([1, *SHAPE]), "labels": tf.constant([5]), "noise": tf.zeros([1, 4])}
     turn = Turn(conditional(), real, fake, None, one_pass=True)
-    close(turn.on_real["logits"], [[3], [4]], 1e-6)
-    close(turn.on_fake["logits"], [[5]], 1e-6)
+    assert_all_close(turn.on_real["logits"], [[3], [4]], 1e-6)
+    assert_all_close(turn.on_fake["logits"], [[5]], 1e-6)
 
 
 def test_missing_labels_are_named_with_what_the_batch_holds_and_what_would_do():
@@ -566,8 +551,8 @@ def test_game_shows_one_pass_to_the_discriminator_alone_and_asks_its_hooks():
     assert [turn.one_pass for turn in turns] == [True, False]
     for turn in turns:
         assert set(turn.fake) == {"noise", "labels", "images"}
-        close(turn.on_real["logits"], np.zeros((4, 1)))
-        close(turn.on_fake["logits"], np.zeros((4, 1)))
+        assert_all_close(turn.on_real["logits"], np.zeros((4, 1)))
+        assert_all_close(turn.on_fake["logits"], np.zeros((4, 1)))
     assert list(game.objective.generator_losses(turns[1])) == ["hinge"]
 
 
@@ -577,4 +562,4 @@ def test_double_precision_is_not_lost_between_the_players():
     turn = game.discriminator_turn({"images": tf.ones([4, *SHAPE], "float64")}, Draws(seed_of(0), 4))
     made = game.generator({"noise": turn.fake["noise"]})
     assert made.dtype == tf.float64
-    close(turn.on_fake["logits"][:, 0], tf.reduce_sum(made, [1, 2, 3]), 1e-14)
+    assert_all_close(turn.on_fake["logits"][:, 0], tf.reduce_sum(made, [1, 2, 3]), 1e-14)
