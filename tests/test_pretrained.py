@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import tfgan_zoo
-from tfgan_zoo import recipe
+from tfgan_zoo import catalog, recipe
 from tfgan_zoo.data.sources import load_source
 from tfgan_zoo.errors import ZooError
 from tfgan_zoo.metrics.features import feature_network
@@ -38,6 +38,15 @@ def test_every_file_is_the_one_that_the_card_hashes_and_all_are_under_two_megaby
         assert hashlib.sha256((folder / file).read_bytes()).hexdigest() == expected, file
     assert sum(p.stat().st_size for p in folder.rglob("*") if p.is_file()) < 2_000_000
     assert (folder / "README.md").exists()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_recipe_is_the_quickstart_as_it_stands(name):
+    trained = recipe.parse(card_of(name)["recipe"])
+    now = recipe.parse({"model": trained.model, **catalog.preset_table(trained.model, "quickstart")})
+    now = now.model_copy(update={"arguments": catalog.checked_arguments(now.model, now.arguments)})
+    assert recipe.differences(trained, now) == {}
+    assert trained.steps == now.steps
 
 
 @pytest.mark.parametrize("name", [n if n == QUICK else pytest.param(n, marks=pytest.mark.slow) for n in NAMES])
