@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tfgan_zoo.data import arrays, folder, mnist5k, tfds, toy
+from tfgan_zoo.data import arrays, folder, mnist5k, stacked, tfds, toy
 from tfgan_zoo.data.labelled import labelled_examples
 from tfgan_zoo.errors import ZooError, no_such
 
@@ -19,6 +19,7 @@ LOADERS = {
     "folder": folder.load,
     "tfds": tfds.load,
     "toy": toy.load,
+    "stacked": stacked.load,
 }
 
 FINGERPRINT_CHUNK = 16 * 2**20  # bytes hashed at a time, so that a memory-mapped source never comes into memory whole
