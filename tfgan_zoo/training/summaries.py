@@ -3,6 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
+from tfgan_zoo.training.singular_values import singular_value_scalars
+
 
 def weight_norm(variables):
     """The Euclidean norm of all of them together."""
@@ -31,6 +33,10 @@ class ScalarWriter:
             "speed/images_per_second": images_per_second,
         }
         self.scalars(step, values)
+
+    def write_singular_values(self, step):
+        """The three largest of every kernel of both players."""
+        self.scalars(step, singular_value_scalars(self.trainer.game))
 
     def scalars(self, step, values):
         """values: {name: float}."""

@@ -1,0 +1,78 @@
+"""The chapter of the truncation sweep: quality against variety as the latent's bound moves. BigGAN, arXiv:1809.11096, 3.1."""
+
+import dataclasses
+
+from tfgan_zoo.errors import ZooError
+from tfgan_zoo.judging import judge_of, players_of
+from tfgan_zoo.metrics.features import feature_network
+from tfgan_zoo.metrics.scores import higher_is_better
+from tfgan_zoo.reporting import plots
+from tfgan_zoo.reporting.page import Figure, Section
+from tfgan_zoo.reporting.scores import number
+
+SCORES = ("distances", "inception_score")
+
+
+def stored_sweep(scores):
+    """[(bound, {score name: value})] of the `Score`s taken with a truncation, at the last step that has any.
+
+    Of each score those count that were taken as the last one was, the bound aside.
+    """
+    scores = [score for score in scores if score.protocol.truncation is not None]
+    last = max((score.step for score in scores), default=0)
+    scores = [score for score in scores if score.step == last]
+    alike = {score.name: dataclasses.replace(score.protocol, truncation=None) for score in scores}
+    found = {}
+    for score in scores:
+        if dataclasses.replace(score.protocol, truncation=None) == alike[score.name]:
+            found.setdefault(score.protocol.truncation, {})[score.name] = score.value
+    return sorted(found.items())
+
+
+def sweep(run, game, generator, source, bounds, samples):
+    """[(bound, {score name: value})] of a checkpoint's generator, measured by the recipe's feature network.
+
+    Args:
+        run: a `Run`; game, generator, source: its `Game` in float32, its `Generator` and its training data.
+        bounds: of the latent, numbers above 0.
+        samples: images to generate at each.
+
+    Raises:
+        ZooError: the feature network is not there, or cannot read the data.
+    """
+    evaluation = run.recipe.evaluation.model_copy(update={"samples": samples})
+    network = feature_network(evaluation.features, evaluation.inception_file)
+    judge = judge_of(run.recipe.data, network, evaluation, source)
+    names = [name for name in SCORES if can_take(judge, name, players_of(game, generator))] or SCORES[:1]
+    return [
+        (bound, {s.name: s.value for s in judge.scores(players_of(game, generator, bound), 0, names)})
+        for bound in sorted(bounds)
+    ]
+
+
+def can_take(judge, name, players):
+    try:
+        judge.check([name], players)
+    except ZooError:
+        return False
+    return True
+
+
+def truncation_section(found, samples=None):
+    """The `Section` of [(bound, {score name: value})], without figures where there are none; samples: taken at each."""
+    names = list(dict.fromkeys(name for _, values in found for name in values))
+    figures = []
+    for name in names:
+        points = [(bound, values[name]) for bound, values in found if name in values]
+        better = "Higher" if higher_is_better(name) else "Lower"
+        plot = plots.curves({name: tuple(zip(*points, strict=True))}, xlabel="bound of the latent", marks=True)
+        figures.append(Figure(f"{name} against the bound", f"{better} is better.", plot))
+    if names:
+        rows = [[f"{bound:g}", *(number(v[n]) if n in v else "" for n in names)] for bound, v in found]
+        figures.append(Figure("The same in numbers", table=(["bound", *names], rows), wide=True))
+    counted = f" {samples:,} samples at each bound, so these do not compare with the scores above." if samples else ""
+    text = (
+        "A narrow range of random numbers gives typical samples, a wide one varied samples. A distance to the real data"
+        f" counts both odd samples and missing variety, so it is often lowest somewhere in between.{counted}"
+    )
+    return Section("truncation", "Typical against varied, in numbers", text, figures)

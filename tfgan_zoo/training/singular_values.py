@@ -1,0 +1,79 @@
+"""The largest singular values of a network's kernels, whose growth tells of a collapse. BigGAN: Brock et al. 2018,
+arXiv:1809.11096, section 4, which watches the first three of every layer.
+
+They are those of the stored kernels: what a layer with spectral normalisation divides by is still in them.
+"""
+
+import keras
+import numpy as np
+
+from tfgan_zoo.layers.replaced_kernel import CONVOLUTIONS, kernel_of, output_axis
+
+LARGE = 1024  # on the smaller side: beyond it some Lanczos steps are quicker than all of the Gram matrix
+
+
+def top_singular_values(kernel, count=3):
+    """The largest singular values of a kernel seen as the matrix [everything else, outputs].
+
+    Args:
+        kernel: array [..., outputs] of at least two dimensions.
+        count: how many.
+
+    Returns:
+        float64 [min(count, smaller side)], falling; NaN where the kernel is not finite. Absolute errors are below 1e-7 of the
+        largest one, and below 1e-4 of it where the smaller side is beyond `LARGE`.
+    """
+    matrix = np.asarray(kernel)
+    matrix = matrix.reshape(-1, matrix.shape[-1])
+    side = min(matrix.shape)
+    count = min(count, side)
+    if not np.isfinite(matrix).all():
+        return np.full(count, np.nan)
+    return by_lanczos(matrix, count) if side > LARGE else by_gram(matrix, count)
+
+
+def by_gram(matrix, count):
+    """Square roots of the largest eigenvalues of W^T W or W W^T, the smaller of the two."""
+    from scipy.linalg import eigvalsh
+
+    matrix = matrix.astype(np.float64)
+    gram = matrix @ matrix.T if matrix.shape[0] < matrix.shape[1] else matrix.T @ matrix
+    side = len(gram)
+    return np.sqrt(np.maximum(eigvalsh(gram, subset_by_index=[side - count, side - 1])[::-1], 0))
+
+
+def by_lanczos(matrix, count):
+    """From a fixed start; the error of a value is the square of that of its vector, so a loose tolerance does."""
+    from scipy.sparse.linalg import svds
+
+    if not matrix.any():
+        return np.zeros(count)
+    matrix = matrix.astype(np.float32)
+    start = np.random.default_rng(0).normal(size=min(matrix.shape)).astype(np.float32)
+    found = svds(matrix, count, return_singular_vectors=False, v0=start, tol=1e-3)
+    return np.sort(found.astype(np.float64))[::-1]
+
+
+def kernels_of(network):
+    """{layer: array [..., outputs]} of every Dense and convolution in a Keras model, those inside other layers too.
+
+    A layer is named by the path of its kernel; a wrapper and the layer in it that share a name are named once.
+    """
+    kernels = {}
+    for layer in network._flatten_layers(include_self=False):  # Keras has no public walk over layers within layers
+        if isinstance(layer, (keras.layers.Dense, *CONVOLUTIONS)):
+            kernel = kernel_of(layer)
+            name = "/".join(dict.fromkeys(kernel.path.split("/")[:-1]))
+            kernels[name] = np.moveaxis(kernel.numpy(), output_axis(layer), -1)
+    return kernels
+
+
+def singular_value_scalars(game, count=3):
+    """{"singular_values/<player>/<layer>/<0, 1, ...>": value} of both players of a `Game`."""
+    players = {"generator": game.generator, "discriminator": game.discriminator}
+    return {
+        f"singular_values/{player}/{layer}/{rank}": float(value)
+        for player, network in players.items()
+        for layer, kernel in kernels_of(network).items()
+        for rank, value in enumerate(top_singular_values(kernel, count))
+    }
