@@ -20,8 +20,8 @@ FLOORS = (
     {"game", "recipe", "priors", "measurements"},
     {"networks", "objectives", "data", "metrics"},
     {"training", "models", "serving"},
-    {"catalog", "runs", "exporting", "training_run"},
-    {"train", "evaluate", "sample", "export", "serve"},
+    {"catalog", "runs", "judging", "exporting", "reporting", "training_run"},
+    {"train", "evaluate", "sample", "export", "report", "serve"},
 )
 COMMAND_LINES = FLOORS[6]
 

@@ -10,9 +10,9 @@ import pytest
 
 from tfgan_zoo import catalog, recipe, train
 from tfgan_zoo.data import sources
+from tfgan_zoo.judging import mixture_of, players_of
 from tfgan_zoo.metrics.features import NETWORKS, FeatureNetwork, feature_network
 from tfgan_zoo.metrics.protocol import Judge
-from tfgan_zoo.runs import mixture_of
 
 # The largest networks, seconds each to build
 SLOW = {("acgan", "imagenet128"), ("gan", "cifar10"), ("sngan", "stl10"), ("wgan_gp", "lsun")}
@@ -75,7 +75,7 @@ def test_its_scores_can_be_taken(built):
         held_out=lambda: source,
         modes=mixture_of(built.recipe.data),
     )
-    judge.check(settings.scores, built.game)
+    judge.check(settings.scores, players_of(built.game))
 
 
 def stand_in(built):

@@ -8,12 +8,11 @@ import pytest
 
 import tfgan_zoo
 from tfgan_zoo import catalog, recipe
-from tfgan_zoo.data.sources import load_source
 from tfgan_zoo.errors import ZooError
+from tfgan_zoo.judging import judge_of
 from tfgan_zoo.metrics.features import feature_network
 from tfgan_zoo.metrics.players import Players
 from tfgan_zoo.metrics.protocol import Score
-from tfgan_zoo.runs import judge_of
 from tfgan_zoo.serving.generators import Generator
 from tfgan_zoo.serving.version_folder import newest
 from tfgan_zoo.zoo_files import pretrained_folder
@@ -54,8 +53,7 @@ def test_it_draws_digits_of_the_quality_that_its_card_states(name):
     card = card_of(name)
     stated = {(s.name, s.protocol): s.value for s in map(Score.from_dict, card["scores"])}
     settings = recipe.parse(card["recipe"])
-    network, evaluation = feature_network(settings.evaluation.features), settings.evaluation
-    judge = judge_of(settings, load_source(settings.data), network, evaluation.samples, evaluation.seed)
+    judge = judge_of(settings.data, feature_network(settings.evaluation.features), settings.evaluation)
     loaded = tfgan_zoo.load(name)
     generator = Generator(loaded.signatures, owner=loaded)
     for measured in judge.scores(Players(generator.sample), card["step"]):

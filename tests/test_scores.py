@@ -3,7 +3,6 @@
 import dataclasses
 import itertools
 import json
-from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -14,10 +13,11 @@ from tfgan_zoo.data import toy
 from tfgan_zoo.data.sources import Source, load_source
 from tfgan_zoo.errors import ZooError
 from tfgan_zoo.game import Game
+from tfgan_zoo.judging import judge_of, mixture_of
 from tfgan_zoo.metrics.agreement import (
-    category_accuracy,
+    categories_read,
     class_of_category,
-    clustering_error,
+    clustering_errors,
     mean_correlation,
     modes_of,
     share,
@@ -25,10 +25,10 @@ from tfgan_zoo.metrics.agreement import (
 from tfgan_zoo.metrics.features import FeatureNetwork
 from tfgan_zoo.metrics.players import Players
 from tfgan_zoo.metrics.protocol import Judge, Protocol, Score
-from tfgan_zoo.metrics.scores import HIGHER_IS_BETTER, SCORES, kinds_of
+from tfgan_zoo.metrics.scores import HIGHER_IS_BETTER, SCORES, higher_is_better, kinds_of
 from tfgan_zoo.objectives.adversarial import NonSaturating
 from tfgan_zoo.priors import Codes, Prior
-from tfgan_zoo.runs import Run, judge_of, mixture_of
+from tfgan_zoo.runs import Run
 from tfgan_zoo.training_run import TrainingRun, lock
 
 # Arithmetic
@@ -43,9 +43,7 @@ def test_one_to_one_map_gives_up_a_majority_where_that_gets_more_right():
     counts = [[6, 4], [5, 1]]
     categories, labels = examples(counts)
     assert class_of_category(categories, labels, 2, 2).tolist() == [1, 0]
-    value, error = clustering_error((categories, labels), (categories, labels), 2, 2)
-    assert value == pytest.approx(7 / 16)
-    assert error == pytest.approx(np.sqrt(7 / 16 * 9 / 16 / 16))
+    assert clustering_errors((categories, labels), (categories, labels), 2, 2).mean() == pytest.approx(7 / 16)
 
 
 def examples(counts):
@@ -60,7 +58,7 @@ def test_one_to_one_map_is_the_best_of_all_permutations():
         categories, labels = random.integers(0, 4, [2, 60])
         errors = [np.mean(np.array(p)[categories] != labels) for p in itertools.permutations(range(4))]
         known = (categories, labels)
-        assert clustering_error(known, known, 4, 4)[0] == pytest.approx(min(errors))
+        assert clustering_errors(known, known, 4, 4).mean() == pytest.approx(min(errors))
 
 
 def test_more_categories_than_classes_each_stand_for_their_most_frequent_class():
@@ -68,21 +66,19 @@ def test_more_categories_than_classes_each_stand_for_their_most_frequent_class()
     assert class_of_category(categories, labels, 4, 2).tolist() == [0, 0, 1, -1]
     # Held out: categories 0 and 2 are right, category 1 is wrong, category 3 was never seen and is always wrong.
     held_out = (np.array([0, 1, 2, 3, 3]), np.array([0, 1, 1, 0, 1]))
-    assert clustering_error((categories, labels), held_out, 4, 2)[0] == pytest.approx(3 / 5)
+    assert clustering_errors((categories, labels), held_out, 4, 2).mean() == pytest.approx(3 / 5)
 
 
 def test_the_map_is_learnt_of_the_known_examples_and_not_of_the_held_out_ones():
     known, held_out = (np.array([0, 1]), np.array([1, 0])), (np.array([0, 1]), np.array([0, 1]))
-    assert clustering_error(known, held_out, 2, 2)[0] == 1
-    assert clustering_error(held_out, held_out, 2, 2)[0] == 0
+    assert clustering_errors(known, held_out, 2, 2).tolist() == [True, True]
+    assert clustering_errors(held_out, held_out, 2, 2).tolist() == [False, False]
 
 
 def test_category_accuracy_is_the_mean_over_codes_and_examples():
     codes = np.array([[0, 2], [1, 0]], np.float32)
     logits = np.array([[5, 1, 0, 0, 9], [7, 2, 3, 1, 1]], np.float32)  # read as 0, 2 and 0, 0
-    value, error = category_accuracy(codes, logits, (2, 3))
-    assert value == 0.75
-    assert error == pytest.approx(0.25 / np.sqrt(2))  # examples get 1 and 1/2 right
+    assert categories_read(codes, logits, (2, 3)).tolist() == [1, 0.5]
 
 
 def test_mean_correlation_of_a_line_its_mirror_and_a_constant():
@@ -98,8 +94,9 @@ def test_mean_correlation_of_a_line_its_mirror_and_a_constant():
 def test_modes_are_found_by_samples_within_three_standard_deviations():
     centres = np.array([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]])
     points = np.array([[0.29, 0], [0, -0.1], [10, 0.31], [5, 5]], np.float32)  # good, good, too far, far
-    assert modes_of(points, centres, 0.1) == (1, 0.5, pytest.approx(0.25))
-    assert modes_of(points, centres, 0.11)[:2] == (2, 0.75)
+    for deviation, modes, near in ((0.1, 1, [True, True, False, False]), (0.11, 2, [True, True, True, False])):
+        found, good = modes_of(points, centres, deviation)
+        assert (found, good.tolist()) == (modes, near)
 
 
 # The table, with players that are functions
@@ -134,10 +131,9 @@ def test_set():
 test_set.__test__ = False
 
 
-def game_of(outputs, prior):
-    """What checks look at of a game: the widths of the discriminator's outputs, and the prior."""
-    tensors = {name: SimpleNamespace(shape=(None, width)) for name, width in outputs.items()}
-    return SimpleNamespace(discriminator=SimpleNamespace(output=tensors), prior=prior)
+def to_check(outputs, prior):
+    """What checks look at: the widths of the discriminator's outputs, and the prior."""
+    return Players(None, prior=prior, outputs=outputs)
 
 
 def values(scores):
@@ -236,9 +232,9 @@ def test_two_of_eight_modes_are_found_by_a_generator_that_knows_two():
 def test_real_training_points_find_all_modes_and_are_nearly_all_good():
     for name, count in (("ring8", 8), ("grid25", 25)):
         data = recipe.Data(source=f"toy:{name}")
-        found, good, _ = modes_of(load_source(data).images, *mixture_of(data))
+        found, good = modes_of(load_source(data).images, *mixture_of(data))
         assert found == count
-        assert good == pytest.approx(1 - np.exp(-4.5), abs=0.002)  # P(r <= 3 sigma) of a Gaussian in the plane
+        assert good.mean() == pytest.approx(1 - np.exp(-4.5), abs=0.002)  # P(r <= 3 sigma) of a Gaussian in the plane
     assert mixture_of(recipe.Data(source="toy:circles")) is mixture_of(recipe.Data()) is None
 
 
@@ -252,10 +248,14 @@ def test_every_score_that_the_recipe_names_is_there_and_each_is_taken_once():
 
 def test_larger_shares_and_correlations_are_better_and_larger_errors_and_distances_worse():
     protocol = Protocol("n", "0", "r", "mnist5k", "all", "0", 8, 8, 0, None)
-    for name in sorted(HIGHER_IS_BETTER | {"fd_mnist_cnn", "kd_points", "test_error", "clustering_error"}):
+    for name in sorted(
+        HIGHER_IS_BETTER | {"is_mnist_cnn", "fd_mnist_cnn", "kd_points", "test_error", "clustering_error"}
+    ):
         high, low = (Score(name, value, None, 1, protocol) for value in (0.9, 0.1))
-        assert high.better_than(low) == (name in HIGHER_IS_BETTER)
-        assert low.better_than(high) != (name in HIGHER_IS_BETTER)
+        assert high.better_than(low) == higher_is_better(name)
+        assert low.better_than(high) != higher_is_better(name)
+    assert higher_is_better("is_mnist_cnn")
+    assert not higher_is_better("test_error")
 
 
 def test_a_judge_looks_at_no_more_real_images_than_samples():
@@ -271,7 +271,7 @@ def test_a_judge_looks_at_no_more_real_images_than_samples():
 @pytest.mark.parametrize("name", ["test_error", "clustering_error"])
 def test_scores_on_test_images_are_refused_where_those_are_trained_on(name, split):
     with pytest.raises(ZooError, match=r"which data.split='.*' trains on; set data.split=train"):
-        judge(split, held_out=test_set).check([name], game_of({"class_logits": 3}, Prior(2)))
+        judge(split, held_out=test_set).check([name], to_check({"class_logits": 3}, Prior(2)))
 
 
 @pytest.mark.parametrize(
@@ -292,11 +292,11 @@ def test_scores_on_test_images_are_refused_where_those_are_trained_on(name, spli
 )
 def test_scores_that_cannot_be_taken_are_refused_in_words(name, outputs, prior, settings, message):
     with pytest.raises(ZooError, match=message):
-        judge(**{"held_out": test_set, **settings}).check([name], game_of(outputs, prior))
+        judge(**{"held_out": test_set, **settings}).check([name], to_check(outputs, prior))
 
 
 def test_test_images_without_labels_or_with_other_classes_are_refused():
-    game = game_of({"class_logits": 3}, Prior(2))
+    game = to_check({"class_logits": 3}, Prior(2))
     for test, message in (
         (Source("grays", IMAGES, None, ()), "the split 'test' of grays has none"),
         (Source("grays", IMAGES, LABELS, ("a", "c", "b")), "has other classes than 'train'"),
@@ -309,7 +309,7 @@ def test_the_test_split_of_a_recipe_is_whole_and_labelled():
     settings = recipe.parse(
         {"model": "sngan", "steps": 1, "data": {"split": "train", "resolution": 16, "labels_per_class": 10}}
     )
-    test = judge_of(settings, load_source(settings.data), None, 100, 0).test
+    test = judge_of(settings.data, None, settings.evaluation).test
     assert (test.size, test.image_shape, test.labelled) == (500, (16, 16, 1), None)
 
 

@@ -36,6 +36,15 @@ def load_tensorflow():
             os.close(stderr)
 
 
+def watched(parts, text):
+    """The same list, with a progress bar on a terminal."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    return track(parts, text, console=console, transient=True, disable=not console.is_terminal)
+
+
 def run(main):
     """Runs `main()`, whose result is the exit status; a `ZooError` ends it with its message alone and status 2."""
 

@@ -1,13 +1,13 @@
-"""Scores a run's averaged generator against its data, and keeps the scores with their protocol in scores.jsonl.
+"""Scores a run, an export or a folder of images, each score with its protocol and a bootstrapped interval.
 
 python -m tfgan_zoo.evaluate --run=runs/my-run
-python -m tfgan_zoo.evaluate --run=runs/my-run --checkpoint=best --truncation=0.7
-python -m tfgan_zoo.evaluate --run=runs/my-run --scores=distances,class_accuracy
-python -m tfgan_zoo.evaluate --run=runs/my-run --features=inception --inception_file=classify_image_graph_def.pb
+python -m tfgan_zoo.evaluate --run=runs/my-run --checkpoint=best --metrics=distances,precision_recall,ms_ssim
+python -m tfgan_zoo.evaluate --run=runs/my-run --truncation=0.5 --truncation=1 --metrics=distances,inception_score
+python -m tfgan_zoo.evaluate --run=runs/my-run --protocol=fid50k_full --inception_file=classify_image_graph_def.pb
+python -m tfgan_zoo.evaluate --export=export/sngan_mnist --samples=1000
+python -m tfgan_zoo.evaluate --images=my_pictures --against=mnist5k --metrics=distances,density_coverage
+python -m tfgan_zoo.evaluate --compare=runs/one,runs/other
 """
-
-import dataclasses
-import json
 
 from absl import flags
 
@@ -15,53 +15,92 @@ from tfgan_zoo import command_line
 
 flags.adopt_module_key_flags(command_line)
 
-RUN = flags.DEFINE_string("run", None, "The run's folder.", required=True)
-CHECKPOINT = flags.DEFINE_string("checkpoint", "latest", "latest, best or a step.")
-SCORES = flags.DEFINE_list("scores", None, "Names of scores, a,b; the recipe's where left out.")
+RUN = flags.DEFINE_string("run", None, "A run's folder; its scores.jsonl keeps what is found.")
+EXPORT = flags.DEFINE_string("export", None, "A model's folder of an export, or one version of it.")
+IMAGES = flags.DEFINE_string("images", None, "A folder of images, or a source such as arrays:FILE.npz.")
+COMPARE = flags.DEFINE_list("compare", None, "Two runs' folders: their last scores side by side; nothing is measured.")
+AGAINST = flags.DEFINE_string(
+    "against", None, "The real data, such as mnist5k or folder:DIR; the recipe's if left out."
+)
+SPLIT = flags.DEFINE_string("split", None, "Of the real data; the recipe's where left out.")
+CHECKPOINT = flags.DEFINE_string("checkpoint", "latest", "Of a run: latest, best or a step.")
+METRICS = flags.DEFINE_list("metrics", None, "Names of scores, a,b; those of the protocol or recipe where left out.")
+PROTOCOL = flags.DEFINE_string(
+    "protocol", None, "A named setting, such as fid50k_full or swd16k; what is given beside wins."
+)
 FEATURES = flags.DEFINE_string("features", None, "The feature network; the recipe's where left out.")
-INCEPTION_FILE = flags.DEFINE_string("inception_file", None, "classify_image_graph_def.pb of 2015, for fid and kid.")
+INCEPTION_FILE = flags.DEFINE_string("inception_file", None, "The weights of an Inception network, from your disk.")
 SAMPLES = flags.DEFINE_integer("samples", None, "Images to generate; the recipe's where left out.", lower_bound=2)
 SEED = flags.DEFINE_integer("seed", None, "Seed of the first image; the recipe's where left out.", lower_bound=0)
-TRUNCATION = flags.DEFINE_float("truncation", None, "Bound of the latent.", lower_bound=0)
+TRUNCATION = flags.DEFINE_multi_float("truncation", None, "Bound of the latent; given again, a sweep.", lower_bound=0)
+RESOLUTION = flags.DEFINE_integer(
+    "resolution", None, "That the real and the given images are brought to.", lower_bound=1
+)
+RESAMPLES = flags.DEFINE_integer("resamples", 200, "Of the bootstrap behind each interval; 0 for none.", lower_bound=0)
+
+EVERY = 2**40  # real images: all of them
 
 
-def first(*values):
-    return next(v for v in values if v is not None)
+def asked(recipe):
+    """(data settings, evaluation settings, names of scores) that the flags ask for, over those of a recipe or None."""
+    from tfgan_zoo.errors import ZooError
+    from tfgan_zoo.metrics.protocols import preset
+    from tfgan_zoo.metrics.scores import kinds_of
+    from tfgan_zoo.recipe import Data, Evaluation
+
+    if not (recipe or AGAINST.value):
+        raise ZooError("against which data? Give --against, such as --against=mnist5k.")
+    evaluation, data = (recipe.evaluation, recipe.data) if recipe else (Evaluation(), Data())
+    changes, names = {}, evaluation.scores
+    if PROTOCOL.value:
+        chosen = preset(PROTOCOL.value)
+        changes = {"features": chosen.features, "samples": chosen.samples, "real_images": chosen.reals or EVERY}
+        names = chosen.scores
+    elif not evaluation.samples:
+        changes = {"samples": 5000}
+    flags_given = {"features": FEATURES, "inception_file": INCEPTION_FILE, "samples": SAMPLES, "seed": SEED}
+    changes |= {key: flag.value for key, flag in flags_given.items() if flag.value is not None}
+    names = METRICS.value or names
+    kinds_of(names)  # a mistyped name is told at once
+    places = {"source": AGAINST, "split": SPLIT, "resolution": RESOLUTION}
+    data = data.model_copy(update={key: flag.value for key, flag in places.items() if flag.value is not None})
+    return data, evaluation.model_copy(update=changes), names
 
 
 def main():
     command_line.load_tensorflow()
-    from tfgan_zoo.data.sources import load_source
+    from tfgan_zoo import judging
     from tfgan_zoo.errors import ZooError
     from tfgan_zoo.metrics.features import feature_network
-    from tfgan_zoo.metrics.scores import kinds_of
-    from tfgan_zoo.runs import Run, judge_of, players_of
-    from tfgan_zoo.serving.signatures import ExportedGenerator
+    from tfgan_zoo.runs import Run
 
-    run = Run(RUN.value)
-    settings = run.recipe.evaluation
-    names = SCORES.value or settings.scores
-    kinds_of(names)  # a mistyped name is told at once
-    game, step = run.players(CHECKPOINT.value)
-    features = feature_network(
-        first(FEATURES.value, settings.features), INCEPTION_FILE.value or settings.inception_file
-    )
-    samples = first(SAMPLES.value, settings.samples or None, 5000)
-    seed = first(SEED.value, settings.seed)
-    source = load_source(run.recipe.data)
-    if source.fingerprint() != run.dataset["sha256"]:
-        raise ZooError(f"{source.name} holds other images now than those that {run.folder} was trained on.")
-    judge = judge_of(run.recipe, source, features, samples, seed)
-    judge.check(names, game)
-    generator = ExportedGenerator(game.generator, game.prior).generator()
-    scores = judge.scores(players_of(game, generator, TRUNCATION.value), step, names)
-    run.add_scores(scores)
-    for score in scores:
-        error = "" if score.standard_error is None else f" ± {score.standard_error:.2g}"
-        print(f"{score.name} = {score.value:.6g}{error}  (step {score.step:,})")
-    for protocol in dict.fromkeys(score.protocol for score in scores):
-        named = ", ".join(score.name for score in scores if score.protocol == protocol)
-        print(f"protocol of {named}: " + json.dumps(dataclasses.asdict(protocol), indent=2))
+    if sum(map(bool, (RUN.value, EXPORT.value, IMAGES.value, COMPARE.value))) != 1:
+        raise ZooError("give one of --run, --export, --images and --compare; see --help.")
+    if COMPARE.value:
+        if len(COMPARE.value) != 2:
+            raise ZooError(f"--compare={','.join(COMPARE.value)}: expected two runs' folders.")
+        print(*judging.comparison(*map(Run, COMPARE.value)), sep="\n")
+        return 0
+    if IMAGES.value:
+        data, evaluation, names = asked(None)
+        subject = judging.ImagesSubject(IMAGES.value, data, SAMPLES.value, evaluation.seed)
+        evaluation = evaluation.model_copy(update={"samples": len(subject.images)})
+    else:
+        folder = RUN.value or EXPORT.value
+        subject = judging.RunSubject(folder, CHECKPOINT.value) if RUN.value else judging.ExportSubject(folder)
+        data, evaluation, names = asked(subject.recipe)
+    network = feature_network(evaluation.features, evaluation.inception_file)
+    trained = subject.recipe and subject.recipe.data.split
+    judge = judging.judge_of(data, network, evaluation, None, RESAMPLES.value, command_line.watched, trained)
+    subject.check_source(judge.source, data)
+    judge.check(names, subject.players())
+    scores = [
+        score
+        for bound in TRUNCATION.value or [None]
+        for score in judge.scores(subject.players(bound), subject.step, names)
+    ]
+    subject.keep(scores)
+    print(*judging.described(scores), sep="\n")
     return 0
 
 

@@ -27,7 +27,8 @@ class Data(Section):
     """Which images, and how they come to one shape."""
 
     source: str = Field(
-        "mnist5k", description="mnist5k, arrays:FILE.npz, folder:DIR, tfds:NAME or toy:ring8|grid25|circles"
+        "mnist5k",
+        description="mnist5k, stacked:mnist5k, arrays:FILE.npz, folder:DIR, tfds:NAME or toy:ring8|grid25|circles",
     )
     split: str = Field("all", description="all, or a split that the source has")
     resolution: Count | tuple[Count, Count] | None = Field(None, description="height = width, or [height, width]")
@@ -94,14 +95,25 @@ class Evaluation(Section):
 
     scores: tuple[str, ...] = Field(
         ("distances",),
-        description="distances, class_accuracy, test_error, clustering_error, code_recovery and modes: any of them",
+        description="any of distances, kernel_subsets, extrapolated, intra_class, inception_score, precision_recall, "
+        "density_coverage, sliced_wasserstein, ms_ssim, class_accuracy, cas, test_error, clustering_error, code_recovery, "
+        "discriminator_accuracy, modes and stacked_modes",
+    )
+    best_by: str = Field(
+        "", description="the score, such as precision, that the best checkpoint is kept by; Fréchet's if empty"
     )
     every_steps: Steps = Field(0, description="0 scores once, at the end")
-    samples: Steps = Field(5000, description="generated images; as many real ones at most. 0 never scores")
+    samples: Steps = Field(5000, description="generated images. 0 never scores")
+    real_images: Count | None = Field(None, description="real ones at most; as many as samples where left out")
     features: str = Field(
-        "mnist_cnn", description="the feature network: mnist_cnn, inception with inception_file, or points for toys"
+        "mnist_cnn",
+        description="the feature network: mnist_cnn, effnet_lite0 for colour, inception, inception_clean or "
+        "inception_v3_keras with inception_file, or points for toys",
     )
-    inception_file: str | None = Field(None, description="classify_image_graph_def.pb of 2015, from your disk")
+    inception_file: str | None = Field(
+        None,
+        description="the weights from your disk: classify_image_graph_def.pb of 2015, or Keras' .h5 for inception_v3_keras",
+    )
     seed: int = Field(0, ge=0)
 
 

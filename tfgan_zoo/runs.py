@@ -5,17 +5,12 @@ import os
 import shutil
 from pathlib import Path
 
-import numpy as np
-import tensorflow as tf
-
 from tfgan_zoo import __version__, catalog, recipe
-from tfgan_zoo.data import toy
-from tfgan_zoo.data.sources import load_source
 from tfgan_zoo.errors import ZooError
-from tfgan_zoo.game import run_network
 from tfgan_zoo.metrics.features import score_names
-from tfgan_zoo.metrics.players import Players
-from tfgan_zoo.metrics.protocol import Judge, Score
+from tfgan_zoo.metrics.generator_scores import MODE_POINTS
+from tfgan_zoo.metrics.image_scores import STACKED_SAMPLES
+from tfgan_zoo.metrics.protocol import Score
 from tfgan_zoo.training.checkpoints import Checkpoints, read, write_atomically
 from tfgan_zoo.training.strategies import precision
 
@@ -23,56 +18,6 @@ from tfgan_zoo.training.strategies import precision
 def write_json(path, values):
     """Writes plain values, whole or not at all."""
     write_atomically(path, lambda file: file.write((json.dumps(values, indent=2) + "\n").encode()))
-
-
-def judge_of(a_recipe, source, network, samples, seed):
-    """The `Judge` of a recipe's data; arguments as there. The split "test" is loaded when a score needs it."""
-    data = a_recipe.data
-
-    def held_out():
-        return load_source(data.model_copy(update={"split": "test", "labels_per_class": None}))
-
-    return Judge(network, source, data.split, samples, seed, held_out, mixture_of(data))
-
-
-def mixture_of(data):
-    """(centres, standard deviation) where the data is a mixture of Gaussians in the plane, otherwise None."""
-    kind, _, name = data.source.partition(":")
-    if kind != "toy":
-        return None
-    try:
-        return toy.modes(name), toy.deviation(name)
-    except ZooError:  # circles have no centres
-        return None
-
-
-def players_of(game, generator, truncation=None):
-    """The two players of a game as scores see them.
-
-    Args:
-        game: in float32. Weights that are assigned to its networks later count.
-        generator: the `Generator` that samples from the game's.
-        truncation: bound of the latent, None for none.
-    """
-    (images,) = (tensor for tensor in game.discriminator.inputs if tensor.name == "images")
-    batch = tf.TensorSpec([None, *images.shape[1:]], tf.float32)
-
-    @tf.function(input_signature=[batch], autograph=False)
-    def outputs(images):
-        return run_network(game.discriminator, {"images": images}, training=False)
-
-    def discriminate(images, batch_size=100):
-        parts = []
-        for start in range(0, len(images), batch_size):
-            piece = np.asarray(images[start : start + batch_size])
-            values = piece.astype(np.float32) / 127.5 - 1 if piece.dtype == np.uint8 else piece
-            parts.append(outputs(values))
-        return {name: np.concatenate([part[name].numpy() for part in parts]) for name in parts[0]}
-
-    def generate(seeds, labels=None, codes=None):
-        return generator.sample(seeds, truncation, labels, codes)
-
-    return Players(generate, discriminate, game.prior, truncation)
 
 
 class Run:
@@ -195,15 +140,19 @@ class Run:
         return [Score.from_dict(json.loads(line)) for line in path.read_text().splitlines()] if path.exists() else []
 
     def own_scores(self):
-        """The Fréchet distances by the recipe's own protocol: what its checkpoints are compared by."""
+        """The scores that the recipe compares its checkpoints by (`evaluation.best_by`), all of its own protocol."""
         settings = self.recipe.evaluation
-        name, _ = score_names(settings.features)
-        own = (None, settings.samples, settings.seed)
-        return [
-            s
-            for s in self.scores()
-            if s.name == name and (s.protocol.truncation, s.protocol.generated_images, s.protocol.seed) == own
-        ]
+        name = settings.best_by or score_names(settings.features)[0]
+        own = (None, settings.seed)
+        counts = (
+            settings.samples,
+            MODE_POINTS,
+            STACKED_SAMPLES,
+            0,
+        )  # some scores generate a number of their own, or none
+        found = [s for s in self.scores() if s.name == name and (s.protocol.truncation, s.protocol.seed) == own]
+        found = [s for s in found if s.protocol.generated_images in counts]
+        return [s for s in found if s.protocol == found[0].protocol]
 
     def best_step(self):
         """The step of the best of `own_scores`, the later one of two that are equal; None where there are none."""

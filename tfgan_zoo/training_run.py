@@ -8,9 +8,10 @@ from tfgan_zoo import catalog, exporting, pictures
 from tfgan_zoo.data.pipeline import batches
 from tfgan_zoo.data.sources import load_source
 from tfgan_zoo.errors import ZooError
+from tfgan_zoo.judging import judge_of, players_of
 from tfgan_zoo.metrics.features import feature_network
 from tfgan_zoo.metrics.scores import kinds_of
-from tfgan_zoo.runs import Run, judge_of, players_of
+from tfgan_zoo.runs import Run
 from tfgan_zoo.serving.signatures import ExportedGenerator
 from tfgan_zoo.serving.sweeps import overview
 from tfgan_zoo.serving.version_folder import newest, versions
@@ -117,9 +118,9 @@ class TrainingRun:
         if not settings.samples:
             return None
         network = feature_network(settings.features, settings.inception_file)
-        judge = judge_of(self.recipe, self.source, network, settings.samples, settings.seed)
+        judge = judge_of(self.recipe.data, network, settings, self.source)
         try:
-            judge.check(settings.scores, self.trainer.game)
+            judge.check(settings.scores, players_of(self.trainer.game))
         except ZooError as error:
             raise ZooError(f"{error} Or train without scores: --set evaluation.samples=0.") from None
         return judge
@@ -161,6 +162,7 @@ class TrainingRun:
         return self.float_players
 
     def draw_samples(self, step, means):
+        self.scalars.write_singular_values(step)
         sheet = overview(self.averaged(), self.trainer.game.prior, self.recipe.log.grid)
         path = self.run.folder / "samples" / f"step-{step:09d}.png"
         pictures.save_png(pictures.picture(sheet.samples, sheet.columns, real=self.source.images), path)

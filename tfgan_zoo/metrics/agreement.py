@@ -30,18 +30,18 @@ def class_of_category(categories, labels, num_categories, num_classes):
     return np.where(counts.any(axis=1), counts.argmax(axis=1), -1)
 
 
-def clustering_error(known, held_out, num_categories, num_classes):
-    """(share of errors, its standard error) on `held_out` under the map that `known` examples give.
+def clustering_errors(known, held_out, num_categories, num_classes):
+    """Which of `held_out` are errors under the map that `known` examples give: bool [N].
 
     known, held_out: pairs (categories int [N], labels int [N]).
     """
     classes = class_of_category(*known, num_categories, num_classes)
     categories, labels = held_out
-    return share(classes[categories] != labels)
+    return classes[categories] != labels
 
 
-def category_accuracy(codes, logits, sizes):
-    """(share, its standard error) of the categorical codes that are read aright, over all codes of all examples.
+def categories_read(codes, logits, sizes):
+    """The share of an example's categorical codes that is read aright: float64 [N].
 
     Args:
         codes: [N, len(sizes)], each a whole number below its size.
@@ -50,7 +50,7 @@ def category_accuracy(codes, logits, sizes):
     """
     parts = np.split(logits, np.cumsum(sizes)[:-1], axis=1)
     read = np.stack([part.argmax(axis=1) for part in parts], axis=1)
-    return share((read == codes).mean(axis=1))
+    return (read == codes).mean(axis=1)
 
 
 def mean_correlation(asked, read):
@@ -65,11 +65,11 @@ def mean_correlation(asked, read):
 
 
 def modes_of(points, centres, deviation):
-    """(modes found, share of good samples, its standard error) of points [N, 2] under a mixture with centres [M, 2].
+    """(modes found, bool [N]: which samples are good) of points [N, 2] under a mixture with centres [M, 2].
 
     A sample is good within 3 standard deviations of its nearest centre; a mode is found where any good sample's nearest
     centre is its own, as VEEGAN (arXiv:1705.07761) and PacGAN (arXiv:1712.04086) count.
     """
     distances = np.linalg.norm(points[:, None].astype(np.float64) - centres, axis=-1)
     good = distances.min(axis=1) <= 3 * deviation
-    return len(np.unique(distances.argmin(axis=1)[good])), *share(good)
+    return len(np.unique(distances.argmin(axis=1)[good])), good

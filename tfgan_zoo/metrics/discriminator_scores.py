@@ -6,8 +6,10 @@ import re
 import numpy as np
 
 from tfgan_zoo.errors import ZooError
-from tfgan_zoo.metrics.agreement import category_accuracy, clustering_error, mean_correlation, share
-from tfgan_zoo.metrics.players import ScoreKind, generated
+from tfgan_zoo.metrics.agreement import categories_read, clustering_errors, mean_correlation
+from tfgan_zoo.metrics.bootstrap import resampled
+from tfgan_zoo.metrics.measurement import Measurement, mean_of
+from tfgan_zoo.metrics.players import ScoreKind
 
 
 def by_discriminator(protocol):
@@ -15,29 +17,31 @@ def by_discriminator(protocol):
     return dataclasses.replace(protocol, features="discriminator", features_sha256="", resizing="")
 
 
-def width_of(game, output, score):
+def width_of(players, output, score):
     """How many columns an output of the discriminator has; raises `ZooError` where it has no such output."""
-    there = {name: tensor.shape[-1] for name, tensor in game.discriminator.output.items()}
-    if output not in there:
+    if not players.outputs:
+        raise ZooError(f"{score} reads the discriminator, and there is none here; take it of a run: --run.")
+    if output not in players.outputs:
         raise ZooError(
-            f"{score} reads the discriminator's {output}, and it gives only {', '.join(there)}; leave the score out."
+            f"{score} reads the discriminator's {output}, and it gives only {', '.join(players.outputs)};"
+            " leave the score out."
         )
-    return there[output]
+    return players.outputs[output]
 
 
-def check_held_out(judge, score):
-    """Raises `ZooError` where there is no labelled test split, or where it was trained on."""
-    if {"all", "test"} & set(re.findall(r"\w+", judge.split)):
+def check_held_out(judge, score, labels=True):
+    """Raises `ZooError` where there is no test split (with `labels`: a labelled one), or where it was trained on."""
+    if {"all", "test"} & set(re.findall(r"\w+", judge.trained_split)):
         raise ZooError(
-            f"{score} is taken on the images of the split 'test', which data.split={judge.split!r} trains on;"
+            f"{score} is taken on the images of the split 'test', which data.split={judge.trained_split!r} trains on;"
             " set data.split=train."
         )
     try:
         test = judge.test
     except ZooError as error:
         raise ZooError(f"{score} needs a split 'test' of {judge.source.name}: {error}") from None
-    for labels, split in ((judge.source.labels, judge.split), (test.labels, "test")):
-        if labels is None:
+    for given, split in ((judge.source.labels, judge.split), (test.labels, "test")):
+        if labels and given is None:
             raise ZooError(f"{score} needs labels, and the split {split!r} of {judge.source.name} has none.")
     if test.class_names != judge.source.class_names:
         raise ZooError(f"{score}: the split 'test' of {judge.source.name} has other classes than {judge.split!r}.")
@@ -48,9 +52,9 @@ class TestError(ScoreKind):
 
     __test__ = False  # nothing for pytest to collect
 
-    def check(self, judge, game):
+    def check(self, judge, players):
         check_held_out(judge, "test_error")
-        width = width_of(game, "class_logits", "test_error")
+        width = width_of(players, "class_logits", "test_error")
         if width < judge.source.classes:
             raise ZooError(
                 f"test_error: the discriminator knows {width} classes, and {judge.source.name} has"
@@ -66,9 +70,9 @@ class TestError(ScoreKind):
             generated_images=0,
         )
 
-    def __call__(self, judge, players):
-        logits = players.discriminate(judge.test.images)["class_logits"][:, : judge.source.classes]
-        return [("test_error", *share(logits.argmax(axis=1) != judge.test.labels))]
+    def __call__(self, judge, drawn):
+        logits = drawn.players.discriminate(judge.test.images)["class_logits"][:, : judge.source.classes]
+        return [mean_of("test_error", logits.argmax(axis=1) != judge.test.labels)]
 
 
 class ClusteringError(TestError):
@@ -78,55 +82,68 @@ class ClusteringError(TestError):
     is learnt from the judge's real images, those of the training split.
     """
 
-    def check(self, judge, game):
+    def check(self, judge, players):
         check_held_out(judge, "clustering_error")
-        codes = game.prior.codes
+        codes = players.codes
         if codes and not codes.categorical:
             raise ZooError("clustering_error needs a categorical code, and the prior has none; leave the score out.")
-        width_of(game, "category_logits" if codes else "class_logits", "clustering_error")
+        width_of(players, "category_logits" if codes else "class_logits", "clustering_error")
 
     def logits(self, players, images):
-        outputs, codes = players.discriminate(images), players.prior.codes
+        outputs, codes = players.discriminate(images), players.codes
         return outputs["category_logits"][:, : codes.categorical[0]] if codes else outputs["class_logits"]
 
-    def __call__(self, judge, players):
-        known, held_out = (self.logits(players, images) for images in (judge.real_images, judge.test.images))
-        error = clustering_error(
-            (known.argmax(axis=1), judge.source.labels[judge.numbers]),
+    def __call__(self, judge, drawn):
+        known, held_out = (self.logits(drawn.players, images) for images in (judge.real_images, judge.test.images))
+        wrong = clustering_errors(
+            (known.argmax(axis=1), judge.real_labels),
             (held_out.argmax(axis=1), judge.test.labels),
             known.shape[1],
             judge.source.classes,
         )
-        return [("clustering_error", *error)]
+        return [mean_of("clustering_error", wrong)]
 
 
 class CodeRecovery(ScoreKind):
     """How well the discriminator reads the codes that images were generated with: categories, and continuous codes."""
 
-    def check(self, judge, game):
-        codes = game.prior.codes
+    def check(self, judge, players):
+        codes = players.codes
         if not codes:
             raise ZooError("code_recovery needs a generator with codes, and this one takes none; leave the score out.")
         for count, output in ((len(codes.categorical), "category_logits"), (codes.continuous, "code_mean")):
             if count:
-                width_of(game, output, "code_recovery")
+                width_of(players, output, "code_recovery")
 
     def protocol(self, judge):
         return dataclasses.replace(by_discriminator(judge.protocol), real_images=0)
 
-    def __call__(self, judge, players):
-        kinds = players.prior.codes
+    def __call__(self, judge, drawn):
+        kinds = drawn.players.codes
         codes = random_codes(kinds, judge.samples, judge.seed)
-        read = [players.discriminate(images) for _, images in generated(judge, players, judge.samples, None, codes)]
+        read = [drawn.players.discriminate(images) for _, images in drawn.images(judge.samples, None, codes)]
         categories, scores = len(kinds.categorical), []
         if categories:
             logits = np.concatenate([outputs["category_logits"] for outputs in read])
-            accuracy = category_accuracy(codes[:, :categories], logits, kinds.categorical)
-            scores.append(("code_category_accuracy", *accuracy))
+            right = categories_read(codes[:, :categories], logits, kinds.categorical)
+            scores.append(mean_of("code_category_accuracy", right))
         if kinds.continuous:
-            means = np.concatenate([outputs["code_mean"] for outputs in read])
-            scores.append(("code_correlation", mean_correlation(codes[:, categories:], means), None))
+            pairs = np.stack(
+                [codes[:, categories:], np.concatenate([outputs["code_mean"] for outputs in read])], axis=1
+            )
+            scores.append(
+                Measurement(
+                    "code_correlation",
+                    correlation_of(pairs),
+                    resample=lambda random: correlation_of(resampled(pairs, random)),
+                )
+            )
         return scores
+
+
+def correlation_of(pairs):
+    """`mean_correlation` of pairs [N, 2, C] of codes asked for and read."""
+    return mean_correlation(pairs[:, 0], pairs[:, 1])
 
 
 def random_codes(kinds, count, seed):
@@ -134,3 +151,41 @@ def random_codes(kinds, count, seed):
     random = np.random.default_rng(seed)
     categories = random.integers(0, np.array(kinds.categorical, np.int64), [count, len(kinds.categorical)])
     return np.concatenate([categories, random.uniform(-1, 1, [count, kinds.continuous])], axis=1).astype(np.float32)
+
+
+class DiscriminatorAccuracy(ScoreKind):
+    """Whether the discriminator knows the images that it was trained on from held-out ones: Brock et al. 2018, section 4.2.
+
+    d_accuracy_*: the share of images whose logit is on their side of 0. d_rank_*: how often a real image's logit exceeds a
+    generated one's, which means something for critics too, whose 0 does not.
+    """
+
+    def check(self, judge, players):
+        check_held_out(judge, "discriminator_accuracy", labels=False)
+        width_of(players, "logits", "discriminator_accuracy")
+
+    def protocol(self, judge):
+        return by_discriminator(judge.protocol)
+
+    def __call__(self, judge, drawn):
+        def logits(images, labels):
+            return drawn.players.discriminate(images, labels)["logits"][:, 0]
+
+        labels = drawn.labels_in_turn if drawn.players.num_classes else None
+        generated = np.concatenate(
+            [
+                logits(images, None if labels is None else labels[here])
+                for here, images in drawn.images(judge.samples, labels)
+            ]
+        )
+        train, held_out = logits(judge.real_images, judge.real_labels), logits(judge.test.images, judge.test.labels)
+        below = np.sort(generated)
+        found = [
+            mean_of("d_accuracy_train", train > 0),
+            mean_of("d_accuracy_held_out", held_out > 0),
+            mean_of("d_accuracy_generated", generated < 0),
+        ]
+        for name, real in (("train", train), ("held_out", held_out)):
+            ties = np.searchsorted(below, real, "left") + np.searchsorted(below, real, "right")
+            found.append(mean_of(f"d_rank_{name}", ties / (2 * len(below))))
+        return found

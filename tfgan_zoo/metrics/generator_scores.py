@@ -1,65 +1,220 @@
-"""Scores of what the generator makes: distances, class accuracy, modes."""
+"""Scores of what the generator makes, by the features or the classes that a feature network sees in it."""
 
 import dataclasses
+import warnings
 
 import numpy as np
 
 from tfgan_zoo.errors import ZooError
-from tfgan_zoo.metrics.agreement import modes_of, share
-from tfgan_zoo.metrics.distances import frechet_distance, kernel_distance, moments
+from tfgan_zoo.metrics import manifold
+from tfgan_zoo.metrics.agreement import modes_of
+from tfgan_zoo.metrics.bootstrap import resampled
+from tfgan_zoo.metrics.distances import (
+    distance_of,
+    frechet_distance,
+    kernel_contributions,
+    kernel_distance,
+    moments,
+)
+from tfgan_zoo.metrics.extrapolation import extrapolated_frechet_distance
 from tfgan_zoo.metrics.features import score_names
-from tfgan_zoo.metrics.players import ScoreKind, generated
+from tfgan_zoo.metrics.inception_score import inception_score
+from tfgan_zoo.metrics.measurement import Measurement, mean_of
+from tfgan_zoo.metrics.players import ScoreKind
 
 MODE_POINTS = 2500  # as VEEGAN and PacGAN take
+SPLITS = 10  # of an inception score
+SUBSETS, SUBSET_SIZE = 100, 1000  # of a kernel distance as its paper takes it
+
+
+def frechet_of(real, fake):
+    """The Fréchet distance of two `Moments`, without the warning that the score itself gave."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return float(frechet_distance(real, fake))
+
+
+def kernel_measurement(name, contributions):
+    """The `Measurement` of the kernel distance over all pairs, whose resamples are taken to first order."""
+    value, error = distance_of(contributions)
+
+    def resample(random):
+        return value + 2 * sum(float(resampled(own, random).mean() - own.mean()) for own in contributions)
+
+    return Measurement(name, value, error, resample)
+
+
+def check_features(judge):
+    """Raises `ZooError` where the feature network cannot read the judge's images."""
+    judge.network.check(judge.source.images[:1])
+
+
+def check_logits(judge, score):
+    check_features(judge)
+    if judge.network.classes < 2:
+        raise ZooError(f"{score} reads classes, and {judge.network.name} knows none; leave the score out.")
 
 
 class Distances(ScoreKind):
     """Fréchet and kernel distance of as many generated and real images, labels and codes drawn by seed."""
 
-    def check(self, judge, game):
-        judge.network.check(judge.source.images[:1])
+    def check(self, judge, players):
+        check_features(judge)
 
-    def __call__(self, judge, players):
-        fake = np.concatenate(
-            [judge.network.features(images) for _, images in generated(judge, players, judge.samples)]
-        )
+    def __call__(self, judge, drawn):
         frechet, kernel = score_names(judge.network.name)
-        distance = kernel_distance(judge.real_features, fake)
+        real, fake = judge.real_features, drawn.features
         return [
-            (frechet, float(frechet_distance(judge.real_moments, moments(fake))), None),
-            (kernel, float(distance.value), float(distance.standard_error)),
+            Measurement(
+                frechet,
+                float(frechet_distance(judge.real_moments, drawn.moments)),
+                resample=lambda random: frechet_of(*(moments(resampled(x, random)) for x in (real, fake))),
+            ),
+            kernel_measurement(kernel, kernel_contributions(real, fake)),
         ]
+
+
+class KernelSubsets(ScoreKind):
+    """The kernel distance as its paper takes it: the mean over 100 draws of 1,000 real and 1,000 generated images."""
+
+    def check(self, judge, players):
+        check_features(judge)
+        if min(len(judge.numbers), judge.samples) < SUBSET_SIZE:
+            raise ZooError(
+                f"kernel_subsets draws {SUBSET_SIZE:,} of each, and there are {len(judge.numbers):,} real and"
+                f" {judge.samples:,} generated images; take distances, which uses every pair."
+            )
+
+    def protocol(self, judge):
+        return dataclasses.replace(judge.protocol, settings=f"{SUBSETS} subsets of {SUBSET_SIZE:,}")
+
+    def __call__(self, judge, drawn):
+        distance = kernel_distance(judge.real_features, drawn.features, SUBSETS, SUBSET_SIZE, judge.seed)
+        return [Measurement(f"{score_names(judge.network.name)[1]}_subsets", *distance)]
+
+
+class ExtrapolatedDistance(ScoreKind):
+    """The Fréchet distance extrapolated to infinitely many samples: Chong and Forsyth 2020, arXiv:1911.07023."""
+
+    def check(self, judge, players):
+        check_features(judge)
+
+    def protocol(self, judge):
+        return dataclasses.replace(judge.protocol, settings="a line in 1/N through 15 sizes")
+
+    def __call__(self, judge, drawn):
+        found = extrapolated_frechet_distance(judge.real_moments, drawn.features, seed=judge.seed)
+        name = f"{score_names(judge.network.name)[0]}_infinity"
+        return [Measurement(name, found.value, found.standard_error)]
+
+
+class IntraClassDistance(ScoreKind):
+    """The Fréchet distance within each class, averaged over classes: Miyato and Koyama 2018, arXiv:1802.05637."""
+
+    def check(self, judge, players):
+        check_features(judge)
+        if not players.num_classes or players.num_classes != judge.source.classes:
+            raise ZooError(
+                "intra_class needs a generator that takes the data's labels:"
+                f" it takes {players.num_classes or 'none'}, and {judge.source.name} has {judge.source.classes or 'none'};"
+                " leave the score out."
+            )
+
+    def __call__(self, judge, drawn):
+        sides = ((judge.real_features, judge.real_labels), (drawn.embedding_in_turn[0], drawn.labels_in_turn))
+        classes = [[features[labels == c] for features, labels in sides] for c in range(judge.source.classes)]
+        short = [c for c, pair in enumerate(classes) if min(map(len, pair)) < 2]
+        if short:
+            raise ZooError(
+                f"intra_class needs two images of every class, real and generated, and has fewer of {short}."
+            )
+
+        def mean(resample):
+            return float(np.mean([frechet_of(*(moments(resample(x)) for x in pair)) for pair in classes]))
+
+        name = f"intra_{score_names(judge.network.name)[0]}"
+        fewest = min(len(x) for pair in classes for x in pair)
+        if fewest <= judge.network.dimension:
+            warnings.warn(
+                f"{fewest} images of a class and {judge.network.dimension} dimensions: {name} is biased upwards; compare it"
+                " at this number of samples alone.",
+                stacklevel=2,
+            )
+        return [Measurement(name, mean(lambda x: x), resample=lambda random: mean(lambda x: resampled(x, random)))]
+
+
+class InceptionScore(ScoreKind):
+    """exp E KL(p(y|x) || p(y)): Salimans et al. 2016, arXiv:1606.03498. `inception_score` on Inception, else `is_<network>`."""
+
+    def check(self, judge, players):
+        check_logits(judge, "inception_score")
+
+    def protocol(self, judge):
+        return dataclasses.replace(judge.protocol, real_images=0, settings=f"{SPLITS} splits")
+
+    def __call__(self, judge, drawn):
+        name = "inception_score" if judge.network.name == "inception" else f"is_{judge.network.name}"
+        logits = drawn.logits
+        return [
+            Measurement(
+                name,
+                *inception_score(logits, SPLITS),
+                resample=lambda random: inception_score(resampled(logits, random), SPLITS).value,
+            )
+        ]
+
+
+class PrecisionRecall(ScoreKind):
+    """Improved precision and recall: Kynkäänniemi et al. 2019, arXiv:1904.06991. The interval is for the other set as it is."""
+
+    NEIGHBOURS = 3
+
+    def check(self, judge, players):
+        check_features(judge)
+
+    def protocol(self, judge):
+        return dataclasses.replace(judge.protocol, settings=f"k={self.NEIGHBOURS}")
+
+    def __call__(self, judge, drawn):
+        found = manifold.precision_recall(judge.real_features, drawn.features, self.NEIGHBOURS)
+        return [mean_of(name, values) for name, values in found._asdict().items()]
+
+
+class DensityCoverage(PrecisionRecall):
+    """Density and coverage: Naeem et al. 2020, arXiv:2002.09797. The interval is for the other set as it is."""
+
+    NEIGHBOURS = 5
+
+    def __call__(self, judge, drawn):
+        found = manifold.density_coverage(judge.real_features, drawn.features, self.NEIGHBOURS)
+        return [mean_of(name, values) for name, values in found._asdict().items()]
 
 
 class ClassAccuracy(ScoreKind):
     """The share of generated images, labels in turn, that the feature network calls by the label asked for."""
 
-    def check(self, judge, game):
-        judge.network.check(judge.source.images[:1])
-        if not game.prior.num_classes:
+    def check(self, judge, players):
+        check_features(judge)
+        if not players.num_classes:
             raise ZooError("class_accuracy needs a generator that takes labels, and this one does not; leave it out.")
-        if game.prior.num_classes != judge.network.classes:
+        if players.num_classes != judge.network.classes:
             raise ZooError(
-                f"class_accuracy needs a classifier of the generator's {game.prior.num_classes} classes, and"
+                f"class_accuracy needs a classifier of the generator's {players.num_classes} classes, and"
                 f" {judge.network.name} knows {judge.network.classes}; leave the score out, or take another network."
             )
 
     def protocol(self, judge):
         return dataclasses.replace(judge.protocol, real_images=0)
 
-    def __call__(self, judge, players):
-        labels = np.arange(judge.samples) % players.prior.num_classes
-        hits = [
-            judge.network.embed(images)[1].argmax(axis=1) == labels[here]
-            for here, images in generated(judge, players, judge.samples, labels)
-        ]
-        return [("class_accuracy", *share(np.concatenate(hits)))]
+    def __call__(self, judge, drawn):
+        logits = drawn.embedding_in_turn[1]
+        return [mean_of("class_accuracy", logits.argmax(axis=1) == drawn.labels_in_turn)]
 
 
 class Modes(ScoreKind):
     """How many modes of a mixture of Gaussians 2,500 samples find, and the share of them that is near one."""
 
-    def check(self, judge, game):
+    def check(self, judge, players):
         if judge.modes is None:
             raise ZooError(
                 f"modes are counted on toy:ring8 and toy:grid25, and data.source is {judge.source.name};"
@@ -70,7 +225,7 @@ class Modes(ScoreKind):
         same = dataclasses.replace(judge.protocol, real_images=0, generated_images=MODE_POINTS)
         return dataclasses.replace(same, features="points", features_sha256="", resizing="none")
 
-    def __call__(self, judge, players):
-        points = np.concatenate([some for _, some in generated(judge, players, MODE_POINTS)])
-        found, good, error = modes_of(points, *judge.modes)
-        return [("modes_found", float(found), None), ("good_samples", good, error)]
+    def __call__(self, judge, drawn):
+        points = np.concatenate([some for _, some in drawn.images(MODE_POINTS)])
+        found, good = modes_of(points, *judge.modes)
+        return [Measurement("modes_found", float(found)), mean_of("good_samples", good)]

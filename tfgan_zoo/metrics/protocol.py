@@ -6,8 +6,10 @@ import functools
 import numpy as np
 
 from tfgan_zoo.errors import ZooError
+from tfgan_zoo.metrics.bootstrap import centred_interval
 from tfgan_zoo.metrics.distances import moments
-from tfgan_zoo.metrics.scores import HIGHER_IS_BETTER, kinds_of
+from tfgan_zoo.metrics.players import Drawn
+from tfgan_zoo.metrics.scores import higher_is_better, kinds_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Protocol:
     generated_images: int  # likewise
     seed: int  # generated image i is that of seed `seed + i`
     truncation: float | None
+    settings: str = ""  # the score's own numbers, such as "k=3"
 
     def counts(self):
         """What the score was taken of, in words."""
@@ -36,13 +39,14 @@ class Protocol:
 
 @dataclasses.dataclass(frozen=True)
 class Score:
-    """A number, what it is of, and how it was taken. Lower is better but for those in `HIGHER_IS_BETTER`."""
+    """A number, what it is of, and how it was taken. Lower is better where not `scores.higher_is_better`."""
 
     name: str
     value: float
     standard_error: float | None
-    step: int  # of the checkpoint
+    step: int  # of the checkpoint; 0 where there is none
     protocol: Protocol
+    interval: tuple[float, float] | None = None  # bootstrapped, of 95 %; None where it was not asked for
 
     def as_dict(self):
         """Plain values, as a line of scores.jsonl."""
@@ -51,7 +55,10 @@ class Score:
     @classmethod
     def from_dict(cls, line):
         """A score from `as_dict`'s values."""
-        return cls(**{**line, "protocol": Protocol(**line["protocol"])})
+        interval = line.get("interval")
+        return cls(
+            **{**line, "protocol": Protocol(**line["protocol"]), "interval": tuple(interval) if interval else None}
+        )
 
     def better_than(self, other):
         """Whether this is the better one: the larger of shares that are got right, the smaller of everything else.
@@ -65,7 +72,7 @@ class Score:
         odd = [f"{key}: {mine[key]} and {its[key]}" for key in mine if mine[key] != its[key]]
         if odd:
             raise ZooError(f"two values of {self.name} of different protocols cannot be compared: {'; '.join(odd)}.")
-        return self.value > other.value if self.name in HIGHER_IS_BETTER else self.value < other.value
+        return self.value > other.value if higher_is_better(self.name) else self.value < other.value
 
 
 class Judge:
@@ -75,29 +82,57 @@ class Judge:
         network: a `FeatureNetwork`.
         source: a data source with `images`, `labels`, `class_names`, `classes`, `size`, `name` and `fingerprint()`.
         split: the name of the split that it holds.
-        samples: how many images to generate, and how many real ones to take at most, drawn by `seed`.
+        samples: how many images to generate.
         seed: of the first generated image, and of the choice among the reals.
         held_out: function without arguments that returns the source of the split "test"; raises `ZooError` where there is
             none. Called at most once, when a score needs it.
         modes: for a mixture of Gaussians in the plane (centres [M, 2], standard deviation), otherwise None.
+        reals: how many real images to take at most, drawn by `seed`; `samples` where left out.
+        cache: a `FeatureCache` for those of the source; None keeps them in memory.
+        resamples: of the bootstrap that gives each score its interval; 0 for none.
+        watch: function (list, text) -> the same list, telling of progress through it.
+        trained_split: the split that the players were trained on, so that nothing is called held out that was not; `split`
+            where left out.
     """
 
-    def __init__(self, network, source, split, samples, seed=0, held_out=None, modes=None):
+    def __init__(
+        self,
+        network,
+        source,
+        split,
+        samples,
+        seed=0,
+        held_out=None,
+        modes=None,
+        reals=None,
+        cache=None,
+        resamples=0,
+        watch=lambda parts, text: parts,
+        trained_split=None,
+    ):
         if samples < 2:
             raise ZooError(f"samples={samples}: a distance between distributions needs 2 images at least, better 5000.")
         self.network, self.source, self.split, self.samples, self.seed = network, source, split, samples, seed
-        self.held_out, self.modes = held_out, modes
-        self.numbers = np.arange(source.size)
-        if source.size > samples:
-            self.numbers = np.sort(np.random.default_rng(seed).choice(source.size, samples, replace=False))
+        self.held_out, self.modes, self.cache, self.resamples, self.watch = held_out, modes, cache, resamples, watch
+        self.trained_split = trained_split or split
+        self.numbers, reals = np.arange(source.size), samples if reals is None else reals
+        if source.size > reals:
+            self.numbers = np.sort(np.random.default_rng(seed).choice(source.size, reals, replace=False))
 
     @property
     def real_images(self):
         """Those of the source that this judge looks at: `source.images[numbers]`."""
         return self.source.images[self.numbers]
 
+    @property
+    def real_labels(self):
+        """Their labels, None where there are none."""
+        return None if self.source.labels is None else self.source.labels[self.numbers]
+
     @functools.cached_property
     def real_features(self):
+        if self.cache:
+            return self.cache.features(self.network, self.source, self.numbers, self.watch)
         return self.network.features(self.real_images)
 
     @functools.cached_property
@@ -131,10 +166,10 @@ class Judge:
             truncation=None,
         )
 
-    def check(self, names, game):
-        """Raises `ZooError` where a score of these names is unknown, or cannot be taken of such a `Game` on this data."""
+    def check(self, names, players):
+        """Raises `ZooError` where a score of these names is unknown, or cannot be taken of such `Players` on this data."""
         for kind in kinds_of(names):
-            kind.check(self, game)
+            kind.check(self, players)
 
     def protocols(self, names):
         """The set of `Protocol`s, without truncation, of these scores."""
@@ -150,10 +185,19 @@ class Judge:
         Returns:
             `Score`s in the order of names; "distances" gives the Fréchet distance, then the kernel distance.
         """
-        found = []
+        found, drawn = [], Drawn(self, players)
         for kind in kinds_of(names):
             protocol = kind.protocol(self)
             if protocol.generated_images:
                 protocol = dataclasses.replace(protocol, truncation=players.truncation)
-            found += [Score(name, value, error, step, protocol) for name, value, error in kind(self, players)]
+            for name, value, error, resample in kind(self, drawn):
+                interval = self.interval(name, value, resample) if resample and self.resamples else None
+                found.append(Score(name, value, error, step, protocol, interval))
         return found
+
+    def interval(self, name, value, resample):
+        """(low, high) of 95 % by the bootstrap."""
+        random = np.random.default_rng(self.seed)
+        return centred_interval(
+            value, [resample(random) for _ in self.watch(range(self.resamples), f"Interval of {name}")]
+        )

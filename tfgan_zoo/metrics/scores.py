@@ -1,22 +1,50 @@
 """The scores by name; what each needs and how it is taken is in its class."""
 
 from tfgan_zoo.errors import no_such
-from tfgan_zoo.metrics.discriminator_scores import ClusteringError, CodeRecovery, TestError
-from tfgan_zoo.metrics.generator_scores import ClassAccuracy, Distances, Modes
+from tfgan_zoo.metrics import discriminator_scores, generator_scores, image_scores
 
 # Of all other scores, distances and errors, the lower one is the better.
 HIGHER_IS_BETTER = frozenset(
-    {"class_accuracy", "code_category_accuracy", "code_correlation", "modes_found", "good_samples"}
+    {
+        "inception_score",
+        "precision",
+        "recall",
+        "density",
+        "coverage",
+        "class_accuracy",
+        "cas",
+        "code_category_accuracy",
+        "code_correlation",
+        "modes_found",
+        "stacked_modes_found",
+        "good_samples",
+    }
 )
 
 SCORES = {
-    "distances": Distances(),
-    "class_accuracy": ClassAccuracy(),
-    "test_error": TestError(),
-    "clustering_error": ClusteringError(),
-    "code_recovery": CodeRecovery(),
-    "modes": Modes(),
+    "distances": generator_scores.Distances(),
+    "kernel_subsets": generator_scores.KernelSubsets(),
+    "extrapolated": generator_scores.ExtrapolatedDistance(),
+    "intra_class": generator_scores.IntraClassDistance(),
+    "inception_score": generator_scores.InceptionScore(),
+    "precision_recall": generator_scores.PrecisionRecall(),
+    "density_coverage": generator_scores.DensityCoverage(),
+    "sliced_wasserstein": image_scores.SlicedWasserstein(),
+    "ms_ssim": image_scores.ClassSimilarity(),
+    "class_accuracy": generator_scores.ClassAccuracy(),
+    "cas": image_scores.ClassificationAccuracy(),
+    "test_error": discriminator_scores.TestError(),
+    "clustering_error": discriminator_scores.ClusteringError(),
+    "code_recovery": discriminator_scores.CodeRecovery(),
+    "discriminator_accuracy": discriminator_scores.DiscriminatorAccuracy(),
+    "modes": generator_scores.Modes(),
+    "stacked_modes": image_scores.StackedModes(),
 }
+
+
+def higher_is_better(name):
+    """Whether of two values of the score `name` the higher one is the better."""
+    return name in HIGHER_IS_BETTER or name.startswith("is_")
 
 
 def kinds_of(names):

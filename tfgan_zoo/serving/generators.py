@@ -13,7 +13,7 @@ class Generator:
 
     Attributes:
         points: it makes points in the plane and no images; conditional: it takes labels.
-        code_size: how many codes it takes.
+        noise_size: length of its latent; code_size: how many codes it takes.
 
     Args:
         signatures: {"sample", "serving_default", "latents"} of an `ExportedGenerator` or a SavedModel.
@@ -31,6 +31,7 @@ class Generator:
         inputs = signatures["sample"].structured_input_signature[1]
         self.points = "points" in signatures["sample"].structured_outputs
         self.conditional = "labels" in inputs
+        self.noise_size = signatures["serving_default"].structured_input_signature[1]["noise"].shape[1]
         self.code_size = inputs["codes"].shape[1] if "codes" in inputs else 0
 
     def call(self, signature, **inputs):

@@ -1,0 +1,157 @@
+"""Scores of generated images as they are: patches, similarity within classes, and classifiers trained on them."""
+
+import dataclasses
+
+import numpy as np
+
+from tfgan_zoo.errors import ZooError
+from tfgan_zoo.metrics.bootstrap import resampled
+from tfgan_zoo.metrics.classification import classification_accuracy
+from tfgan_zoo.metrics.discriminator_scores import check_held_out
+from tfgan_zoo.metrics.embedding import slices
+from tfgan_zoo.metrics.measurement import Measurement, mean_of
+from tfgan_zoo.metrics.players import ScoreKind
+from tfgan_zoo.metrics.sliced_wasserstein import PatchDescriptors, sliced_wasserstein
+from tfgan_zoo.metrics.ssim import class_similarity, scales_of
+from tfgan_zoo.metrics.stacked_modes import digits_of, stacked_modes
+
+PATCHES, PROJECTIONS = 128, 512  # of a sliced Wasserstein distance: Karras et al. 2018
+STACKED_SAMPLES = 26_000  # as PacGAN's code and others take
+PAIRS = 100  # of a class's similarity: Odena et al. 2016
+
+
+def check_images(judge, score):
+    if judge.source.points:
+        raise ZooError(f"{score} is taken of images, and {judge.source.name} holds points; leave the score out.")
+
+
+def without_features(protocol, settings):
+    """`protocol` of a score that looks at pixels."""
+    return dataclasses.replace(protocol, features="pixels", features_sha256="", resizing="none", settings=settings)
+
+
+class SlicedWasserstein(ScoreKind):
+    """Distance of the patches at each level of a Laplacian pyramid, times 1,000: Karras et al. 2018, arXiv:1710.10196."""
+
+    def check(self, judge, players):
+        check_images(judge, "sliced_wasserstein")
+
+    def count(self, judge):
+        """Of each set: sorted projections are compared one by one."""
+        return min(len(judge.numbers), judge.samples)
+
+    def protocol(self, judge):
+        same = dataclasses.replace(judge.protocol, real_images=self.count(judge), generated_images=self.count(judge))
+        return without_features(same, f"7x7 patches, {PATCHES} an image, {PROJECTIONS} projections")
+
+    def __call__(self, judge, drawn):
+        shape, count, seed = judge.source.image_shape, self.count(judge), judge.seed
+        numbers = np.sort(
+            np.random.default_rng(seed).permutation(judge.numbers)[:count]
+        )  # not the first ones, of one class perhaps
+        with (
+            PatchDescriptors(shape, count, PATCHES, seed) as real,
+            PatchDescriptors(shape, count, PATCHES, seed) as fake,
+        ):
+            for here in slices(count):
+                real.update(judge.source.images[numbers[here]])
+            for _, images in drawn.images(count):
+                fake.update(images)
+            levels = sliced_wasserstein(real, fake, PROJECTIONS, seed)
+        mean = Measurement("swd_mean", float(np.mean(list(levels.values()))))
+        return [*(Measurement(f"swd_{level}", value) for level, value in levels.items()), mean]
+
+
+class ClassSimilarity(ScoreKind):
+    """MS-SSIM of random pairs within a class, of samples and, to compare with, of reals: Odena et al. 2016, arXiv:1610.09585.
+
+    Samples that are more alike than the reals are, such as a generator's that collapsed, have the larger one. Without labels
+    all are one class.
+    """
+
+    def check(self, judge, players):
+        check_images(judge, "ms_ssim")
+
+    def protocol(self, judge):
+        scales = len(scales_of(judge.source.image_shape))
+        return without_features(judge.protocol, f"{PAIRS} pairs a class, {scales} scale{'s' * (scales > 1)}")
+
+    def __call__(self, judge, drawn):
+        labels = drawn.labels_in_turn if drawn.players.num_classes else None
+        fake = np.concatenate([images for _, images in drawn.images(judge.samples, labels)])
+        real_labels = None if labels is None else judge.real_labels
+        return [
+            self.of(name, images, its_labels, judge.seed)
+            for name, images, its_labels in (
+                ("ms_ssim", fake, labels),
+                ("ms_ssim_real", judge.real_images, real_labels),
+            )
+        ]
+
+    def of(self, name, images, labels, seed):
+        """The `Measurement` of the mean over classes; each class's pairs are resampled within it."""
+        values = list(class_similarity(images, labels, PAIRS, seed).values)
+        errors = [v.std() / np.sqrt(len(v)) for v in values]
+        return Measurement(
+            name,
+            float(np.mean([v.mean() for v in values])),
+            float(np.sqrt(np.sum(np.square(errors))) / len(values)),
+            lambda random: float(np.mean([resampled(v, random).mean() for v in values])),
+        )
+
+
+class ClassificationAccuracy(ScoreKind):
+    """The share of held-out real images that a CNN trained on samples alone gets right: Ravuri and Vinyals 2019.
+
+    arXiv:1905.10887. Labels are asked for in turn. `cas_real` is what the same CNN reaches when trained on the reals.
+    """
+
+    def check(self, judge, players):
+        check_images(judge, "cas")
+        check_held_out(judge, "cas")
+        if players.num_classes != judge.source.classes:
+            raise ZooError(
+                f"cas needs a generator that takes the data's labels: it takes {players.num_classes or 'none'}, and"
+                f" {judge.source.name} has {judge.source.classes}; leave the score out."
+            )
+
+    def protocol(self, judge):
+        return without_features(judge.protocol, f"a small CNN, tested on {judge.test.size:,} held-out images")
+
+    def __call__(self, judge, drawn):
+        labels = drawn.labels_in_turn
+        fake = np.concatenate([images for _, images in drawn.images(judge.samples, labels)])
+        found = []
+        for name, images, its_labels in (("cas", fake, labels), ("cas_real", judge.real_images, judge.real_labels)):
+            test = (judge.test.images, judge.test.labels)
+            hits = classification_accuracy(images, its_labels, *test, judge.source.classes, judge.seed)
+            found.append(mean_of(name, hits))
+        return found
+
+
+class StackedModes(ScoreKind):
+    """How many of the 1,000 combinations of three digits appear in samples of stacked MNIST, and how evenly."""
+
+    def check(self, judge, players):
+        if judge.source.points or judge.source.image_shape[-1] != 3 or 1 not in judge.network.channels:
+            raise ZooError(
+                "stacked_modes reads a digit in each of three channels by mnist_cnn: train on data.source=stacked:mnist5k;"
+                f" {judge.source.name} and {judge.network.name} came."
+            )
+
+    def protocol(self, judge):
+        return dataclasses.replace(
+            judge.protocol, real_images=0, generated_images=STACKED_SAMPLES, settings="a digit a channel"
+        )
+
+    def __call__(self, judge, drawn):
+        digits = np.concatenate([digits_of(judge.network, images) for _, images in drawn.images(STACKED_SAMPLES)])
+        found, divergence = stacked_modes(digits)
+        return [
+            Measurement("stacked_modes_found", float(found)),
+            Measurement(
+                "stacked_modes_kl",
+                float(divergence),
+                resample=lambda random: stacked_modes(resampled(digits, random)).kl,
+            ),
+        ]
