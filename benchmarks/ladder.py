@@ -6,6 +6,8 @@ Every rung holds 500 images and is compared with the 4,500 training digits of mn
 held-out split, changed by hand, so a score that ranks them wrongly is wrong about images too.
 """
 
+import functools
+
 import numpy as np
 import scipy.ndimage
 
@@ -59,15 +61,21 @@ def rungs():
     }
 
 
-def measured(scores=SCORES):
-    """{rung: {score: value}}."""
+@functools.cache
+def judge():
+    """Of the training digits."""
     evaluation = recipe.Evaluation(samples=500, real_images=4500)
-    judge = judge_of(recipe.Data(split="train", resolution=32), feature_network("mnist_cnn"), evaluation)
+    return judge_of(recipe.Data(split="train", resolution=32), feature_network("mnist_cnn"), evaluation)
 
-    def of(images):
-        players = Players(lambda seeds, labels=None, codes=None: images[seeds])
-        return {score.name: score.value for score in judge.scores(players, 0, scores)}
 
+def of(images, scores=SCORES):
+    """{score: value} of 500 images."""
+    players = Players(lambda seeds, labels=None, codes=None: images[seeds])
+    return {score.name: score.value for score in judge().scores(players, 0, scores)}
+
+
+def measured():
+    """{rung: {score: value}}."""
     return {name: of(images) for name, images in rungs().items()}
 
 

@@ -270,6 +270,16 @@ def test_only_inception_scores_are_called_fid_and_kid():
     assert score_names("mnist_cnn") == ("fd_mnist_cnn", "kd_mnist_cnn")
 
 
+def test_two_replicas_share_a_batch_and_give_the_features_of_one(two_replicas):
+    images = np.random.default_rng(8).integers(0, 256, [7, 32, 32, 1], np.uint8)
+    alone = feature_network("mnist_cnn")
+    with two_replicas.scope():
+        shared = feature_network("mnist_cnn")
+    for one, two in zip(alone.embed(images, 7), shared.embed(images, 7), strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(shared.features(images[:1], 1), alone.features(images[:1], 1), rtol=1e-5, atol=1e-5)
+
+
 def test_unknown_feature_network_names_those_there_are():
     with pytest.raises(
         ZooError,

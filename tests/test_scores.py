@@ -425,6 +425,34 @@ def test_a_run_on_points_is_scored_by_distances_between_points_and_by_modes(play
     assert done.run.best_step() == 4
 
 
+def test_the_best_checkpoint_is_kept_by_the_score_that_the_recipe_names(play, monkeypatch):
+    evaluation = {"samples": 100, "every_steps": 1, "scores": ["distances", "precision_recall"], "best_by": "precision"}
+    shown = iter([0.1, 0.9, 0.3, 0.2])
+    measured = Judge.scores
+
+    def staged(self, players, step, names):
+        precision = next(shown)
+        return [
+            dataclasses.replace(s, value=precision if s.name == "precision" else s.value)
+            for s in measured(self, players, step, names)
+        ]
+
+    monkeypatch.setattr(Judge, "scores", staged)
+    done = play(tiny_recipe(evaluation=evaluation, checkpoints={"every_steps": 1, "keep": 1}))
+    assert done.run.best_step() == 2
+    assert done.checkpoints.steps() == [2, 4]
+    other = next(s for s in done.run.scores() if s.name == "precision")
+    worse_protocol = dataclasses.replace(other.protocol, truncation=0.5)
+    done.run.add_scores([dataclasses.replace(other, value=0.99, protocol=worse_protocol)])  # as evaluate may add
+    assert done.run.best_step() == 2
+
+
+def test_a_mistyped_score_to_keep_the_best_by_is_told_at_the_first_scoring(play):
+    settings = tiny_recipe(evaluation={"samples": 100, "every_steps": 1, "best_by": "fd_mnist"})
+    with pytest.raises(ZooError, match=r"best_by\) 'fd_mnist'\. Did you mean 'fd_mnist_cnn'"):
+        play(settings)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

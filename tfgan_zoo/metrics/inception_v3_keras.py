@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfgan_zoo.errors import ZooError
 from tfgan_zoo.metrics.features import read_weights
+from tfgan_zoo.metrics.replicated import on_all_replicas
 
 FILE = "inception_v3_weights_tf_dim_ordering_tf_kernels.h5"
 URL = f"https://storage.googleapis.com/tensorflow/keras-applications/inception_v3/{FILE}"
@@ -47,7 +48,7 @@ def load(path=None):
     def forward(images):
         return model(to_input(images), training=False)
 
-    return sha256, lambda images: tuple(x.numpy() for x in forward(tf.constant(images)))
+    return sha256, on_all_replicas(forward)
 
 
 def _network(path):

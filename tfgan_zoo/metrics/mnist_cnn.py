@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from tfgan_zoo.errors import ZooError
 from tfgan_zoo.metrics.features import read_weights
+from tfgan_zoo.metrics.replicated import on_all_replicas
 
 WEIGHTS = pathlib.Path(__file__).with_name("mnist_cnn.npz")
 SHA256 = "5ee9828b277fe31fb4ebeb54c2ba756877e9176e9c4461d6c4574704c4a83ade"
@@ -77,7 +78,7 @@ def load(path=None):
         outputs = model(to_input(images), training=False)
         return outputs["features"], outputs["logits"]
 
-    return sha256, lambda images: tuple(x.numpy() for x in forward(tf.constant(images)))
+    return sha256, on_all_replicas(forward)
 
 
 def save(model, path):
