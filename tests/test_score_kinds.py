@@ -300,6 +300,8 @@ def test_a_score_of_a_file_from_before_settings_and_intervals_is_read():
     del old["settings"]
     score = Score.from_dict({**line, "protocol": old})
     assert (score.protocol.settings, score.interval) == ("", None)
+    with pytest.raises(ZooError, match="the score fd was taken by another version"):
+        Score.from_dict({**line, "protocol": {**old, "weights": "average"}})
 
 
 def test_a_judge_takes_as_many_reals_as_are_asked_for():

@@ -54,8 +54,13 @@ class Score:
 
     @classmethod
     def from_dict(cls, line):
-        """A score from `as_dict`'s values."""
-        interval = line.get("interval")
+        """A score from `as_dict`'s values. Raises `ZooError` for those of a version that took scores otherwise."""
+        interval, known = line.get("interval"), {field.name for field in dataclasses.fields(Protocol)}
+        if unknown := line["protocol"].keys() - known:
+            raise ZooError(
+                f"the score {line['name']} was taken by another version of this library, whose protocol has"
+                f" {', '.join(sorted(unknown))}; take it anew, in a copy of the run without scores.jsonl."
+            )
         return cls(
             **{**line, "protocol": Protocol(**line["protocol"]), "interval": tuple(interval) if interval else None}
         )
