@@ -161,8 +161,8 @@ class DiscriminatorAccuracy(ScoreKind):
     """
 
     def check(self, judge, players):
-        check_held_out(judge, "discriminator_accuracy", labels=False)
         width_of(players, "logits", "discriminator_accuracy")
+        check_held_out(judge, "discriminator_accuracy", labels=False)
 
     def protocol(self, judge):
         return by_discriminator(judge.protocol)
