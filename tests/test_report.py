@@ -155,6 +155,9 @@ def test_a_sweep_is_read_from_the_scores_with_a_truncation_of_the_last_step():
     section = truncation_section(found, samples=7)
     assert section.figures[-1].table == (["bound", "fd_points"], [["1", "4"], ["2", "3"]])
     assert truncation_section([]).figures == []
+    both = [(bound, {"fd_n": 9 / bound, "is_n": bound}) for bound in (0.5, 1.0)]
+    titles = [figure.title for figure in truncation_section(both).figures]
+    assert titles == ["fd_n against the bound", "is_n against the bound", "fd_n against is_n", "The same in numbers"]
 
 
 def generator_of(prior, points=False):

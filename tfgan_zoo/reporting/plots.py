@@ -26,7 +26,7 @@ class Plot:
     cut: bool = False
 
 
-def curves(named, log=False, xlabel="step", marks=False, bands=None):
+def curves(named, log=False, xlabel="step", marks=False, bands=None, ticks=True):
     """One frame with several curves, as a `Plot`.
 
     Args:
@@ -35,6 +35,7 @@ def curves(named, log=False, xlabel="step", marks=False, bands=None):
         xlabel: what x is.
         marks: a dot at each point.
         bands: {name: (low [N], high [N])} to shade, or None.
+        ticks: with marks, label where few points are and not round numbers.
     """
     from matplotlib.figure import Figure
 
@@ -54,7 +55,7 @@ def curves(named, log=False, xlabel="step", marks=False, bands=None):
         cut = frame_most(axes, named)
     dress(axes, xlabel)
     places = sorted({float(at) for x, _ in named.values() for at in x})
-    if marks and len(places) <= FEW:
+    if marks and ticks and len(places) <= FEW:
         axes.set_xticks(places)
     return Plot(to_svg(figure), [(name, css) for name, (_, css) in zip(named, colours, strict=True)], cut)
 

@@ -67,6 +67,13 @@ def truncation_section(found, samples=None):
         better = "Higher" if higher_is_better(name) else "Lower"
         plot = plots.curves({name: tuple(zip(*points, strict=True))}, xlabel="bound of the latent", marks=True)
         figures.append(Figure(f"{name} against the bound", f"{better} is better.", plot))
+    distance = next((n for n in names if n.startswith(("fd_", "fid", "clean_fid"))), None)
+    variety = next((n for n in names if n.startswith(("is_", "inception_score"))), None)
+    if distance and variety:
+        both = [(values[variety], values[distance]) for _, values in found if {variety, distance} <= values.keys()]
+        plot = plots.curves({distance: tuple(zip(*both, strict=True))}, xlabel=variety, marks=True, ticks=False)
+        text = "A point a bound, from the narrowest to the widest: good is to the right and below."
+        figures.append(Figure(f"{distance} against {variety}", text, plot))
     if names:
         rows = [[f"{bound:g}", *(number(v[n]) if n in v else "" for n in names)] for bound, v in found]
         figures.append(Figure("The same in numbers", table=(["bound", *names], rows), wide=True))
