@@ -115,8 +115,8 @@ def test_two_runs_are_compared_by_their_last_scores_of_each_name():
         "other", Score("fd", 4.0, None, 2, ONE), Score("recall", 0.6, None, 2, ONE), Score("x", 1, None, 2, ONE)
     )
     assert judging.comparison(one, other) == [
-        "fd: 3 and 4  (better: one)",
-        "recall: 0.5 and 0.6  (better: other)",
+        "fd: 3 (step 2) and 4 (step 2)  better: one",
+        "recall: 0.5 (step 2) and 0.6 (step 2)  better: other",
     ]
 
 

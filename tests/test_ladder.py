@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks import ladder
-from tfgan_zoo.metrics.scores import higher_is_better
+from tfgan_zoo.metrics.scores import direction
 
 pytestmark = pytest.mark.slow
 
@@ -33,7 +33,7 @@ def test_held_out_digits_are_better_than_lightly_damaged_ones_and_those_than_str
     found, score, damage
 ):
     best, middle, worst = (found[rung][score] for rung in ("held out", f"light {damage}", f"strong {damage}"))
-    if higher_is_better(score):
+    if direction(score) == "higher":
         best, middle, worst = -best, -middle, -worst
     assert best < middle < worst
 
@@ -43,7 +43,7 @@ def test_held_out_digits_are_better_than_lightly_damaged_ones_and_those_than_str
 )
 def test_a_missing_class_is_seen_by_what_compares_the_variety(found, score):
     whole, missing = found["held out"][score], found["a class missing"][score]
-    assert (missing < whole) if higher_is_better(score) else (missing > whole)
+    assert (missing < whole) if direction(score) == "higher" else (missing > whole)
 
 
 @pytest.mark.parametrize("score", ["precision", "density"])
@@ -52,11 +52,11 @@ def test_a_missing_class_is_not_seen_by_what_looks_at_single_samples(found, scor
 
 
 def test_similarity_within_classes_sees_neither_noise_nor_a_missing_class_but_images_that_are_all_alike(found):
-    similarity = {rung: scores["ms_ssim"] for rung, scores in found.items()}
+    similarity = {rung: scores["ms_ssim_all"] for rung, scores in found.items()}
     assert similarity["strong noise"] < similarity["held out"]  # noise makes images unlike one another
     assert similarity["a class missing"] == pytest.approx(similarity["held out"], abs=0.05)
     one = np.repeat(ladder.rungs()["held out"][:1], 500, axis=0)
-    assert ladder.of(one, ("ms_ssim",))["ms_ssim"] == pytest.approx(1)
+    assert ladder.of(one, ("ms_ssim",))["ms_ssim_all"] == pytest.approx(1)
 
 
 def test_inception_score_falls_by_no_more_than_its_largest_value_when_a_class_is_missing(found):

@@ -126,6 +126,24 @@ def test_a_cache_that_was_interrupted_goes_on_where_it_stopped(tmp_path, monkeyp
     assert [p.suffix for p in sorted(tmp_path.iterdir())] == [".lock", ".npy"]
 
 
+def test_moments_are_kept_beside_the_features(tmp_path):
+    cached = judge(cache=FeatureCache(tmp_path))
+    first = cached.real_moments
+    assert len(list(tmp_path.glob("*.moments.npz"))) == 1
+    again = judge(cache=FeatureCache(tmp_path))
+    again.cache.features = None  # not looked at
+    vars(again)["real_features"] = None
+    np.testing.assert_array_equal(again.real_moments.covariance, first.covariance)
+    assert again.real_moments.count == COUNT
+
+
+def test_a_cache_that_cannot_be_written_is_told_and_done_without(tmp_path):
+    (tmp_path / "file").write_text("")
+    cached = judge(cache=FeatureCache(tmp_path / "file" / "features"))
+    with pytest.warns(UserWarning, match=r"features are not kept.* --set data.cache_dir"):
+        np.testing.assert_array_equal(cached.real_features, means_of_halves(IMAGES))
+
+
 # Scores of sets that are known
 
 
@@ -149,8 +167,8 @@ def test_black_images_are_far_from_all_and_alike():
     features = means_of_halves(IMAGES).astype(np.float64)
     expected = (features.mean(0) ** 2).sum() + features.var(0, ddof=1).sum()
     assert scores["fd_halves"].value == pytest.approx(expected, rel=1e-6)
-    assert scores["ms_ssim"].value == pytest.approx(1)
-    assert abs(scores["ms_ssim_real"].value) < 0.2
+    assert scores["ms_ssim_all"].value == pytest.approx(1)
+    assert abs(scores["ms_ssim_all_real"].value) < 0.2
 
 
 def test_inception_score_of_one_class_is_one_and_of_four_in_turn_four():
@@ -228,9 +246,15 @@ def test_the_interval_of_a_mean_is_about_two_standard_errors_wide_to_each_side()
     values = np.random.default_rng(2).random(400)
     measurement = mean_of("m", values)
     some = judge(resamples=500)
-    low, high = some.interval("m", measurement.value, measurement.resample)
+    low, high = some.interval(measurement)
     assert measurement.value - low == pytest.approx(1.96 * measurement.standard_error, rel=0.2)
     assert high - measurement.value == pytest.approx(1.96 * measurement.standard_error, rel=0.2)
+
+
+def test_the_interval_of_a_share_stays_between_0_and_1():
+    nearly = mean_of("m", np.arange(500) != 3)
+    low, high = judge(resamples=200).interval(nearly)
+    assert 0.99 < low < high == 1
 
 
 def test_intervals_come_only_where_they_are_asked_for_and_survive_the_file():
@@ -257,6 +281,11 @@ def test_intervals_come_only_where_they_are_asked_for_and_survive_the_file():
         ("intra_class", Players(None, prior=Prior(2, num_classes=3)), {}, "it takes 3, and random has 4"),
         ("inception_score", Players(None), {"classes": 1}, "reads classes, and halves knows none"),
         ("cas", Players(None), {"held_out": None}, "cas needs a split 'test' of random"),
+        ("cas", Players(None), {"own_data": False}, "cas needs the images that the players were trained on"),
+        ("clustering_error", Players(None, outputs={"class_logits": 4}), {"own_data": False}, "leave out --against"),
+        ("inception_score", Players(None), {"samples": 9}, "takes 10 splits, and 9 samples"),
+        ("precision_recall", Players(None), {"samples": 3}, "k=3 nearest neighbours among 3 images"),
+        ("extrapolated", Players(None), {"samples": 16}, "needs 17 samples or more"),
         ("discriminator_accuracy", Players(None), {}, "there is none here; take it of a run: --run"),
         ("discriminator_accuracy", Players(None, outputs={"energy": 1}), {}, "reads the discriminator's logits"),
         ("stacked_modes", Players(None), {}, "train on data.source=stacked:mnist5k"),
@@ -313,15 +342,23 @@ def test_a_judge_takes_as_many_reals_as_are_asked_for():
 # Who is judged
 
 
-def test_a_folder_of_images_is_judged_in_its_order(tmp_path):
+def test_a_folder_of_images_is_judged_in_an_order_drawn_by_seed(tmp_path):
     path = tmp_path / "some.npz"
     np.savez(path, images=load_source(recipe.Data(resolution=32)).images[:30])
     subject = judging.ImagesSubject(f"arrays:{path}", recipe.Data(resolution=32), None, 5)
     images = subject.players().generate(np.arange(5, 35))
-    np.testing.assert_array_equal(images, load_source(recipe.Data(resolution=32)).images[:30])
+    np.testing.assert_array_equal(images, load_source(recipe.Data(resolution=32)).images[:30][subject.order])
     with pytest.raises(ZooError, match="holds 30 images, and 31 are needed"):
         judging.ImagesSubject(f"arrays:{path}", recipe.Data(), 31, 0)
     with pytest.raises(ZooError, match="--truncation is for a generator"):
         subject.players(0.5)
-    with pytest.raises(ZooError, match=r"the shape \[32, 32, 1\], those of mnist5k \[28, 28, 1\]"):
-        subject.check_source(load_source(recipe.Data()), recipe.Data())
+    assert sorted(subject.order) == list(range(30))
+
+
+def test_what_is_judged_has_the_shape_of_the_data_and_enough_images():
+    some = judge()
+    some.check(["distances"], Players(None, shape=(16, 16, 1), limit=COUNT))
+    with pytest.raises(ZooError, match=r"the shape \[16, 16, 3\], and random \[16, 16, 1\]; bring .* --channels"):
+        some.check(["distances"], Players(None, shape=(16, 16, 3)))
+    with pytest.raises(ZooError, match="40 images are needed, and there are 30; take fewer"):
+        some.check(["distances"], Players(None, limit=30))

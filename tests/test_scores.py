@@ -25,7 +25,7 @@ from tfgan_zoo.metrics.agreement import (
 from tfgan_zoo.metrics.features import FeatureNetwork
 from tfgan_zoo.metrics.players import Players
 from tfgan_zoo.metrics.protocol import Judge, Protocol, Score
-from tfgan_zoo.metrics.scores import HIGHER_IS_BETTER, SCORES, higher_is_better, kinds_of
+from tfgan_zoo.metrics.scores import HIGHER_IS_BETTER, NEITHER, SCORES, direction, kinds_of
 from tfgan_zoo.objectives.adversarial import NonSaturating
 from tfgan_zoo.priors import Codes, Prior
 from tfgan_zoo.runs import Run
@@ -252,10 +252,12 @@ def test_larger_shares_and_correlations_are_better_and_larger_errors_and_distanc
         HIGHER_IS_BETTER | {"is_mnist_cnn", "fd_mnist_cnn", "kd_points", "test_error", "clustering_error"}
     ):
         high, low = (Score(name, value, None, 1, protocol) for value in (0.9, 0.1))
-        assert high.better_than(low) == higher_is_better(name)
-        assert low.better_than(high) != higher_is_better(name)
-    assert higher_is_better("is_mnist_cnn")
-    assert not higher_is_better("test_error")
+        assert high.better_than(low) == (direction(name) == "higher")
+        assert low.better_than(high) == (direction(name) == "lower")
+    assert (direction("is_mnist_cnn"), direction("test_error"), direction("cas")) == ("higher", "lower", "higher")
+    for name in (*NEITHER, "ms_ssim_all_real", "d_rank_train"):
+        with pytest.raises(ZooError, match=f"{name} has no better end"):
+            Score(name, 1.0, None, 1, protocol).better_than(Score(name, 2.0, None, 1, protocol))
 
 
 def test_a_judge_looks_at_no_more_real_images_than_samples():

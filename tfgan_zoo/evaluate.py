@@ -33,6 +33,7 @@ INCEPTION_FILE = flags.DEFINE_string("inception_file", None, "The weights of an 
 SAMPLES = flags.DEFINE_integer("samples", None, "Images to generate; the recipe's where left out.", lower_bound=2)
 SEED = flags.DEFINE_integer("seed", None, "Seed of the first image; the recipe's where left out.", lower_bound=0)
 TRUNCATION = flags.DEFINE_multi_float("truncation", None, "Bound of the latent; given again, a sweep.", lower_bound=0)
+CHANNELS = flags.DEFINE_integer("channels", None, "Likewise: 1 for gray, 3 for RGB.", lower_bound=1, upper_bound=4)
 RESOLUTION = flags.DEFINE_integer(
     "resolution", None, "That the real and the given images are brought to.", lower_bound=1
 )
@@ -63,9 +64,11 @@ def asked(recipe):
         changes = {"samples": 5000}
     flags_given = {"features": FEATURES, "inception_file": INCEPTION_FILE, "samples": SAMPLES, "seed": SEED}
     changes |= {key: flag.value for key, flag in flags_given.items() if flag.value is not None}
+    if changes.get("features", evaluation.features) != evaluation.features:
+        changes.setdefault("inception_file", None)  # the recipe's is another network's
     names = METRICS.value or names
     kinds_of(names)  # a mistyped name is told at once
-    places = {"source": AGAINST, "split": SPLIT, "resolution": RESOLUTION}
+    places = {"source": AGAINST, "split": SPLIT, "resolution": RESOLUTION, "channels": CHANNELS}
     data = data.model_copy(update={key: flag.value for key, flag in places.items() if flag.value is not None})
     return data, evaluation.model_copy(update=changes), names
 
@@ -80,6 +83,8 @@ def main():
 
     if sum(map(bool, (RUN.value, EXPORT.value, IMAGES.value, COMPARE.value))) != 1:
         raise ZooError("give one of --run, --export, --images and --compare; see --help.")
+    if 0 < RESAMPLES.value < 40:
+        raise ZooError(f"--resamples={RESAMPLES.value}: a 95 % interval needs 40 or more, better 200; 0 for none.")
     if COMPARE.value:
         if len(COMPARE.value) != 2:
             raise ZooError(f"--compare={','.join(COMPARE.value)}: expected two runs' folders.")
@@ -87,24 +92,23 @@ def main():
         return 0
     if IMAGES.value:
         data, evaluation, names = asked(None)
-        subject = judging.ImagesSubject(IMAGES.value, data, SAMPLES.value, evaluation.seed)
-        evaluation = evaluation.model_copy(update={"samples": len(subject.images)})
+        wanted = evaluation.samples if PROTOCOL.value else SAMPLES.value
+        subject = judging.ImagesSubject(IMAGES.value, data, wanted, evaluation.seed)
+        evaluation = evaluation.model_copy(update={"samples": len(subject.order)})
     else:
         folder = RUN.value or EXPORT.value
         subject = judging.RunSubject(folder, CHECKPOINT.value) if RUN.value else judging.ExportSubject(folder)
         data, evaluation, names = asked(subject.recipe)
     with make_strategy(STRATEGY.value).scope():
         network = feature_network(evaluation.features, evaluation.inception_file)
-    trained = subject.recipe and subject.recipe.data.split
-    judge = judging.judge_of(data, network, evaluation, None, RESAMPLES.value, command_line.watched, trained)
+    own = subject.recipe is not None and data == subject.recipe.data
+    judge = judging.judge_of(data, network, evaluation, None, RESAMPLES.value, command_line.watched, own)
     subject.check_source(judge.source, data)
     judge.check(names, subject.players())
-    scores = [
-        score
-        for bound in TRUNCATION.value or [None]
-        for score in judge.scores(subject.players(bound), subject.step, names)
-    ]
-    subject.keep(scores)
+    scores = []
+    for bound in TRUNCATION.value or [None]:
+        scores += judge.scores(subject.players(bound), subject.step, names)
+        subject.keep(scores)  # of the bounds so far
     print(*judging.described(scores), sep="\n")
     return 0
 

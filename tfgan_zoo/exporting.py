@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from tfgan_zoo import __version__, catalog
 from tfgan_zoo.data.sources import load_source
-from tfgan_zoo.metrics.scores import higher_is_better
+from tfgan_zoo.metrics.scores import direction
 from tfgan_zoo.serving.signatures import ExportedGenerator
 from tfgan_zoo.serving.version_folder import write_version
 
@@ -39,7 +39,7 @@ def card_of(run, step):
         "step": step,
         **({"images": images} if len(shape) == 3 else {"points": f"float32 {shape}, in the data's own units"}),
         "scores": [score.as_dict() for score in scores],
-        "higher_is_better": sorted({score.name for score in scores if higher_is_better(score.name)}),
+        "higher_is_better": sorted({score.name for score in scores if direction(score.name) == "higher"}),
         "dataset": run.dataset,
         "recipe": run.recipe.as_dict(),
         "made_with": {"tfgan_zoo": __version__, "tensorflow": tf.__version__, "keras": keras.__version__},

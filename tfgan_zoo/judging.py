@@ -15,20 +15,21 @@ from tfgan_zoo.game import run_network
 from tfgan_zoo.metrics.embedding import FeatureCache
 from tfgan_zoo.metrics.players import Players
 from tfgan_zoo.metrics.protocol import Judge
+from tfgan_zoo.metrics.scores import direction
 from tfgan_zoo.priors import Prior
 from tfgan_zoo.runs import Run
 from tfgan_zoo.serving.signatures import ExportedGenerator
 from tfgan_zoo.serving.version_folder import load_version, newest
 
 
-def judge_of(data, network, evaluation, source=None, resamples=0, watch=lambda parts, text: parts, trained_split=None):
+def judge_of(data, network, evaluation, source=None, resamples=0, watch=lambda parts, text: parts, own_data=True):
     """The `Judge` of a recipe's data. The split "test" is loaded when a score needs it.
 
     Args:
         data: the recipe's data settings; source: what they load, where that is at hand.
         network: a `FeatureNetwork`.
         evaluation: the recipe's evaluation settings; read are samples, real_images and seed.
-        resamples, watch, trained_split: as `Judge` takes them.
+        resamples, watch, own_data: as `Judge` takes them.
     """
 
     def held_out():
@@ -46,7 +47,7 @@ def judge_of(data, network, evaluation, source=None, resamples=0, watch=lambda p
         FeatureCache(cache_folder(data) / "features"),
         resamples,
         watch,
-        trained_split,
+        own_data,
     )
 
 
@@ -87,7 +88,14 @@ def players_of(game, generator=None, truncation=None):
         return run_network(game.discriminator, inputs, training=False)
 
     widths = {name: tensor.shape[-1] for name, tensor in game.discriminator.output.items()}
-    return Players(sampler(generator, truncation), discriminate, game.prior, truncation, widths)
+    shape = tuple(game.generator.output_shape[1:])
+    return Players(sampler(generator, truncation), discriminate, game.prior, truncation, widths, shape)
+
+
+def check_same_images(source, data, a_recipe, dataset):
+    """Raises `ZooError` where `data` is the recipe's own and its source holds other images than those of `dataset`."""
+    if a_recipe and data == a_recipe.data and source.fingerprint() != dataset["sha256"]:
+        raise ZooError(f"{source.name} holds other images now than those that were trained on.")
 
 
 class RunSubject:
@@ -103,9 +111,7 @@ class RunSubject:
         return players_of(self.game, self.generator, truncation)
 
     def check_source(self, source, data):
-        """Raises `ZooError` where the data is the run's own and holds other images now than those it was trained on."""
-        if data == self.recipe.data and source.fingerprint() != self.run.dataset["sha256"]:
-            raise ZooError(f"{source.name} holds other images now than those that {self.run.folder} was trained on.")
+        check_same_images(source, data, self.recipe, self.run.dataset)
 
     def keep(self, scores):
         """Puts the scores into the run's scores.jsonl."""
@@ -121,14 +127,15 @@ class ExportSubject:
         path = folder / "model_card.json"
         card = json.loads(path.read_text()) if path.exists() else {}
         self.recipe = recipe.parse(card["recipe"]) if "recipe" in card else None
-        self.step = card.get("step", 0)
+        self.dataset, self.step = card.get("dataset"), card.get("step", 0)
         self.prior = Prior(self.generator.noise_size, None, self.generator.num_classes, self.generator.codes)
 
     def players(self, truncation=None):
-        return Players(sampler(self.generator, truncation), prior=self.prior, truncation=truncation)
+        shape = self.generator.sample_shape
+        return Players(sampler(self.generator, truncation), prior=self.prior, truncation=truncation, shape=shape)
 
     def check_source(self, source, data):
-        """Any will do."""
+        check_same_images(source, data, self.recipe, self.dataset)
 
     def keep(self, scores):
         """They are printed alone."""
@@ -139,7 +146,7 @@ class ImagesSubject:
 
     Args:
         data: the settings of the data that they are compared with, whose resolution and channels they are brought to.
-        samples: how many are taken, the first ones; None for all.
+        samples: how many are taken, drawn by `seed`; None for all.
         seed: the judge's.
     """
 
@@ -148,7 +155,9 @@ class ImagesSubject:
     def __init__(self, folder, data, samples, seed):
         name = folder if folder.partition(":")[0] in LOADERS else f"folder:{folder}"
         changes = {"source": name, "split": "all", "labels_per_class": None, "classes": None}
-        self.images, self.seed = load_source(data.model_copy(update=changes)).images[:samples], seed
+        self.images, self.seed = load_source(data.model_copy(update=changes)).images, seed
+        # Files come class by class, and scores in splits or of fewer samples would see few classes.
+        self.order = np.random.default_rng(seed).permutation(len(self.images))[:samples]
         if len(self.images) < (samples or 2):
             raise ZooError(
                 f"{folder} holds {len(self.images):,} images, and {samples or 2:,} are needed; see --samples."
@@ -157,14 +166,14 @@ class ImagesSubject:
     def players(self, truncation=None):
         if truncation is not None:
             raise ZooError("--truncation is for a generator, and --images has none.")
-        return Players(lambda seeds, labels=None, codes=None: self.images[np.asarray(seeds) - self.seed])
+        return Players(
+            lambda seeds, labels=None, codes=None: self.images[self.order[np.asarray(seeds) - self.seed]],
+            shape=self.images.shape[1:],
+            limit=len(self.order),
+        )
 
     def check_source(self, source, data):
-        if source.image_shape != self.images.shape[1:]:
-            raise ZooError(
-                f"the images have the shape {list(self.images.shape[1:])}, those of {source.name}"
-                f" {list(source.image_shape)}; say which: --resolution."
-            )
+        """Any will do of the images' shape, which the judge checks."""
 
     def keep(self, scores):
         """They are printed alone."""
@@ -205,15 +214,22 @@ def comparison(one, other):
     Raises:
         ZooError: there is no such score; names the differences where names agree and protocols do not.
     """
-    last = [{s.name: s for s in run.scores()} for run in (one, other)]
-    names = [name for name in last[0] if name in last[1]]
-    if not names:
+    last = [{(s.name, s.protocol): s for s in sorted(run.scores(), key=lambda s: s.step)} for run in (one, other)]
+    both = [what for what in last[0] if what in last[1]]
+    if not both:
+        for score in reversed(last[0].values()):
+            for its in reversed(last[1].values()):
+                if score.name == its.name and direction(score.name):
+                    score.better_than(its)  # which says in what their protocols differ
         raise ZooError(
             f"{one.folder} and {other.folder} have no score in common; take some: python -m tfgan_zoo.evaluate."
         )
     lines = []
-    for name in names:
-        first, second = last[0][name], last[1][name]
-        better = one.folder if first.better_than(second) else other.folder if second.better_than(first) else "equal"
-        lines.append(f"{name}: {first.value:.6g} and {second.value:.6g}  (better: {better})")
+    for what in both:
+        first, second = (scores[what] for scores in last)
+        line = f"{first.name}: {first.value:.6g} (step {first.step:,}) and {second.value:.6g} (step {second.step:,})"
+        if direction(first.name):
+            better = one.folder if first.better_than(second) else other.folder if second.better_than(first) else "equal"
+            line += f"  better: {better}"
+        lines.append(line)
     return lines

@@ -1,5 +1,7 @@
 """A run's folder: what it was asked, what it saw, how it was scored, and the generator that came of it."""
 
+import dataclasses
+import fcntl
 import json
 import os
 import shutil
@@ -8,9 +10,7 @@ from pathlib import Path
 from tfgan_zoo import __version__, catalog, recipe
 from tfgan_zoo.errors import ZooError
 from tfgan_zoo.metrics.features import score_names
-from tfgan_zoo.metrics.generator_scores import MODE_POINTS
-from tfgan_zoo.metrics.image_scores import STACKED_SAMPLES
-from tfgan_zoo.metrics.protocol import Score
+from tfgan_zoo.metrics.protocol import Protocol, Score
 from tfgan_zoo.training.checkpoints import Checkpoints, read, write_atomically
 from tfgan_zoo.training.strategies import precision
 
@@ -27,6 +27,7 @@ class Run:
         dataset.json   what the images were             samples/       grids of the same latents as training goes on
         scores.jsonl   scores with their protocols      events*        TensorBoard scalars
         export/        the generator as a SavedModel
+        protocols.json the protocols of the recipe's own scores
 
     Attributes:
         folder: its path; recipe: its `Recipe`; dataset: plain values (image_shape, num_classes, sha256, ...).
@@ -139,20 +140,16 @@ class Run:
         path = self.folder / "scores.jsonl"
         return [Score.from_dict(json.loads(line)) for line in path.read_text().splitlines()] if path.exists() else []
 
+    def keep_protocols(self, protocols):
+        """Notes the `Protocol`s of the recipe's own scores: of those alone checkpoints are compared."""
+        write_json(self.folder / "protocols.json", [dataclasses.asdict(protocol) for protocol in protocols])
+
     def own_scores(self):
-        """The scores that the recipe compares its checkpoints by (`evaluation.best_by`), all of its own protocol."""
-        settings = self.recipe.evaluation
+        """The scores that the recipe compares its checkpoints by (`evaluation.best_by`), of its own protocol."""
+        settings, path = self.recipe.evaluation, self.folder / "protocols.json"
         name = settings.best_by or score_names(settings.features)[0]
-        own = (None, settings.seed)
-        counts = (
-            settings.samples,
-            MODE_POINTS,
-            STACKED_SAMPLES,
-            0,
-        )  # some scores generate a number of their own, or none
-        found = [s for s in self.scores() if s.name == name and (s.protocol.truncation, s.protocol.seed) == own]
-        found = [s for s in found if s.protocol.generated_images in counts]
-        return [s for s in found if s.protocol == found[0].protocol]
+        own = [Protocol(**values) for values in json.loads(path.read_text())] if path.exists() else []
+        return [s for s in self.scores() if s.name == name and s.protocol in own]
 
     def best_step(self):
         """The step of the best of `own_scores`, the later one of two that are equal; None where there are none."""
@@ -165,7 +162,9 @@ class Run:
     def add_scores(self, scores):
         """Appends to scores.jsonl; a score of the same step and protocol takes the place of the old one."""
         new = {(s.name, s.step, s.protocol) for s in scores}
-        self.write_scores([s for s in self.scores() if (s.name, s.step, s.protocol) not in new] + list(scores))
+        with open(self.folder / ".scores.lock", "w") as held:  # a run may be evaluated while it trains
+            fcntl.flock(held, fcntl.LOCK_EX)
+            self.write_scores([s for s in self.scores() if (s.name, s.step, s.protocol) not in new] + list(scores))
 
     def forget_scores_after(self, step):
         """Drops scores of later steps, which a resumed run will come by again."""

@@ -10,7 +10,7 @@ from tfgan_zoo.data.sources import load_source
 from tfgan_zoo.errors import ZooError, no_such
 from tfgan_zoo.judging import judge_of, players_of
 from tfgan_zoo.metrics.features import feature_network
-from tfgan_zoo.metrics.scores import kinds_of
+from tfgan_zoo.metrics.scores import direction, kinds_of
 from tfgan_zoo.runs import Run
 from tfgan_zoo.serving.signatures import ExportedGenerator
 from tfgan_zoo.serving.sweeps import overview
@@ -80,6 +80,8 @@ class TrainingRun:
         self.lock = lock(folder)  # before recipe.json is written, which another process may be at work by
         self.run = Run.start(folder, recipe, dataset)
         self.run.remove_half_written()
+        if self.judge:
+            self.run.keep_protocols(self.judge.protocols(recipe.evaluation.scores))
         self.checkpoints = self.run.checkpoints(self.trainer.variables())
         self.start = self.checkpoints.restore_latest(tell) or 0
         self.total = recipe.total_steps
@@ -115,6 +117,8 @@ class TrainingRun:
     def checked_judge(self):
         """The `Judge` by the recipe, refused now where it cannot take the scores; None for a run without them."""
         settings = self.recipe.evaluation
+        if settings.best_by and not direction(settings.best_by):
+            raise ZooError(f"evaluation.best_by={settings.best_by}: that score has no better end; take another.")
         if not settings.samples:
             return None
         with self.trainer.strategy.scope():
@@ -172,10 +176,14 @@ class TrainingRun:
         if not self.judge or self.own_scores(step):
             return
         settings = self.recipe.evaluation
-        scores = self.judge.scores(self.players(), step, settings.scores)
-        if settings.best_by and settings.best_by not in (names := [s.name for s in scores]):
-            raise no_such("score to keep the best checkpoint by (evaluation.best_by)", settings.best_by, names)
-        self.run.add_scores(scores)
+        try:
+            scores = self.judge.scores(self.players(), step, settings.scores)
+            self.run.add_scores(scores)
+            if settings.best_by and settings.best_by not in (names := [s.name for s in scores]):
+                raise no_such("score to keep the best checkpoint by (evaluation.best_by)", settings.best_by, names)
+        except (ZooError, OSError):
+            self.save(step, means)  # what was trained is kept, whatever was wrong with the scores
+            raise
         self.scalars.scalars(step, {f"scores/{s.name}": s.value for s in scores})
 
     def save(self, step, means):

@@ -31,9 +31,13 @@ def width_of(players, output, score):
 
 def check_held_out(judge, score, labels=True):
     """Raises `ZooError` where there is no test split (with `labels`: a labelled one), or where it was trained on."""
-    if {"all", "test"} & set(re.findall(r"\w+", judge.trained_split)):
+    if not judge.own_data:
         raise ZooError(
-            f"{score} is taken on the images of the split 'test', which data.split={judge.trained_split!r} trains on;"
+            f"{score} needs the images that the players were trained on beside held-out ones; leave out --against and --split."
+        )
+    if {"all", "test"} & set(re.findall(r"\w+", judge.split)):
+        raise ZooError(
+            f"{score} is taken on the images of the split 'test', which data.split={judge.split!r} trains on;"
             " set data.split=train."
         )
     try:
@@ -75,6 +79,11 @@ class TestError(ScoreKind):
         return [mean_of("test_error", logits.argmax(axis=1) != judge.test.labels)]
 
 
+def told_of(source, count, split):
+    """Which images a score took beside those that its protocol names, in words."""
+    return f"{count:,} images of {split}, {source.fingerprint()[:12]}"
+
+
 class ClusteringError(TestError):
     """The share of held-out test images whose category, found without labels, stands for another class.
 
@@ -88,6 +97,10 @@ class ClusteringError(TestError):
         if codes and not codes.categorical:
             raise ZooError("clustering_error needs a categorical code, and the prior has none; leave the score out.")
         width_of(players, "category_logits" if codes else "class_logits", "clustering_error")
+
+    def protocol(self, judge):
+        known = told_of(judge.source, len(judge.numbers), judge.split)
+        return dataclasses.replace(super().protocol(judge), settings=f"categories named by {known}")
 
     def logits(self, players, images):
         outputs, codes = players.discriminate(images), players.codes
@@ -156,8 +169,9 @@ def random_codes(kinds, count, seed):
 class DiscriminatorAccuracy(ScoreKind):
     """Whether the discriminator knows the images that it was trained on from held-out ones: Brock et al. 2018, section 4.2.
 
-    d_accuracy_*: the share of images whose logit is on their side of 0. d_rank_*: how often a real image's logit exceeds a
-    generated one's, which means something for critics too, whose 0 does not.
+    d_accuracy_*: the share of images whose logit is on their side of 0, the boundary of hinge and logistic losses; it says
+    nothing of critics and of least squares to 0 and 1. d_rank_*: how often a real image's logit exceeds a generated one's,
+    which says the same of any.
     """
 
     def check(self, judge, players):
@@ -165,7 +179,8 @@ class DiscriminatorAccuracy(ScoreKind):
         check_held_out(judge, "discriminator_accuracy", labels=False)
 
     def protocol(self, judge):
-        return by_discriminator(judge.protocol)
+        held_out = told_of(judge.test, judge.test.size, "test")
+        return dataclasses.replace(by_discriminator(judge.protocol), settings=f"held out: {held_out}")
 
     def __call__(self, judge, drawn):
         def logits(images, labels):

@@ -1,14 +1,18 @@
 """Features of many images in bounded memory: on disk where they are many, and kept by what they are features of."""
 
+import contextlib
 import fcntl
 import hashlib
 import json
 import os
 import tempfile
+import warnings
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+
+from tfgan_zoo.metrics.distances import Moments, moments
 
 BATCH = 100  # Inception holds some GB at more
 IN_MEMORY = 64 * 2**20  # bytes; more is memory-mapped
@@ -52,22 +56,59 @@ class FeatureCache:
     def __init__(self, folder):
         self.folder = Path(folder)
 
+    def path(self, network, source, numbers):
+        """Where the features of these examples are kept."""
+        facts = [LAYOUT, network.name, network.sha256, network.resizing, source.fingerprint(), tf.__version__]
+        digest = hashlib.sha256(json.dumps(facts).encode() + np.asarray(numbers, "<i8").tobytes()).hexdigest()
+        return self.folder / f"features-{digest[:24]}.npy"
+
     def features(self, network, source, numbers, watch):
         """float32 [len(numbers), D], memory-mapped, of those examples of a source.
 
         Args:
             watch: function (list, text) -> the same list, telling of progress through it.
         """
-        facts = [LAYOUT, network.name, network.sha256, network.resizing, source.fingerprint(), tf.__version__]
-        digest = hashlib.sha256(json.dumps(facts).encode() + np.asarray(numbers, "<i8").tobytes()).hexdigest()
-        whole = self.folder / f"features-{digest[:24]}.npy"
+        whole = self.path(network, source, numbers)
         if not whole.exists():
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with open(whole.with_suffix(".lock"), "w") as held:
-                fcntl.flock(held, fcntl.LOCK_EX)
+            with self.locked(whole) as writable:
+                if not writable:
+                    batches = (source.images[numbers[here]] for here in slices(len(numbers)))
+                    return embedded(network, batches, len(numbers))[0]
                 if not whole.exists():
                     self.make(whole, network, source.images, numbers, watch)
         return np.load(whole, mmap_mode="r")
+
+    def moments(self, network, source, numbers, features):
+        """The `Moments` of `features`, those of these examples."""
+        path = self.path(network, source, numbers).with_suffix(".moments.npz")
+        if path.exists():
+            with np.load(path) as kept:
+                return Moments(kept["mean"], kept["covariance"], int(kept["count"]))
+        found = moments(features)
+        with self.locked(path) as writable:
+            if writable:
+                beside = path.with_suffix(".tmp.npz")
+                np.savez(beside, mean=found.mean, covariance=found.covariance, count=found.count)
+                os.replace(beside, path)
+        return found
+
+    @contextlib.contextmanager
+    def locked(self, path):
+        """Holds the lock of a file in the folder, which is made. False, with a warning, where that cannot be written."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            held = open(path.with_suffix(".lock"), "w")  # noqa: SIM115
+        except OSError as error:
+            warnings.warn(
+                f"features are not kept, and are computed anew each time: {error}; name a folder that can be written:"
+                " --set data.cache_dir.",
+                stacklevel=2,
+            )
+            yield False
+            return
+        with held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            yield True
 
     def make(self, whole, network, images, numbers, watch):
         partial, count = whole.with_suffix(".partial.npy"), len(numbers)

@@ -10,6 +10,7 @@ from tfgan_zoo.metrics import manifold
 from tfgan_zoo.metrics.agreement import modes_of
 from tfgan_zoo.metrics.bootstrap import resampled
 from tfgan_zoo.metrics.distances import (
+    RunningMoments,
     distance_of,
     frechet_distance,
     kernel_contributions,
@@ -32,6 +33,14 @@ def frechet_of(real, fake):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return float(frechet_distance(real, fake))
+
+
+def resampled_moments(features, random):
+    """The `Moments` of as many features drawn with replacement, some thousand at a time."""
+    running, numbers = RunningMoments(), random.integers(0, len(features), len(features))
+    for some in np.array_split(np.sort(numbers), max(1, len(numbers) // 5000)):
+        running.update(features[some])
+    return running.result()
 
 
 def kernel_measurement(name, contributions):
@@ -68,7 +77,8 @@ class Distances(ScoreKind):
             Measurement(
                 frechet,
                 float(frechet_distance(judge.real_moments, drawn.moments)),
-                resample=lambda random: frechet_of(*(moments(resampled(x, random)) for x in (real, fake))),
+                resample=lambda random: frechet_of(*(resampled_moments(x, random) for x in (real, fake))),
+                bounds=(0, np.inf),
             ),
             kernel_measurement(kernel, kernel_contributions(real, fake)),
         ]
@@ -96,14 +106,22 @@ class KernelSubsets(ScoreKind):
 class ExtrapolatedDistance(ScoreKind):
     """The Fréchet distance extrapolated to infinitely many samples: Chong and Forsyth 2020, arXiv:1911.07023."""
 
+    POINTS = 15
+
     def check(self, judge, players):
         check_features(judge)
+        least = judge.network.dimension + self.POINTS
+        if judge.samples < least:
+            raise ZooError(
+                f"extrapolated needs {least:,} samples or more, {self.POINTS} sizes above the {judge.network.dimension:,}"
+                f" dimensions of {judge.network.name}, and {judge.samples:,} are asked for; see --samples."
+            )
 
     def protocol(self, judge):
-        return dataclasses.replace(judge.protocol, settings="a line in 1/N through 15 sizes")
+        return dataclasses.replace(judge.protocol, settings=f"a line in 1/N through {self.POINTS} sizes")
 
     def __call__(self, judge, drawn):
-        found = extrapolated_frechet_distance(judge.real_moments, drawn.features, seed=judge.seed)
+        found = extrapolated_frechet_distance(judge.real_moments, drawn.features, self.POINTS, seed=judge.seed)
         name = f"{score_names(judge.network.name)[0]}_infinity"
         return [Measurement(name, found.value, found.standard_error)]
 
@@ -148,6 +166,10 @@ class InceptionScore(ScoreKind):
 
     def check(self, judge, players):
         check_logits(judge, "inception_score")
+        if judge.samples < SPLITS:
+            raise ZooError(
+                f"inception_score takes {SPLITS} splits, and {judge.samples} samples are asked for; see --samples."
+            )
 
     def protocol(self, judge):
         return dataclasses.replace(judge.protocol, real_images=0, settings=f"{SPLITS} splits")
@@ -171,6 +193,9 @@ class PrecisionRecall(ScoreKind):
 
     def check(self, judge, players):
         check_features(judge)
+        fewest = min(len(judge.numbers), judge.samples)
+        if fewest <= self.NEIGHBOURS:
+            raise ZooError(f"k={self.NEIGHBOURS} nearest neighbours among {fewest} images; take more: --samples.")
 
     def protocol(self, judge):
         return dataclasses.replace(judge.protocol, settings=f"k={self.NEIGHBOURS}")
@@ -228,4 +253,12 @@ class Modes(ScoreKind):
     def __call__(self, judge, drawn):
         points = np.concatenate([some for _, some in drawn.images(MODE_POINTS)])
         found, good = modes_of(points, *judge.modes)
-        return [Measurement("modes_found", float(found)), mean_of("good_samples", good)]
+        return [
+            Measurement(
+                "modes_found",
+                float(found),
+                resample=lambda random: float(modes_of(resampled(points, random), *judge.modes)[0]),
+                bounds=(0, len(judge.modes[0])),
+            ),
+            mean_of("good_samples", good),
+        ]

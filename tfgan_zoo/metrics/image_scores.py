@@ -7,7 +7,7 @@ import numpy as np
 from tfgan_zoo.errors import ZooError
 from tfgan_zoo.metrics.bootstrap import resampled
 from tfgan_zoo.metrics.classification import classification_accuracy
-from tfgan_zoo.metrics.discriminator_scores import check_held_out
+from tfgan_zoo.metrics.discriminator_scores import check_held_out, told_of
 from tfgan_zoo.metrics.embedding import slices
 from tfgan_zoo.metrics.measurement import Measurement, mean_of
 from tfgan_zoo.metrics.players import ScoreKind
@@ -30,6 +30,11 @@ def without_features(protocol, settings):
     return dataclasses.replace(protocol, features="pixels", features_sha256="", resizing="none", settings=settings)
 
 
+def some_of(judge, count):
+    """So many of the numbers of a judge's real images, drawn by its seed: the first ones may all be of one class."""
+    return np.sort(np.random.default_rng(judge.seed).permutation(judge.numbers)[:count])
+
+
 class SlicedWasserstein(ScoreKind):
     """Distance of the patches at each level of a Laplacian pyramid, times 1,000: Karras et al. 2018, arXiv:1710.10196."""
 
@@ -46,9 +51,7 @@ class SlicedWasserstein(ScoreKind):
 
     def __call__(self, judge, drawn):
         shape, count, seed = judge.source.image_shape, self.count(judge), judge.seed
-        numbers = np.sort(
-            np.random.default_rng(seed).permutation(judge.numbers)[:count]
-        )  # not the first ones, of one class perhaps
+        numbers = some_of(judge, count)
         with (
             PatchDescriptors(shape, count, PATCHES, seed) as real,
             PatchDescriptors(shape, count, PATCHES, seed) as fake,
@@ -65,27 +68,38 @@ class SlicedWasserstein(ScoreKind):
 class ClassSimilarity(ScoreKind):
     """MS-SSIM of random pairs within a class, of samples and, to compare with, of reals: Odena et al. 2016, arXiv:1610.09585.
 
-    Samples that are more alike than the reals are, such as a generator's that collapsed, have the larger one. Without labels
-    all are one class.
+    Samples that are more alike than the reals are, such as a generator's that collapsed, have the larger one. Where the
+    generator takes no labels, pairs are of any images, and the scores are called ms_ssim_all and ms_ssim_all_real.
     """
 
     def check(self, judge, players):
         check_images(judge, "ms_ssim")
+        scales_of(judge.source.image_shape)  # refuses images that are too small
+        if players.num_classes and players.num_classes != judge.source.classes:
+            raise ZooError(
+                f"ms_ssim: the generator takes {players.num_classes} classes, and {judge.source.name} has"
+                f" {judge.source.classes or 'none'}; leave the score out."
+            )
+
+    def count(self, judge):
+        """Images of each set: all, or enough for the pairs of every class."""
+        return min(judge.samples, len(judge.numbers), 4 * PAIRS * max(1, judge.source.classes))
 
     def protocol(self, judge):
         scales = len(scales_of(judge.source.image_shape))
-        return without_features(judge.protocol, f"{PAIRS} pairs a class, {scales} scale{'s' * (scales > 1)}")
+        same = dataclasses.replace(judge.protocol, real_images=self.count(judge), generated_images=self.count(judge))
+        return without_features(same, f"{PAIRS} pairs a class, {scales} scale{'s' * (scales > 1)}")
 
     def __call__(self, judge, drawn):
-        labels = drawn.labels_in_turn if drawn.players.num_classes else None
-        fake = np.concatenate([images for _, images in drawn.images(judge.samples, labels)])
-        real_labels = None if labels is None else judge.real_labels
+        count, name = self.count(judge), "ms_ssim_all"
+        numbers = some_of(judge, count)
+        labels = real_labels = None
+        if drawn.players.num_classes:
+            name, labels, real_labels = "ms_ssim", drawn.labels_in_turn[:count], judge.source.labels[numbers]
+        fake = np.concatenate([images for _, images in drawn.images(count, labels)])
         return [
-            self.of(name, images, its_labels, judge.seed)
-            for name, images, its_labels in (
-                ("ms_ssim", fake, labels),
-                ("ms_ssim_real", judge.real_images, real_labels),
-            )
+            self.of(name, fake, labels, judge.seed),
+            self.of(f"{name}_real", judge.source.images[numbers], real_labels, judge.seed),
         ]
 
     def of(self, name, images, labels, seed):
@@ -108,6 +122,12 @@ class ClassificationAccuracy(ScoreKind):
 
     def check(self, judge, players):
         check_images(judge, "cas")
+        height, width, channels = judge.source.image_shape
+        if min(height, width) < 8 or channels not in (1, 3):
+            raise ZooError(
+                f"cas trains a CNN on images of 1 or 3 channels, 8 pixels high and wide or more; these are"
+                f" {height}x{width}x{channels}; leave the score out."
+            )
         check_held_out(judge, "cas")
         if players.num_classes != judge.source.classes:
             raise ZooError(
@@ -116,7 +136,8 @@ class ClassificationAccuracy(ScoreKind):
             )
 
     def protocol(self, judge):
-        return without_features(judge.protocol, f"a small CNN, tested on {judge.test.size:,} held-out images")
+        held_out = told_of(judge.test, judge.test.size, "test")
+        return without_features(judge.protocol, f"a small CNN, tested on {held_out}")
 
     def __call__(self, judge, drawn):
         labels = drawn.labels_in_turn
@@ -148,7 +169,12 @@ class StackedModes(ScoreKind):
         digits = np.concatenate([digits_of(judge.network, images) for _, images in drawn.images(STACKED_SAMPLES)])
         found, divergence = stacked_modes(digits)
         return [
-            Measurement("stacked_modes_found", float(found)),
+            Measurement(
+                "stacked_modes_found",
+                float(found),
+                resample=lambda random: float(stacked_modes(resampled(digits, random)).found),
+                bounds=(0, 1000),
+            ),
             Measurement(
                 "stacked_modes_kl",
                 float(divergence),

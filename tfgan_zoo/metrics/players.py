@@ -20,6 +20,8 @@ class Players:
     prior: the generator's `Prior`; None where there are only images.
     truncation: the bound by which `generate` draws, for the protocol.
     outputs: {output: columns} of `discriminate`.
+    shape: of one image or point that is generated; None where it is not known.
+    limit: how many images there are to draw; None for any number.
     """
 
     generate: Callable
@@ -27,6 +29,8 @@ class Players:
     prior: object = None
     truncation: float | None = None
     outputs: dict[str, int] = dataclasses.field(default_factory=dict)
+    shape: tuple[int, ...] | None = None
+    limit: int | None = None
 
     @property
     def num_classes(self):

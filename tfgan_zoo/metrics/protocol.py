@@ -9,7 +9,7 @@ from tfgan_zoo.errors import ZooError
 from tfgan_zoo.metrics.bootstrap import centred_interval
 from tfgan_zoo.metrics.distances import moments
 from tfgan_zoo.metrics.players import Drawn
-from tfgan_zoo.metrics.scores import higher_is_better, kinds_of
+from tfgan_zoo.metrics.scores import direction, kinds_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Protocol:
 
 @dataclasses.dataclass(frozen=True)
 class Score:
-    """A number, what it is of, and how it was taken. Lower is better where not `scores.higher_is_better`."""
+    """A number, what it is of, and how it was taken. `scores.direction` says which is the better."""
 
     name: str
     value: float
@@ -77,7 +77,10 @@ class Score:
         odd = [f"{key}: {mine[key]} and {its[key]}" for key in mine if mine[key] != its[key]]
         if odd:
             raise ZooError(f"two values of {self.name} of different protocols cannot be compared: {'; '.join(odd)}.")
-        return self.value > other.value if higher_is_better(self.name) else self.value < other.value
+        better = direction(self.name)
+        if not better:
+            raise ZooError(f"{self.name} has no better end: it is read beside other values, see docs/evaluation.md.")
+        return self.value > other.value if better == "higher" else self.value < other.value
 
 
 class Judge:
@@ -96,8 +99,7 @@ class Judge:
         cache: a `FeatureCache` for those of the source; None keeps them in memory.
         resamples: of the bootstrap that gives each score its interval; 0 for none.
         watch: function (list, text) -> the same list, telling of progress through it.
-        trained_split: the split that the players were trained on, so that nothing is called held out that was not; `split`
-            where left out.
+        own_data: whether the source is what the players were trained on, so that nothing is called held out that was not.
     """
 
     def __init__(
@@ -113,13 +115,13 @@ class Judge:
         cache=None,
         resamples=0,
         watch=lambda parts, text: parts,
-        trained_split=None,
+        own_data=True,
     ):
         if samples < 2:
             raise ZooError(f"samples={samples}: a distance between distributions needs 2 images at least, better 5000.")
         self.network, self.source, self.split, self.samples, self.seed = network, source, split, samples, seed
         self.held_out, self.modes, self.cache, self.resamples, self.watch = held_out, modes, cache, resamples, watch
-        self.trained_split = trained_split or split
+        self.own_data = own_data
         self.numbers, reals = np.arange(source.size), samples if reals is None else reals
         if source.size > reals:
             self.numbers = np.sort(np.random.default_rng(seed).choice(source.size, reals, replace=False))
@@ -142,6 +144,8 @@ class Judge:
 
     @functools.cached_property
     def real_moments(self):
+        if self.cache:
+            return self.cache.moments(self.network, self.source, self.numbers, self.real_features)
         return moments(self.real_features)
 
     @functools.cached_property
@@ -173,8 +177,17 @@ class Judge:
 
     def check(self, names, players):
         """Raises `ZooError` where a score of these names is unknown, or cannot be taken of such `Players` on this data."""
+        shape, given = tuple(self.source.image_shape), players.shape
+        if given and tuple(given) != shape:
+            raise ZooError(
+                f"what is judged has the shape {list(given)}, and {self.source.name} {list(shape)}; bring the data to it:"
+                " --resolution, --channels."
+            )
         for kind in kinds_of(names):
             kind.check(self, players)
+            needed = kind.protocol(self).generated_images
+            if players.limit and needed > players.limit:
+                raise ZooError(f"{needed:,} images are needed, and there are {players.limit:,}; take fewer: --samples.")
 
     def protocols(self, names):
         """The set of `Protocol`s, without truncation, of these scores."""
@@ -195,14 +208,15 @@ class Judge:
             protocol = kind.protocol(self)
             if protocol.generated_images:
                 protocol = dataclasses.replace(protocol, truncation=players.truncation)
-            for name, value, error, resample in kind(self, drawn):
-                interval = self.interval(name, value, resample) if resample and self.resamples else None
-                found.append(Score(name, value, error, step, protocol, interval))
+            for m in kind(self, drawn):
+                found.append(Score(m.name, m.value, m.standard_error, step, protocol, self.interval(m)))
         return found
 
-    def interval(self, name, value, resample):
-        """(low, high) of 95 % by the bootstrap."""
+    def interval(self, measurement):
+        """(low, high) of 95 % by the bootstrap, within the measurement's bounds; None where there is none."""
+        name, value, _, resample, bounds = measurement
+        if not (resample and self.resamples):
+            return None
         random = np.random.default_rng(self.seed)
-        return centred_interval(
-            value, [resample(random) for _ in self.watch(range(self.resamples), f"Interval of {name}")]
-        )
+        replicates = [resample(random) for _ in self.watch(range(self.resamples), f"Interval of {name}")]
+        return tuple(float(np.clip(end, *bounds)) for end in centred_interval(value, replicates))

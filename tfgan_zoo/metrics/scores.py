@@ -41,10 +41,14 @@ SCORES = {
     "stacked_modes": image_scores.StackedModes(),
 }
 
+NEITHER = ("ms_ssim", "d_accuracy", "d_rank", "cas_real")  # beginnings: read beside another value, as their classes say
 
-def higher_is_better(name):
-    """Whether of two values of the score `name` the higher one is the better."""
-    return name in HIGHER_IS_BETTER or name.startswith("is_")
+
+def direction(name):
+    """Of two values of the score `name` the better one: "higher", "lower", or "" where that cannot be said."""
+    if name.startswith(NEITHER):
+        return ""
+    return "higher" if name in HIGHER_IS_BETTER or name.startswith("is_") else "lower"
 
 
 def kinds_of(names):

@@ -2,13 +2,18 @@
 
 import dataclasses
 
-from tfgan_zoo.metrics.scores import higher_is_better
+from tfgan_zoo.metrics.scores import direction
 from tfgan_zoo.reporting import plots
 from tfgan_zoo.reporting.page import Figure, Section
 
 # What a score says, to someone who has not met it: the first of these beginnings that its name has.
 MEANINGS = (
-    ("fid_inf", "The Fréchet distance as it would be with endless samples."),
+    ("fid_infinity", "The Fréchet distance as it would be with endless samples."),
+    (
+        "clean_fid",
+        "How far the generated images, taken all together, are from the real ones; 0 if nothing tells them apart.",
+    ),
+    ("intra_", "How far generated images of a class are from real ones of that class, on average over the classes."),
     ("fid", "How far the generated images, taken all together, are from the real ones; 0 if nothing tells them apart."),
     (
         "fd_",
@@ -32,7 +37,14 @@ MEANINGS = (
         "swd_",
         "How far the small details of generated and real images differ, size by size; 0 if nothing tells them apart.",
     ),
-    ("ms_ssim", "How alike two images of one class are; compare it with that of the real images."),
+    ("ms_ssim_all", "How alike two images are; good near that of the real images."),
+    ("ms_ssim", "How alike two images of one class are; good near that of the real images."),
+    (
+        "cas_real",
+        "How well a classifier that saw the real training images does on other real ones: what `cas` could reach.",
+    ),
+    ("stacked_modes_found", "How many of the 1,000 combinations of three digits come up."),
+    ("stacked_modes_kl", "How unevenly they come up; 0 is evenly."),
     ("cas", "How well a classifier that only saw generated images does on real ones."),
     ("d_accuracy", "How often the discriminator is right on these examples."),
     ("d_rank", "Where these real images stand among the generated ones for the discriminator; 0.5 if it cannot tell."),
@@ -76,7 +88,7 @@ def row_of(score):
     protocol = [
         (key.replace("_", " "), str(v)) for key, v in dataclasses.asdict(score.protocol).items() if v not in ("", None)
     ]
-    better = "higher" if higher_is_better(score.name) else "lower"
+    better = direction(score.name)
     counts = score.protocol.counts()
     return ScoreRow(
         score.name, meaning, number(score.value) + error, interval, better, f"{score.step:,}", counts, protocol
@@ -89,7 +101,11 @@ def scores_section(scores):
     for score in scores:
         series.setdefault((score.name, score.protocol), {})[score.step] = score
     rows = [row_of(steps[max(steps)]) for steps in series.values()]
-    sure = " The interval holds the true value in 95 of 100 cases." if any(row.interval for row in rows) else ""
+    sure = (
+        " An interval is where the score, taken so again of as many other examples, would be in 95 of 100 cases."
+        if any(row.interval for row in rows)
+        else ""
+    )
     return Section(
         "scores",
         "Scores",
@@ -107,6 +123,6 @@ def history_figure(name, steps):
     bands = None
     if all(score.interval for score in ordered):
         bands = {name: tuple(zip(*(score.interval for score in ordered), strict=True))}
-    better = "Higher" if higher_is_better(name) else "Lower"
+    better = direction(name).capitalize()
     plot = plots.curves({name: (x, [score.value for score in ordered])}, marks=True, bands=bands)
-    return Figure(f"{name} over training", f"{better} is better.", plot)
+    return Figure(f"{name} over training", f"{better} is better." if better else "", plot)

@@ -5,7 +5,7 @@ import dataclasses
 from tfgan_zoo.errors import ZooError
 from tfgan_zoo.judging import judge_of, players_of
 from tfgan_zoo.metrics.features import feature_network
-from tfgan_zoo.metrics.scores import higher_is_better
+from tfgan_zoo.metrics.scores import direction
 from tfgan_zoo.reporting import plots
 from tfgan_zoo.reporting.page import Figure, Section
 from tfgan_zoo.reporting.scores import number
@@ -64,9 +64,9 @@ def truncation_section(found, samples=None):
     figures = []
     for name in names:
         points = [(bound, values[name]) for bound, values in found if name in values]
-        better = "Higher" if higher_is_better(name) else "Lower"
+        better = direction(name).capitalize()
         plot = plots.curves({name: tuple(zip(*points, strict=True))}, xlabel="bound of the latent", marks=True)
-        figures.append(Figure(f"{name} against the bound", f"{better} is better.", plot))
+        figures.append(Figure(f"{name} against the bound", f"{better} is better." if better else "", plot))
     distance = next((n for n in names if n.startswith(("fd_", "fid", "clean_fid"))), None)
     variety = next((n for n in names if n.startswith(("is_", "inception_score"))), None)
     if distance and variety:

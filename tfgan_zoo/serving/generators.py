@@ -13,7 +13,7 @@ class Generator:
 
     Attributes:
         points: it makes points in the plane and no images; conditional: it takes labels.
-        noise_size: length of its latent; code_size: how many codes it takes.
+        sample_shape: of one sample; noise_size: length of its latent; code_size: how many codes it takes.
 
     Args:
         signatures: {"sample", "serving_default", "latents"} of an `ExportedGenerator` or a SavedModel.
@@ -30,6 +30,8 @@ class Generator:
         self.signatures, self.num_classes, self.codes, self.owner = signatures, num_classes, codes, owner
         inputs = signatures["sample"].structured_input_signature[1]
         self.points = "points" in signatures["sample"].structured_outputs
+        outputs = signatures["sample"].structured_outputs
+        self.sample_shape = tuple(outputs["points" if self.points else "images"].shape[1:])
         self.conditional = "labels" in inputs
         self.noise_size = signatures["serving_default"].structured_input_signature[1]["noise"].shape[1]
         self.code_size = inputs["codes"].shape[1] if "codes" in inputs else 0
