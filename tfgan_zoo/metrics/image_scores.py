@@ -18,6 +18,7 @@ from tfgan_zoo.metrics.stacked_modes import digits_of, stacked_modes
 PATCHES, PROJECTIONS = 128, 512  # of a sliced Wasserstein distance: Karras et al. 2018
 STACKED_SAMPLES = 26_000  # as PacGAN's code and others take
 PAIRS = 100  # of a class's similarity: Odena et al. 2016
+ALL_PAIRS = 1000  # of images without classes: a pair scatters by about 0.16
 
 
 def check_images(judge, score):
@@ -83,12 +84,12 @@ class ClassSimilarity(ScoreKind):
 
     def count(self, judge):
         """Images of each set: all, or enough for the pairs of every class."""
-        return min(judge.samples, len(judge.numbers), 4 * PAIRS * max(1, judge.source.classes))
+        return min(judge.samples, len(judge.numbers), max(2 * ALL_PAIRS, 4 * PAIRS * judge.source.classes))
 
     def protocol(self, judge):
         scales = len(scales_of(judge.source.image_shape))
         same = dataclasses.replace(judge.protocol, real_images=self.count(judge), generated_images=self.count(judge))
-        return without_features(same, f"{PAIRS} pairs a class, {scales} scale{'s' * (scales > 1)}")
+        return without_features(same, f"{PAIRS} pairs a class, or {ALL_PAIRS:,} of all, {scales} scale{'s' * (scales > 1)}")
 
     def __call__(self, judge, drawn):
         count, name = self.count(judge), "ms_ssim_all"
@@ -104,7 +105,7 @@ class ClassSimilarity(ScoreKind):
 
     def of(self, name, images, labels, seed):
         """The `Measurement` of the mean over classes; each class's pairs are resampled within it."""
-        values = list(class_similarity(images, labels, PAIRS, seed).values)
+        values = list(class_similarity(images, labels, ALL_PAIRS if labels is None else PAIRS, seed).values)
         errors = [v.std() / np.sqrt(len(v)) for v in values]
         return Measurement(
             name,
