@@ -54,7 +54,7 @@ def gray(height, width, value=200):
 def test_unknown_source_names_the_nearest_and_all():
     message = refusal("fodler:/x")
     assert "no data source 'fodler'. Did you mean 'folder'?" in message
-    assert "arrays, folder, mnist5k, stacked, tfds, toy" in message
+    assert "arrays, folder, mnist5k, pyramid, stacked, tfds, toy" in message
 
 
 def test_source_without_its_argument_says_what_to_write(tmp_path):

@@ -45,15 +45,18 @@ def watched(parts, text):
     return track(parts, text, console=console, transient=True, disable=not console.is_terminal)
 
 
-def run(main):
-    """Runs `main()`, whose result is the exit status; a `ZooError` ends it with its message alone and status 2."""
+def run(main, words=0):
+    """Runs `main()`, whose result is the exit status; a `ZooError` ends it with its message alone and status 2.
+
+    words: so many arguments that are no flags may come, and go to `main`.
+    """
 
     def guarded(argv):
-        if len(argv) > 1:
-            print(f"error: {' '.join(argv[1:])}: not a flag; see --help.", file=sys.stderr)
+        if len(argv) > 1 + words:
+            print(f"error: {' '.join(argv[1 + words :])}: not a flag; see --help.", file=sys.stderr)
             sys.exit(2)
         try:
-            sys.exit(main())
+            sys.exit(main(*argv[1:]))
         except (ZooError, OSError) as error:
             print(f"error: {error}", file=sys.stderr)
             sys.exit(2)

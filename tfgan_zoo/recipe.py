@@ -28,7 +28,8 @@ class Data(Section):
 
     source: str = Field(
         "mnist5k",
-        description="mnist5k, stacked:mnist5k, arrays:FILE.npz, folder:DIR, tfds:NAME or toy:ring8|grid25|circles",
+        description="mnist5k, stacked:mnist5k, arrays:FILE.npz, folder:DIR, pyramid:DIR, tfds:NAME or "
+        "toy:ring8|grid25|circles",
     )
     split: str = Field("all", description="all, or a split that the source has")
     resolution: Count | tuple[Count, Count] | None = Field(None, description="height = width, or [height, width]")

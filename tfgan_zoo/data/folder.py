@@ -39,7 +39,9 @@ def load(argument, settings):
         raise no_such("split of a folder", settings.split, ["all"])
     root = Path(argument).expanduser()
     files, labels, class_names = find_files(root)
-    key = key_of("folder", [str(root.resolve()), [_state(root / file) for file in files], files, _decoding(settings)])
+    key = key_of(
+        "folder", [str(root.resolve()), [file_state(root / file) for file in files], files, _decoding(settings)]
+    )
     bad = []
     found = cached(key, settings)
     if found is None:
@@ -95,7 +97,7 @@ def _files_below(root, name):
     return sorted(found)
 
 
-def _state(path):
+def file_state(path):
     """What tells that a file has changed; None for a link that leads nowhere."""
     try:
         state = path.stat()

@@ -74,11 +74,11 @@ def collect(rows, capacity, key, name, settings):
     rows = _of_one_shape(itertools.chain([first], rows))
     needed = capacity * first[1].size
     if needed <= settings.memory_limit_mb * 2**20:
-        with closing(_watched(rows, capacity, name)) as rows:
+        with closing(watched(rows, capacity, name)) as rows:
             return _in_memory(rows, capacity, first[1].shape)
     folder = cache_folder(settings) / key
     print(f"{name}: {needed / 2**20:,.0f} MiB of images are kept in {folder}", file=sys.stderr)
-    with closing(_watched(rows, capacity, name)) as rows:
+    with closing(watched(rows, capacity, name)) as rows:
         _write(rows, needed, first[1].shape, name, folder)
     return _open(folder)
 
@@ -150,7 +150,7 @@ def _size(shape):
     return f"{shape[0]}x{shape[1]}"
 
 
-def _watched(rows, total, name):
+def watched(rows, total, name):
     """The same rows, with a progress bar on a terminal, and elsewhere with a line now and then when it takes long."""
     from rich.console import Console
     from rich.markup import escape

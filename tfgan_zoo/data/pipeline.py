@@ -22,8 +22,8 @@ def example_numbers(positions, size, seed, stream=0):
 
 
 def gather(array):
-    """A function from int64 [B] to the rows of `array`, which stays in memory, or on disk where it is mapped there."""
-    if isinstance(array, np.memmap):
+    """A function from int64 [B] to the rows of `array`, which stays in memory, or on disk where it is mapped or lazy."""
+    if isinstance(array, np.memmap) or not isinstance(array, np.ndarray):
         shape, dtype = array.shape[1:], tf.as_dtype(array.dtype)
 
         def from_disk(numbers):
@@ -51,7 +51,7 @@ def batches(images, labels, batch_size, seed, start=0, flip=False, replicas=1, l
     """The endless stream of training batches, from batch number `start` on.
 
     Args:
-        images: uint8 [N, H, W, C], or float32 [N, D] points; labels: int32 [N] or None.
+        images: uint8 [N, H, W, C], as an array or `LazyImages`, or float32 [N, D] points; labels: int32 [N] or None.
         batch_size: over all replicas. Each element is one replica's share, replica 0's first.
         seed: whole number; start: number of the first batch.
         flip: mirror each image with probability one half.

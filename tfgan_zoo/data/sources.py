@@ -5,12 +5,13 @@ A source is written `KIND` or `KIND:ARGUMENT`. `LOADERS` maps each kind to `load
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tfgan_zoo.data import arrays, folder, mnist5k, stacked, tfds, toy
+from tfgan_zoo.data import arrays, folder, mnist5k, pooling, pyramid, stacked, tfds, toy
 from tfgan_zoo.data.labelled import labelled_examples
+from tfgan_zoo.data.lazy import LazyImages
 from tfgan_zoo.errors import ZooError, no_such
 
 LOADERS = {
@@ -20,6 +21,7 @@ LOADERS = {
     "tfds": tfds.load,
     "toy": toy.load,
     "stacked": stacked.load,
+    "pyramid": pyramid.load,
 }
 
 FINGERPRINT_CHUNK = 16 * 2**20  # bytes hashed at a time, so that a memory-mapped source never comes into memory whole
@@ -31,14 +33,15 @@ class Source:
 
     Attributes:
         name: the source as the recipe writes it, such as "mnist5k" or "folder:/pictures".
-        images: uint8 [N, height, width, channels], in memory or memory-mapped; for toys float32 points [N, 2].
+        images: uint8 [N, height, width, channels], in memory, memory-mapped or `LazyImages`, which give the rows
+            that are asked for; for toys float32 points [N, 2].
         labels: int32 [N] in 0..classes - 1, or None where there are none.
         class_names: one for each class; () where there are no labels.
         labelled: sorted int64 [M], the numbers of the examples whose labels training may use; None where all are.
     """
 
     name: str
-    images: np.ndarray
+    images: np.ndarray | LazyImages
     labels: np.ndarray | None
     class_names: tuple[str, ...]
     labelled: np.ndarray | None = None
@@ -63,9 +66,31 @@ class Source:
         """True where the examples are points in the plane rather than images."""
         return self.images.ndim == 2
 
+    def at(self, resolution):
+        """The same examples at another height and width: a level of a pyramid, which is read and never computed, or the
+        means of 2 x 2 pixels, taken again and again: now where the images are in memory, else when they are read.
+
+        Args:
+            resolution: a level that the pyramid has; or the images' own side divided by a power of two.
+
+        Raises:
+            ZooError: points; no such level; no means that lead there.
+        """
+        if self.points:
+            raise ZooError(f"{self.name} holds points, which have no resolution.")
+        if self.image_shape[:2] == (resolution, resolution):
+            return self
+        in_memory = isinstance(self.images, np.ndarray)
+        return replace(
+            self, images=pooling.at_resolution(self.images, resolution) if in_memory else self.images.at(resolution)
+        )
+
     def fingerprint(self):
         """SHA-256, in hex, over the shape and dtype, the bytes of the images and the labels; where they lie, in memory
         or on disk, makes no difference."""
+        known = None if isinstance(self.images, np.ndarray) else self.images.fingerprint
+        if known:
+            return known
         digest = hashlib.sha256(f"{self.images.dtype.str} {self.images.shape}".encode())
         step = max(1, FINGERPRINT_CHUNK // max(1, self.images[:1].nbytes))
         for start in range(0, self.size, step):

@@ -1,0 +1,93 @@
+"""Images/s of every level of a pyramid through the input pipeline, drawn at random, and of writing one.
+
+    python -m benchmarks.pyramid                  makes photograph-like images of 1024 x 1024 in a temporary folder
+    python -m benchmarks.pyramid --dir=DIR        an existing pyramid
+
+The batch sizes are those of progressive growing (16 up to 128 x 128, then 14, 6 and 3). Random access, as training does it:
+each batch is a part of a permutation of all images. The files are in the operating system's cache, as far as it has room.
+"""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+LARGEST = 1024
+BATCHES = {256: 14, 512: 6, 1024: 3}
+SECONDS = 3.0
+
+
+def photographs(folder, count):
+    """Writes JPEGs as smooth as portraits: amplitude 1 / frequency^1.5, and a sensor's noise."""
+    from PIL import Image
+
+    random, frequencies = np.random.default_rng(0), np.fft.fftfreq(LARGEST)
+    radius = np.maximum(np.hypot(frequencies[:, None], frequencies), 1 / LARGEST)[..., None]
+    for number in range(count):
+        waves = np.fft.ifft2(np.fft.fft2(random.normal(size=[LARGEST, LARGEST, 3]), axes=(0, 1)) / radius**1.5, axes=(0, 1))
+        image = 128 + 50 * waves.real / waves.real.std() + random.normal(0, 1, [LARGEST, LARGEST, 3])
+        Image.fromarray(np.clip(image, 0, 255).astype(np.uint8)).save(folder / f"{number:04}.jpg", quality=95)
+
+
+def written(source, folder, png_from):
+    """(seconds, MiB) of writing the pyramid of a folder of images."""
+    from tfgan_zoo.data.plan import resolutions_of
+    from tfgan_zoo.data.prepare import prepare
+    from tfgan_zoo.recipe import Data
+
+    start = time.perf_counter()
+    settings = Data(source=f"folder:{source}", resolution=LARGEST)
+    prepare(settings, folder, resolutions_of(f"4..{LARGEST}"), png_from=png_from)
+    return time.perf_counter() - start, sum(path.stat().st_size for path in folder.rglob("*.tfrecord")) / 2**20
+
+
+def rate(source, batch_size):
+    """Images/s of the pipeline when nobody trains."""
+    from tfgan_zoo.data.pipeline import batches
+
+    iterator = iter(batches(source.images, source.labels, batch_size, seed=0))
+    next(iterator)
+    count, start = 0, time.perf_counter()
+    while time.perf_counter() - start < SECONDS:
+        next(iterator)
+        count += batch_size
+    return count / (time.perf_counter() - start)
+
+
+def report(folder):
+    from tfgan_zoo.data.sources import load_source
+    from tfgan_zoo.recipe import Data
+
+    source = load_source(Data(source=f"pyramid:{folder}"))
+    for side in source.images.about["resolutions"]:
+        level, batch_size = source.at(side), BATCHES.get(side, 16)
+        kind = "png" if level.images.png else "raw"
+        print(
+            f"{side:5} x {side:<5} {kind}  batch {batch_size:2}  {rate(level, batch_size):10,.0f} images/s", flush=True
+        )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dir", help="an existing pyramid")
+    parser.add_argument("--images", type=int, default=64, help="images that are made")
+    arguments = parser.parse_args()
+    if arguments.dir:
+        report(Path(arguments.dir))
+        return
+    with tempfile.TemporaryDirectory() as place:
+        place = Path(place)
+        (place / "photographs").mkdir()
+        photographs(place / "photographs", arguments.images)
+        for name, png_from in (("PNG from 512", 512), ("all raw", 0)):
+            seconds, size = written(place / "photographs", place / name, png_from)
+            print(
+                f"{name}: written at {arguments.images / seconds:.1f} images/s, {size / arguments.images:.2f} MiB an image"
+            )
+            report(place / name)
+
+
+if __name__ == "__main__":
+    main()
