@@ -26,7 +26,9 @@ def photographs(folder, count):
     random, frequencies = np.random.default_rng(0), np.fft.fftfreq(LARGEST)
     radius = np.maximum(np.hypot(frequencies[:, None], frequencies), 1 / LARGEST)[..., None]
     for number in range(count):
-        waves = np.fft.ifft2(np.fft.fft2(random.normal(size=[LARGEST, LARGEST, 3]), axes=(0, 1)) / radius**1.5, axes=(0, 1))
+        waves = np.fft.ifft2(
+            np.fft.fft2(random.normal(size=[LARGEST, LARGEST, 3]), axes=(0, 1)) / radius**1.5, axes=(0, 1)
+        )
         image = 128 + 50 * waves.real / waves.real.std() + random.normal(0, 1, [LARGEST, LARGEST, 3])
         Image.fromarray(np.clip(image, 0, 255).astype(np.uint8)).save(folder / f"{number:04}.jpg", quality=95)
 
@@ -81,7 +83,7 @@ def main():
         place = Path(place)
         (place / "photographs").mkdir()
         photographs(place / "photographs", arguments.images)
-        for name, png_from in (("PNG from 512", 512), ("all raw", 0)):
+        for name, png_from in (("PNG at 1024", 1024), ("all raw", 0)):
             seconds, size = written(place / "photographs", place / name, png_from)
             print(
                 f"{name}: written at {arguments.images / seconds:.1f} images/s, {size / arguments.images:.2f} MiB an image"
