@@ -12,6 +12,7 @@ import tensorflow as tf
 from small_games import assert_same, values
 
 from tfgan_zoo import catalog, recipe
+from tfgan_zoo.data.measuring import training_view
 from tfgan_zoo.data.pipeline import batches
 from tfgan_zoo.data.sources import load_source
 from tfgan_zoo.draws import Draws, seed_of
@@ -52,9 +53,10 @@ class Played:
         self.start = values(self.trainer)
 
     def batches(self, stage=None, first=0):
-        images, labels, labelled = self.source.images, self.source.labels, self.source.labelled
-        replicas = self.trainer.replicas
-        return batches(images, labels, BATCH, self.settings.seed, first, replicas=replicas, labelled=labelled)
+        images, measure = training_view(self.source, self.settings.data)
+        labels, labelled, replicas = self.source.labels, self.source.labelled, self.trainer.replicas
+        options = {"replicas": replicas, "labelled": labelled, "measure": measure}
+        return batches(images, labels, BATCH, self.settings.seed, first, **options)
 
     def train(self, pause=0):
         """Takes the steps as a run does, in a graph, `pause` of them a call."""
@@ -217,7 +219,7 @@ def test_exports_with_codes_take_them(exported):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_the_docstring_cites_the_paper_and_the_readme_has_the_row(model):
-    assert re.search(r"arXiv:\d{4}\.\d{4,5}", catalog.model_module(model).__doc__)
+    assert re.search(r"arXiv:\d{4}\.\d{4,5}|openreview\.net/forum\?id=\w+", catalog.model_module(model).__doc__)
     assert re.search(rf"^\| \[?`?{model}`?", README, re.MULTILINE), f"README.md has no row for {model}"
 
 
@@ -241,7 +243,11 @@ NUMBERS = {
     "sgan": [("feature_matching", 1.0), ("historical_averaging", 1.0), ("minibatch_kernels", 3), ("noise", 0.1)],
     "sngan": [("gradient_penalty", 10.0)],
 }
-NEEDS = {("wgan_gp", "layer_norm"): {"network": "compact"}, ("sngan", "gradient_penalty"): {"weights": "none"}}
+NEEDS = {
+    ("ambientgan", "loss"): {"norm": "none"},
+    ("wgan_gp", "layer_norm"): {"network": "compact"},
+    ("sngan", "gradient_penalty"): {"weights": "none"},
+}
 
 
 def options_of(model):

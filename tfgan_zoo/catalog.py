@@ -11,7 +11,8 @@ from tfgan_zoo import models, recipe
 from tfgan_zoo.errors import ZooError, no_such
 from tfgan_zoo.zoo_files import recipes_folder
 
-GIVEN = ("image_shape", "num_classes")  # what the data says; the rest of build's arguments is the recipe's
+# What the data says; the rest of build's arguments is the recipe's.
+GIVEN = ("image_shape", "num_classes", "measurement")
 
 
 def model_names():
@@ -82,8 +83,29 @@ def checked_arguments(name, arguments):
         ) from None
 
 
+def measured_arguments(build, settings, image_shape):
+    """{"measurement": what the discriminator sees in place of images, None for images}, where `build` asks for that.
+
+    Raises:
+        ZooError: such images cannot be so measured; the measurements are no such images, and the model makes images alone.
+    """
+    from tfgan_zoo.measurements import measurement_of
+
+    measurement = measurement_of(settings, image_shape)
+    seen = None if settings.unmeasure else measurement
+    if "measurement" in inspect.signature(build).parameters:
+        return {"measurement": seen}
+    if seen and seen.shape(image_shape) != image_shape:
+        raise ZooError(
+            f"{settings.kind} makes {list(seen.shape(image_shape))} of images of {list(image_shape)}, and this model knows "
+            "images alone; take --model=ambientgan, or set data.measurement.unmeasure=true."
+        )
+    return {}
+
+
 def game_builder(a_recipe, image_shape, num_classes):
     """A function without arguments that builds the recipe's game for such data; arguments are checked at once."""
-    build = model_module(a_recipe.model).build
+    build, image_shape = model_module(a_recipe.model).build, tuple(image_shape)
     arguments = checked_arguments(a_recipe.model, a_recipe.arguments)
-    return lambda: build(tuple(image_shape), num_classes, **arguments)
+    measured = measured_arguments(build, a_recipe.data.measurement, image_shape)
+    return lambda: build(image_shape, num_classes, **measured, **arguments)

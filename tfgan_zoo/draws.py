@@ -33,6 +33,11 @@ def rounded_alike(function, x):
     return tf.ensure_shape(tf.reshape(function(padded)[: tf.size(x)], tf.shape(x)), x.shape)
 
 
+def normal_of(uniform):
+    """Standard normal float32 of uniform float32 in (0, 1), any shape, by the inverse of the distribution function."""
+    return 2**0.5 * rounded_alike(tf.math.erfinv, 2 * uniform - 1)
+
+
 class Draws:
     """Draws for `count` examples that are numbers `first` to `first + count` of a batch of `total`.
 
@@ -56,8 +61,33 @@ class Draws:
 
     def normal(self, purpose, shape=()):
         """Standard normal float32 [count, *shape]."""
-        return 2**0.5 * rounded_alike(tf.math.erfinv, 2 * self.uniform(purpose, shape) - 1)
+        return normal_of(self.uniform(purpose, shape))
 
     def integers(self, purpose, limit, shape=()):
         """Uniform int32 [count, *shape] in [0, limit), for a limit far below 2^23."""
+        return tf.cast(self.uniform(purpose, shape) * limit, tf.int32)
+
+
+class SeededDraws:
+    """Draws where each example has a seed of its own, so that its image does not depend on its company in a batch.
+
+    Has the methods of `Draws`.
+
+    seeds: int64 [B].
+    """
+
+    def __init__(self, seeds):
+        halves = tf.stack([tf.bitwise.bitwise_and(seeds, 0x7FFFFFFF), tf.bitwise.right_shift(seeds, 31)], axis=1)
+        self.seeds = tf.cast(tf.bitwise.bitwise_and(halves, 0x7FFFFFFF), tf.int32)  # as `seed_of`
+
+    def uniform(self, purpose, shape=()):
+        """Uniform float32 [B, *shape] in (0, 1)."""
+        return tf.map_fn(lambda seed: uniform(fold(seed, purpose), shape), self.seeds, fn_output_signature=tf.float32)
+
+    def normal(self, purpose, shape=()):
+        """Standard normal float32 [B, *shape]."""
+        return normal_of(self.uniform(purpose, shape))
+
+    def integers(self, purpose, limit, shape=()):
+        """Uniform int32 [B, *shape] in [0, limit), for a limit far below 2^23."""
         return tf.cast(self.uniform(purpose, shape) * limit, tf.int32)

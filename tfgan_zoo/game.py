@@ -140,7 +140,12 @@ class Game:
         objective: an `Objective`, or one `Term`.
         one_pass: the discriminator sees real and fake in one concatenated batch in its own turn. Only for one that treats
             every example alone: no batch normalisation, no minibatch statistics.
+
+    Attributes:
+        sees_images: False where the discriminator is shown something else, so that it cannot be asked about images.
     """
+
+    sees_images = True
 
     def __init__(self, generator, discriminator, prior, objective, one_pass=False):
         self.generator, self.discriminator, self.prior = generator, discriminator, prior

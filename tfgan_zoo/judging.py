@@ -87,6 +87,8 @@ def players_of(game, generator=None, truncation=None):
     def outputs(inputs):
         return run_network(game.discriminator, inputs, training=False)
 
+    if not game.sees_images:
+        return Players(sampler(generator, truncation), prior=game.prior, truncation=truncation)
     widths = {name: tensor.shape[-1] for name, tensor in game.discriminator.output.items()}
     shape = tuple(game.generator.output_shape[1:])
     return Players(sampler(generator, truncation), discriminate, game.prior, truncation, widths, shape)

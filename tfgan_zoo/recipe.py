@@ -23,6 +23,29 @@ class Section(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
 
+class Measurement(Section):
+    """What is seen of each image in its place: the lossy measurements of AmbientGAN."""
+
+    kind: Literal[
+        "none",
+        "block_pixels",
+        "convolve_noise",
+        "block_patch",
+        "keep_patch",
+        "extract_patch",
+        "pad_rotate_project",
+        "pad_rotate_project_theta",
+        "gaussian_projection",
+    ] = "none"
+    probability: float = Field(0.5, ge=0, le=1, description="block_pixels: with which a pixel is black")
+    patch: Count = Field(16, description="block_patch, keep_patch, extract_patch: side of the square, in pixels")
+    blur: float = Field(1.0, gt=0, description="convolve_noise: standard deviation of the Gaussian kernel, in pixels")
+    noise: float = Field(0.2, ge=0, description="convolve_noise: its standard deviation, of images in [-1, 1]")
+    angles: Count = Field(1, description="pad_rotate_project, with theta or without: lines of an image")
+    seed: int = Field(0, ge=0, lt=2**31, description="of what is drawn for each real image, once")
+    unmeasure: bool = Field(False, description="invert the measurements first, and train on what comes of that")
+
+
 class Data(Section):
     """Which images, and how they come to one shape."""
 
@@ -37,6 +60,7 @@ class Data(Section):
     fit: Literal["pad", "crop", "refuse"] = Field("pad", description="what is done with images of another shape")
     bad_files: Literal["refuse", "skip"] = Field("refuse", description="what is done with files that are no image")
     flip: bool = Field(False, description="mirror each image with probability one half")
+    measurement: Measurement = Measurement()
     labels_per_class: Count | None = Field(
         None,
         description="so many labelled examples of each class, drawn by label_seed; the rest is used without labels",

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from tfgan_zoo import catalog, exporting, pictures
+from tfgan_zoo.data.measuring import training_view
 from tfgan_zoo.data.pipeline import batches
 from tfgan_zoo.data.sources import load_source
 from tfgan_zoo.errors import ZooError, no_such
@@ -74,6 +75,7 @@ class TrainingRun:
         self.source = load_source(recipe.data)
         dataset = describe(self.source)
         build = catalog.game_builder(recipe, dataset["image_shape"], dataset["num_classes"])
+        self.images, self.measure = training_view(self.source, recipe.data)
         self.trainer = Trainer(recipe, build, strategy)
         self.judge = self.checked_judge()
         Run.refuse_other_files(folder)
@@ -138,7 +140,7 @@ class TrainingRun:
 
     def make_batches(self, stage, first):
         return batches(
-            self.source.images,
+            self.images,
             self.source.labels,
             stage.batch_size,
             self.recipe.seed,
@@ -146,6 +148,7 @@ class TrainingRun:
             flip=self.recipe.data.flip,
             replicas=self.trainer.replicas,
             labelled=self.source.labelled,
+            measure=self.measure,
         )
 
     def log_scalars(self, step, means):

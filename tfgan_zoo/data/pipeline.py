@@ -47,7 +47,7 @@ def mirrored(images, key, total, first):
     return tf.where(turned[:, None, None, None], tf.reverse(images, [2]), images)
 
 
-def batches(images, labels, batch_size, seed, start=0, flip=False, replicas=1, labelled=None):
+def batches(images, labels, batch_size, seed, start=0, flip=False, replicas=1, labelled=None, measure=None):
     """The endless stream of training batches, from batch number `start` on.
 
     Args:
@@ -58,14 +58,18 @@ def batches(images, labels, batch_size, seed, start=0, flip=False, replicas=1, l
         replicas: number of shares.
         labelled: int64 [M], the numbers of the examples whose labels may be used; None is all. Given, no image of the
             one stream has a label, and as large batches of these examples come beside, in an endless order of their own.
+        measure: function (images float32 [B, H, W, C], int64 numbers [B]) -> what is seen of these examples, {"images",
+            "theta"?}, see `data.measuring`; None shows the images themselves.
 
     Returns:
         `tf.data.Dataset` of {"images": float32 in [-1, 1] (points as they are), "labels"?: int32}, or with `labelled` of
-        {"images", "labelled_images": likewise, "labelled_labels": int32}.
+        {"images", "labelled_images": likewise, "labelled_labels": int32}. With `measure` "images" are measurements.
 
     Raises:
-        ZooError: points are to be mirrored.
+        ZooError: points are to be mirrored; images are to be mirrored and measured, which would see both sides of each.
     """
+    if flip and measure:
+        raise ZooError("data.flip would measure each image twice, from both sides; leave it out, or data.measurement.")
     if flip and images.ndim != 4:
         raise ZooError(f"data.flip mirrors images, and the data has shape {list(images.shape)}; leave it out.")
     share = batch_size // replicas
@@ -76,16 +80,17 @@ def batches(images, labels, batch_size, seed, start=0, flip=False, replicas=1, l
     def images_of(numbers, batch, first, purpose):
         values = as_floats(rows(numbers))
         values = tf.ensure_shape(values, [share, *images.shape[1:]])
-        return mirrored(values, fold(fold(seed_of(seed), purpose), batch), batch_size, first) if flip else values
+        values = mirrored(values, fold(fold(seed_of(seed), purpose), batch), batch_size, first) if flip else values
+        return measure(values, numbers) if measure else {"images": values}
 
     def element(number):
         batch, first = number // replicas, number % replicas * share  # the share's first example within the batch
         positions = tf.ensure_shape(batch * batch_size + first + tf.range(share, dtype=tf.int64), [share])
         numbers = example_numbers(positions, len(images), seed)
-        result = {"images": images_of(numbers, batch, first, "flip")}
+        result = images_of(numbers, batch, first, "flip")
         if chosen is not None:
             numbers = chosen(example_numbers(positions, len(labelled), seed, stream=1))
-            result["labelled_images"] = images_of(numbers, batch, first, "flip labelled")
+            result["labelled_images"] = images_of(numbers, batch, first, "flip labelled")["images"]
             result["labelled_labels"] = tf.ensure_shape(classes(numbers), [share])
         elif classes is not None:
             result["labels"] = tf.ensure_shape(classes(numbers), [share])

@@ -20,7 +20,10 @@ def by_discriminator(protocol):
 def width_of(players, output, score):
     """How many columns an output of the discriminator has; raises `ZooError` where it has no such output."""
     if not players.outputs:
-        raise ZooError(f"{score} reads the discriminator, and there is none here; take it of a run: --run.")
+        raise ZooError(
+            f"{score} reads the discriminator, and there is none here; take it of a run: --run, "
+            "whose discriminator sees images."
+        )
     if output not in players.outputs:
         raise ZooError(
             f"{score} reads the discriminator's {output}, and it gives only {', '.join(players.outputs)};"

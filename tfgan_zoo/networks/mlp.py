@@ -64,11 +64,12 @@ def discriminator(
     own_pieces=5,
     wrap=plain,
     heads=None,
+    theta_size=0,
 ):
-    """{"images", "labels"?} -> {"logits": [B, 1] or what `heads` gives, "features": [B, F]}.
+    """{"images", "labels"?, "theta"?} -> {"logits": [B, 1] or what `heads` gives, "features": [B, F]}.
 
     Args:
-        image_shape: (H, W, C), or (D,) for points.
+        image_shape: (H, W, C), (D,) for points, or whatever shape a measurement has.
         hidden: widths of the layers.
         pieces: of each maxout unit; 1 for LeakyReLU 0.2.
         input_dropout, dropout: shares that are dropped of the images and of each hidden layer.
@@ -78,6 +79,7 @@ def discriminator(
         own: (units of the images, units of the labels): each goes through a layer of its own, of `own_pieces`, before they join.
         wrap: applied to each hidden layer.
         heads: function features -> outputs, see `networks.heads`.
+        theta_size: length of what it is told of a measurement, "theta" [B, theta_size]; 0 for nothing.
     """
     inputs = {"images": keras.Input(image_shape, dtype=output_dtype(), name="images")}
     h = keras.layers.Flatten(name="flatten")(inputs["images"])
@@ -91,6 +93,9 @@ def discriminator(
                 for name, units, v in zip(inputs, own, vectors, strict=True)
             ]
         h = joined(vectors)
+    if theta_size:
+        inputs["theta"] = keras.Input([theta_size], dtype=output_dtype(), name="theta")
+        h = joined([h, inputs["theta"]])
     for i, width in enumerate(hidden, 1):
         h = GaussianNoise(noise, name=f"noise_{i}")(h) if noise else h
         h = rectified(h, width, pieces, f"dense_{i}", wrap)

@@ -2,29 +2,8 @@
 
 import tensorflow as tf
 
-from tfgan_zoo.draws import fold, uniform
+from tfgan_zoo.draws import SeededDraws
 from tfgan_zoo.serving.generators import Generator
-
-
-class SeededDraws:
-    """Draws where each example has a seed of its own, so that its image does not depend on its company in a batch.
-
-    Has the methods of `tfgan_zoo.draws.Draws` that priors use.
-
-    seeds: int64 [B].
-    """
-
-    def __init__(self, seeds):
-        halves = tf.stack([tf.bitwise.bitwise_and(seeds, 0x7FFFFFFF), tf.bitwise.right_shift(seeds, 31)], axis=1)
-        self.seeds = tf.cast(tf.bitwise.bitwise_and(halves, 0x7FFFFFFF), tf.int32)  # as `draws.seed_of`
-
-    def uniform(self, purpose, shape=()):
-        """Uniform float32 [B, *shape] in (0, 1)."""
-        return tf.map_fn(lambda seed: uniform(fold(seed, purpose), shape), self.seeds, fn_output_signature=tf.float32)
-
-    def integers(self, purpose, limit, shape=()):
-        """Uniform int32 [B, *shape] in [0, limit)."""
-        return tf.cast(self.uniform(purpose, shape) * limit, tf.int32)
 
 
 class ExportedGenerator(tf.Module):
