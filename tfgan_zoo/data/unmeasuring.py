@@ -85,7 +85,6 @@ def projected_back(seen, theta, measurement, image_shape):
 INVERSES = {
     "block_pixels": inpainted_around,
     "block_patch": inpainted_around,
-    "keep_patch": inpainted_around,
     "convolve_noise": deconvolved,
     "pad_rotate_project_theta": projected_back,
 }

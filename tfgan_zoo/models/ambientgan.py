@@ -98,20 +98,13 @@ def build(
         )
     classes = num_classes if conditional else 0
     wrap, norm_layer = NORMS[norm]
+    generator = dcgan.generator(image_shape, noise_size, generator_channels, classes)
     if len(seen) == 3:
-        discriminator = dcgan.discriminator(
-            seen, discriminator_channels, wrap, norm_layer, num_classes=classes, label_size=label_size
-        )
+        labels = {"num_classes": classes, "label_size": label_size}
+        discriminator = dcgan.discriminator(seen, discriminator_channels, wrap, norm_layer, **labels)
     else:
-        told = measurement.theta_size(image_shape)
-        discriminator = mlp.discriminator(
-            seen, hidden, norm=norm_layer, num_classes=classes, wrap=wrap, theta_size=told
-        )
-    players = (
-        dcgan.generator(image_shape, noise_size, generator_channels, classes),
-        discriminator,
-        Prior(noise_size, Uniform(), classes),
-        OBJECTIVES[loss](penalty),
-        norm_layer is not BatchNorm,
-    )
+        told = {"num_classes": classes, "theta_size": measurement.theta_size(image_shape)}
+        discriminator = mlp.discriminator(seen, hidden, norm=norm_layer, wrap=wrap, **told)
+    prior, one_pass = Prior(noise_size, Uniform(), classes), norm_layer is not BatchNorm
+    players = (generator, discriminator, prior, OBJECTIVES[loss](penalty), one_pass)
     return MeasuredGame(*players, measurement) if measurement and not ignore else Game(*players)
