@@ -60,7 +60,9 @@ PLAIN = {  # each model's own setting, and over how many seeds
     "began": ("quickstart", (0,)),
     "acgan": ("quickstart", THREE),
     "infogan": ("codes", THREE),
+    "ambientgan": ("ambient", (0,)),
 }
+IGNORE, UNMEASURE = ("arguments.ignore=true",), ("data.measurement.unmeasure=true",)
 TRIALS = [Trial(model, name, seeds=(0,)) for model, (name, _) in PLAIN.items()]
 TRIALS += [
     Trial("sgan", "the CNN alone", ALONE, seeds=THREE),
@@ -77,6 +79,9 @@ TRIALS += [
     Trial("infogan", "codes without effect", ("arguments.category_weight=0", "arguments.continuous_weight=0")),
     Trial("gan", "saturating", ("arguments.saturating=true",)),
     Trial("lsgan", "Pearson (-1, 1, 0)", ("arguments.a=-1", "arguments.c=0")),
+    *(Trial("ambientgan", "ambient", preset=p) for p in ("block_patch", "rotate_project", "rotate_project_theta")),
+    *(Trial("ambientgan", "ignore", IGNORE, p) for p in ("quickstart", "block_patch")),
+    *(Trial("ambientgan", "unmeasure", UNMEASURE, p) for p in ("quickstart", "block_patch", "rotate_project_theta")),
 ]
 
 

@@ -265,6 +265,16 @@ def test_pixels_blocked_with_probability_zero_leave_the_stream_as_it_is_bit_for_
     assert training_view(SOURCE, recipe.Data()) == (PIXELS, None)
 
 
+@every_kind
+def test_fakes_on_two_replicas_are_measured_as_on_one(kind):
+    measurement, images = made(kind), tf.constant(IMAGES[:4])
+    whole = measurement.observe(images, draws(4))
+    for first in (0, 2):
+        share = measurement.observe(images[first : first + 2], Draws(seed_of(0), 4, first, 2))
+        for name, value in share.items():
+            assert_all_close(value, whole[name][first : first + 2])
+
+
 def test_labelled_images_are_measured_too():
     measure = measured_once(settings_of("block_pixels", probability=1), SHAPE)
     stream = batches(PIXELS, SOURCE.labels, 4, 0, labelled=np.arange(5), measure=measure)

@@ -11,8 +11,8 @@ import pytest
 from tfgan_zoo import catalog, recipe, train
 from tfgan_zoo.data import sources
 from tfgan_zoo.judging import mixture_of, players_of
-from tfgan_zoo.metrics.features import NETWORKS, FeatureNetwork, feature_network
 from tfgan_zoo.measurements import measurement_of
+from tfgan_zoo.metrics.features import NETWORKS, FeatureNetwork, feature_network
 from tfgan_zoo.metrics.protocol import Judge
 
 # The largest networks, seconds each to build

@@ -26,7 +26,7 @@ OBJECTIVES = {
     "non_saturating": lambda penalty: NonSaturating(),
     "least_squares": lambda penalty: LeastSquares(),
     "hinge": lambda penalty: Hinge(),
-    "wgan_gp": lambda penalty: Wasserstein() + penalty * GradientPenalty(),
+    "wasserstein": lambda penalty: Wasserstein() + penalty * GradientPenalty(),
 }
 NORMS = {  # what is applied to each kernel, and the layer that follows it
     "batch": (plain, BatchNorm),
@@ -55,7 +55,7 @@ def build(
     num_classes: int = 0,
     measurement: Measurement | None = None,
     *,
-    loss: Literal["non_saturating", "least_squares", "hinge", "wgan_gp"] = "non_saturating",
+    loss: Literal["non_saturating", "least_squares", "hinge", "wasserstein"] = "non_saturating",
     penalty: Annotated[float, Field(ge=0)] = 10.0,
     norm: Literal["batch", "layer", "spectral", "none"] = "batch",
     ignore: bool = False,
@@ -73,7 +73,7 @@ def build(
         num_classes: of the data.
         measurement: what the discriminator sees of an image, by the recipe's `data.measurement`; None for the image itself, which
             is a plain GAN's game and, on unmeasured data, a baseline.
-        loss: what both play for; penalty: weight of the gradient penalty of "wgan_gp".
+        loss: what both play for; penalty: weight of the gradient penalty of "wasserstein", which is WGAN-GP.
         norm: in the discriminator: "batch", "layer", "spectral" or "none". The generator has batch norm.
         ignore: the other baseline: fakes are shown as they are, as if the measurements were images.
         conditional: both players see the label.
@@ -83,10 +83,12 @@ def build(
         label_size: length of the vector that labels become for the discriminator of images.
 
     Raises:
-        ZooError: batch norm with "wgan_gp"; conditional without labels; ignore where measurements are no such images.
+        ZooError: batch norm with "wasserstein"; conditional without labels; ignore where measurements are no such images.
     """
-    if loss == "wgan_gp" and norm == "batch":
-        raise ZooError("loss=wgan_gp needs gradients of one example each: set arguments.norm=layer, spectral or none.")
+    if loss == "wasserstein" and norm == "batch":
+        raise ZooError(
+            "loss=wasserstein needs gradients of one example each: set arguments.norm=layer, spectral or none."
+        )
     if conditional and not num_classes:
         raise ZooError(
             "conditional=true needs labels, and the data has none; leave it out, or give a source with labels."
