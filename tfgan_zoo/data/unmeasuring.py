@@ -93,7 +93,7 @@ INVERSES = {
 def unmeasured(source, data):
     """The images of a source measured once each, then inverted one by one: uint8 [N, H, W, C], clipped to what can be shown.
 
-    Large sets are kept on disk, see `images_on_disk`.
+    They are kept on disk, whatever their size, for it takes minutes to make them; see `images_on_disk`.
 
     Args:
         source: a `Source`; data: the recipe's data settings, whose `measurement` says how.
@@ -111,8 +111,8 @@ def unmeasured(source, data):
     if there := cached(key, data):
         return there[0]
     try:
-        rows = inverted_rows(source, settings)
-        return collect(rows, source.size, key, f"{source.name} from {settings.kind}", data)[0]
+        rows, to_disk = inverted_rows(source, settings), data.model_copy(update={"memory_limit_mb": 0})
+        return collect(rows, source.size, key, f"{source.name} from {settings.kind}", to_disk)[0]
     except ModuleNotFoundError:
         raise ZooError(
             f"to invert {settings.kind}, scikit-image is needed: pip install 'tfgan_zoo[unmeasure]'."
