@@ -29,14 +29,18 @@ RANKED = (
 
 @pytest.mark.parametrize("damage", ["noise", "blur"])
 @pytest.mark.parametrize("score", [*RANKED, "is_mnist_cnn"])
-def test_held_out_digits_are_better_than_lightly_damaged_ones_and_those_than_strongly_damaged_ones(found, score, damage):
+def test_held_out_digits_are_better_than_lightly_damaged_ones_and_those_than_strongly_damaged_ones(
+    found, score, damage
+):
     best, middle, worst = (found[rung][score] for rung in ("held out", f"light {damage}", f"strong {damage}"))
     if higher_is_better(score):
         best, middle, worst = -best, -middle, -worst
     assert best < middle < worst
 
 
-@pytest.mark.parametrize("score", ["fd_mnist_cnn", "kd_mnist_cnn", "fd_mnist_cnn_infinity", "recall", "coverage", "swd_mean"])
+@pytest.mark.parametrize(
+    "score", ["fd_mnist_cnn", "kd_mnist_cnn", "fd_mnist_cnn_infinity", "recall", "coverage", "swd_mean"]
+)
 def test_a_missing_class_is_seen_by_what_compares_the_variety(found, score):
     whole, missing = found["held out"][score], found["a class missing"][score]
     assert (missing < whole) if higher_is_better(score) else (missing > whole)

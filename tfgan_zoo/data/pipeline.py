@@ -41,13 +41,28 @@ def as_floats(values):
     return tf.cast(values, tf.float32) / 127.5 - 1 if values.dtype == tf.uint8 else values
 
 
+def pooled(images, height, width):
+    """float [B, H, W, C] -> [B, height, width, C], the mean of each window.
+
+    Raises:
+        ZooError: H and W are not multiples of height and width by the same number.
+    """
+    factor = images.shape[1] // height
+    if images.shape[1:3] != (factor * height, factor * width):
+        raise ZooError(
+            f"images of {images.shape[1]}x{images.shape[2]} cannot be averaged to a stage's {height}x{width}; "
+            "set data.resolution to a whole multiple of every stage's resolution."
+        )
+    return tf.nn.avg_pool2d(images, factor, factor, "VALID") if factor > 1 else images
+
+
 def mirrored(images, key, total, first):
     """`images` [B, H, W, C], examples `first` to `first` + B of `total`, each mirrored with probability one half."""
     turned = Draws(key, total, tf.cast(first, tf.int32), images.shape[0]).uniform("mirror") < 0.5
     return tf.where(turned[:, None, None, None], tf.reverse(images, [2]), images)
 
 
-def batches(images, labels, batch_size, seed, start=0, flip=False, replicas=1, labelled=None):
+def batches(images, labels, batch_size, seed, start=0, flip=False, replicas=1, labelled=None, resolution=None):
     """The endless stream of training batches, from batch number `start` on.
 
     Args:
@@ -58,6 +73,7 @@ def batches(images, labels, batch_size, seed, start=0, flip=False, replicas=1, l
         replicas: number of shares.
         labelled: int64 [M], the numbers of the examples whose labels may be used; None is all. Given, no image of the
             one stream has a label, and as large batches of these examples come beside, in an endless order of their own.
+        resolution: side, or (height, width), that larger images are averaged to; None leaves them as they are.
 
     Returns:
         `tf.data.Dataset` of {"images": float32 in [-1, 1] (points as they are), "labels"?: int32}, or with `labelled` of
@@ -69,6 +85,7 @@ def batches(images, labels, batch_size, seed, start=0, flip=False, replicas=1, l
     if flip and images.ndim != 4:
         raise ZooError(f"data.flip mirrors images, and the data has shape {list(images.shape)}; leave it out.")
     share = batch_size // replicas
+    size = (resolution,) * 2 if isinstance(resolution, int) else resolution
     rows = gather(images)
     classes = None if labels is None else gather(labels)
     chosen = None if labelled is None else gather(labelled)
@@ -76,6 +93,7 @@ def batches(images, labels, batch_size, seed, start=0, flip=False, replicas=1, l
     def images_of(numbers, batch, first, purpose):
         values = as_floats(rows(numbers))
         values = tf.ensure_shape(values, [share, *images.shape[1:]])
+        values = pooled(values, *size) if size else values
         return mirrored(values, fold(fold(seed_of(seed), purpose), batch), batch_size, first) if flip else values
 
     def element(number):

@@ -43,6 +43,12 @@ class Source:
     class_names: tuple[str, ...]
     labelled: np.ndarray | None = None
 
+    def at(self, resolution):
+        """The source of a stage at this resolution (None: as it is): the one whose images are the smallest that are not
+        smaller; what is still too large is for the pipeline to halve. Here there is one size, and so the source itself;
+        a source that holds its images in several sizes gives the fitting ones."""
+        return self
+
     @property
     def size(self):
         """The number of examples, N."""

@@ -87,3 +87,25 @@ class GaussianNoise(NoiseLayer):
 
     def get_config(self):
         return {**super().get_config(), "stddev": self.stddev}
+
+
+@keras.saving.register_keras_serializable(package="tfgan_zoo")
+class MultiplicativeNoise(NoiseLayer):
+    """In training multiplies each feature map of each example by 1 + strength * N(0, 1). Shape kept.
+
+    Called as `layer(x, strength)` with x [batch, ..., channels] and a scalar that may change from step to step.
+    Karras et al. 2017, arXiv:1710.10196, appendix B.
+    """
+
+    def build(self, input_shape, strength_shape=()):
+        super().build(input_shape)
+
+    def call(self, inputs, strength, training=False):
+        if not training:
+            return inputs
+        ones = [1] * (len(inputs.shape) - 2)
+        noise = self.draws(inputs).normal("multiplicative", [*ones, inputs.shape[-1]])
+        return inputs * tf.cast(1 + tf.cast(strength, noise.dtype) * noise, inputs.dtype)
+
+    def compute_output_shape(self, input_shape, strength_shape=()):
+        return input_shape
