@@ -183,8 +183,8 @@ class Game:
         asked = (stage.resolution,) * 2 if isinstance(stage.resolution, int) else stage.resolution
         if asked is not None and tuple(asked) != made:
             raise ZooError(
-                f"a stage has resolution={stage.resolution}, and the generator makes images of {made[0]}x{made[1]}: "
-                "this model does not grow. Leave the stages out."
+                f"a stage has resolution={stage.resolution}, and what the generator makes has shape "
+                f"{tuple(self.generator.output_shape[1:])}: this model does not grow. Leave the stages out."
             )
 
     def enter(self, stage):

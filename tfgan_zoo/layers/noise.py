@@ -93,19 +93,18 @@ class GaussianNoise(NoiseLayer):
 class MultiplicativeNoise(NoiseLayer):
     """In training multiplies each feature map of each example by 1 + strength * N(0, 1). Shape kept.
 
-    Called as `layer(x, strength)` with x [batch, ..., channels] and a scalar that may change from step to step.
-    Karras et al. 2017, arXiv:1710.10196, appendix B.
+    Called as `layer([x, strength])`, x [batch, ..., channels], strength a scalar or [batch], which may change from step to
+    step. Karras et al. 2017, arXiv:1710.10196, appendix B.
     """
 
-    def build(self, input_shape, strength_shape=()):
-        super().build(input_shape)
-
-    def call(self, inputs, strength, training=False):
+    def call(self, inputs, training=False):
+        x, strength = inputs
         if not training:
-            return inputs
-        ones = [1] * (len(inputs.shape) - 2)
-        noise = self.draws(inputs).normal("multiplicative", [*ones, inputs.shape[-1]])
-        return inputs * tf.cast(1 + tf.cast(strength, noise.dtype) * noise, inputs.dtype)
+            return x
+        ones = [1] * (len(x.shape) - 2)
+        noise = self.draws(x).normal("multiplicative", [*ones, x.shape[-1]])
+        strength = tf.reshape(tf.cast(strength, noise.dtype), [-1, *ones, 1])
+        return x * tf.cast(1 + strength * noise, x.dtype)
 
-    def compute_output_shape(self, input_shape, strength_shape=()):
-        return input_shape
+    def compute_output_shape(self, input_shape):
+        return input_shape[0]

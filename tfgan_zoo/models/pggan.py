@@ -74,7 +74,7 @@ def build(
     image_shape: tuple[int, ...],
     num_classes: int = 0,
     *,
-    loss: Literal["wgan_gp", "lsgan"] = "wgan_gp",
+    loss: Literal["wasserstein", "least_squares"] = "wasserstein",
     penalty: Annotated[float, Field(ge=0)] = 10.0,
     drift: Annotated[float, Field(ge=0)] = 1e-3,
     adaptive_noise: bool = True,
@@ -91,9 +91,9 @@ def build(
     Args:
         image_shape: (R, R, C) of the data, R a power of two from 8 on.
         num_classes: of the data.
-        loss: WGAN-GP with drift, or least squares.
+        loss: WGAN-GP (with drift), or LSGAN.
         penalty, drift: weights of WGAN-GP's penalty and of E D(x)^2.
-        adaptive_noise: with "lsgan", noise on the input of every convolution of the discriminator, as its output asks for.
+        adaptive_noise: with least squares, noise on the input of every convolution of the discriminator, as its output asks for.
         conditional: the generator takes labels and the discriminator tells them.
         class_weight: of the class's cross-entropy in both players' losses, where conditional.
         noise_size: length of the latent, from N(0, 1).
@@ -108,10 +108,10 @@ def build(
         raise ZooError("arguments.conditional=true needs labels, and the data has none; leave it out.")
     classes = num_classes if conditional else 0
     widths = {"num_classes": classes, "base": feature_base, "maximum": feature_maximum}
-    noisy = adaptive_noise and loss == "lsgan"
+    noisy = adaptive_noise and loss == "least_squares"
     generator = ProgressiveGenerator(image_shape, noise_size, authors_gain=authors_gain, **widths)
     discriminator = ProgressiveDiscriminator(image_shape, group_size=group_size, noise=noisy, **widths)
-    if loss == "lsgan":
+    if loss == "least_squares":
         objective = 1.0 * LeastSquares()
         if noisy:
             objective += AdaptiveNoise(discriminator.noise_strength)

@@ -268,7 +268,7 @@ class ProgressiveDiscriminator(Growing):
     def conv(self, layer, h, training):
         """LeakyReLU of a convolution, whose input is noisy where that was asked for."""
         if self.noise:
-            h = self.noises[layer.name](h, self.noise_strength.value, training=training)
+            h = self.noises[layer.name]([h, self.noise_strength.value], training=training)
         return leaky(layer(h))
 
     def call(self, inputs, training=False):
