@@ -21,7 +21,7 @@ FLOORS = (
     {"networks", "objectives", "data", "metrics"},
     {"training", "models", "serving"},
     {"catalog", "runs", "judging", "exporting", "reporting", "training_run"},
-    {"train", "evaluate", "sample", "export", "report", "serve"},
+    {"train", "evaluate", "sample", "export", "report", "growth", "serve"},
 )
 COMMAND_LINES = FLOORS[6]
 

@@ -159,6 +159,24 @@ def test_a_truncated_grid_and_an_interpolation(run, tmp_path):
     assert Image.open(path).size == (2 * (5 * 17 + 1), 2 * (17 + 1))
 
 
+def test_an_interpolation_moves_as_a_gif(run, tmp_path):
+    moving = tmp_path / "way.gif"
+    done = command("sample", f"--run={run[0]}", "--interpolate=1,9", "--num=5", f"--out={moving}")
+    assert done.returncode == 0, done.stderr
+    assert (Image.open(moving).n_frames, Image.open(moving).size) == (5, (32, 32))
+    done = command("sample", f"--run={run[0]}", f"--out={moving}")
+    assert done.returncode != 0
+    assert "give --interpolate=A,B too" in done.stderr
+
+
+def test_growth_of_a_run_as_a_strip_and_as_a_gif(run, tmp_path):
+    for name in ("growth.png", "growth.gif"):
+        done = command("growth", f"--run={run[0]}", f"--out={tmp_path / name}", "--columns=3")
+        assert done.returncode == 0, done.stderr
+    assert Image.open(tmp_path / "growth.png").size == (2 * (3 * 17 + 1), 2 * (17 + 1))  # one stage
+    assert Image.open(tmp_path / "growth.gif").n_frames == len(list((run[0] / "samples").iterdir()))
+
+
 def test_evaluate_gives_the_number_of_the_end_of_training_and_keeps_others_apart(run):
     done = command("evaluate", f"--run={run[0]}")
     assert done.returncode == 0, done.stderr

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 from numeric import assert_all_close, slopes
 
-from tfgan_zoo.layers import Dropout, GaussianNoise, MaxoutDense, MinibatchDiscrimination
+from tfgan_zoo.layers import Dropout, GaussianNoise, MaxoutDense, MinibatchDiscrimination, MinibatchStdDev
 
 slopes = functools.partial(slopes, step=1e-6)
 
@@ -36,6 +36,18 @@ def run_on_both(strategy, function, *arrays):
 
 def joined(strategy, value):
     return np.concatenate(strategy.experimental_local_results(value))
+
+
+# --------------------------------------------------------------------------------------------- minibatch standard deviation
+
+
+@pytest.mark.parametrize("group_size", [None, 4, 2])
+@pytest.mark.usefixtures("double")
+def test_the_deviation_is_that_of_the_whole_batch_on_two_replicas(two_replicas, group_size):
+    layer, x = MinibatchStdDev(group_size), normal(8, 3)
+    on_both = joined(two_replicas, run_on_both(two_replicas, layer, x))
+    assert_all_close(on_both, layer(x))
+    assert np.ptp(on_both[:, -1]) > 0 or group_size is None
 
 
 # -------------------------------------------------------------------------------------------------------------- maxout

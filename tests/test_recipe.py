@@ -29,7 +29,7 @@ def refusal(**changes):
 def test_a_model_and_a_number_of_steps_make_a_recipe_whose_other_numbers_are_the_defaults():
     least = parsed()
     assert (least.model, least.steps) == ("sngan", 10)
-    assert (least.seed, least.batch_size, least.fakes) == (0, 64, 64)
+    assert (least.seed, least.batch_size, least.generator_batch_size) == (0, 64, None)
     assert (least.discriminator_steps, least.accumulation, least.stages) == (1, 1, ())
     assert (least.precision, least.jit_compile, least.arguments) == ("float32", False, {})
     for optimizer in (least.generator_optimizer, least.discriminator_optimizer):
@@ -42,9 +42,28 @@ def test_a_model_and_a_number_of_steps_make_a_recipe_whose_other_numbers_are_the
     assert (least.checkpoints.every_steps, least.checkpoints.keep) == (1000, 3)
 
 
-def test_generator_batch_size_is_the_number_of_fakes_where_it_is_given():
-    assert parsed(batch_size=64).fakes == 64
-    assert parsed(batch_size=64, generator_batch_size=128).fakes == 128
+STAGES = [
+    {"steps": 3, "batch_size": 16, "resolution": 4},
+    {"steps": 7, "batch_size": 8, "resolution": 8, "fade_steps": 2},
+]
+
+
+def test_steps_may_be_left_to_the_stages_and_must_be_theirs():
+    table = {key: value for key, value in LEAST.items() if key != "steps"}
+    assert recipe.parse({**table, "stages": STAGES}).steps == 10
+    assert "steps=11, and the stages have 10 in all" in refusal(steps=11, stages=STAGES)
+    assert "accumulation" in refusal(stages=STAGES, accumulation=16)
+
+
+def test_a_checkpoint_at_a_border_is_of_the_stage_before_it():
+    staged = parsed(stages=STAGES)
+    assert [staged.stage_at(step).resolution for step in (0, 1, 3, 4, 10)] == [4, 4, 4, 8, 8]
+    assert [staged.images_seen(step) for step in (0, 3, 4, 10)] == [0, 48, 56, 104]
+
+
+def test_a_fade_longer_than_its_stage_is_refused():
+    stages = [{"steps": 3, "batch_size": 4, "resolution": 8, "fade_steps": 4}]
+    assert "fade_steps=4 is beyond the stage's steps=3" in refusal(steps=3, stages=stages)
 
 
 @pytest.mark.parametrize("missing", ["model", "steps"])
@@ -141,8 +160,8 @@ def test_recipe_without_stages_has_one_of_its_own_numbers():
 
 
 def test_stages_are_kept_in_their_order():
-    stages = parsed(stages=[{"steps": 3, "batch_size": 16, "resolution": 4}, {"steps": 5, "batch_size": 8}]).schedule
-    assert [(s.steps, s.batch_size, s.resolution) for s in stages] == [(3, 16, 4), (5, 8, None)]
+    stages = parsed(stages=[{"steps": 3, "batch_size": 16, "resolution": 4}, {"steps": 7, "batch_size": 8}]).schedule
+    assert [(s.steps, s.batch_size, s.resolution) for s in stages] == [(3, 16, 4), (7, 8, None)]
 
 
 FULL = {
@@ -150,7 +169,7 @@ FULL = {
     "arguments": {"noise_size": 64, "weights": "none", "widths": [1, 2]},
     "data": {"source": "folder:/pictures", "resolution": [32, 48], "channels": 3},
     "generator_optimizer": {"name": "sgd", "learning_rate": 0.1, "schedule": "linear"},
-    "stages": [{"steps": 3, "batch_size": 16, "resolution": 4}, {"steps": 5, "batch_size": 8, "resolution": [8, 16]}],
+    "stages": [{"steps": 3, "batch_size": 16, "resolution": 4}, {"steps": 7, "batch_size": 8, "resolution": [8, 16]}],
 }
 
 

@@ -20,7 +20,7 @@ from tfgan_zoo.data.sources import load_source
 from tfgan_zoo.metrics.protocol import Protocol, Score
 from tfgan_zoo.priors import Codes, Prior
 from tfgan_zoo.reporting import gallery, plots
-from tfgan_zoo.reporting.facts import Facts, command_of, facts_of, seen
+from tfgan_zoo.reporting.facts import Facts, command_of, facts_of
 from tfgan_zoo.reporting.gallery import Gallery
 from tfgan_zoo.reporting.history import History, read_history, thinned
 from tfgan_zoo.reporting.page import Figure, Section, picture, render
@@ -115,7 +115,7 @@ def test_a_recipe_that_set_cannot_say_is_trained_by_its_own_file():
 def test_real_images_are_counted_over_the_stages():
     stages = [{"steps": 10, "batch_size": 4, "resolution": 4}, {"steps": 10, "batch_size": 2, "resolution": 8}]
     staged = recipe.parse({"model": "a", "steps": 20, "stages": stages, "discriminator_steps": 3})
-    assert [seen(staged, step) for step in (0, 5, 10, 15, 20)] == [0, 60, 120, 150, 180]
+    assert [staged.images_seen(step) for step in (0, 5, 10, 15, 20)] == [0, 60, 120, 150, 180]
 
 
 def test_the_page_escapes_what_a_run_says_and_leaves_out_empty_sections():
@@ -233,7 +233,7 @@ def untrained_run(folder, table, events=True):
     """A `Run` of a recipe with a checkpoint of its first weights, one grid of samples and a short history."""
     parsed = recipe.parse(table)
     run = Run.start(folder, parsed, describe(load_source(parsed.data)))
-    game = run.build_game()
+    game = run.build_game(run.recipe.schedule[0])
     variables = {f"average/{v.path}": v for v in game.generator.variables}
     variables |= {f"discriminator/{v.path}": v for v in game.discriminator.variables}
     Checkpoints(folder / "checkpoints", variables).save(20)

@@ -260,6 +260,40 @@ def test_the_way_between_two_seeds_starts_and_ends_with_their_samples(coded, poi
     np.testing.assert_allclose(line.samples[[0, 2], 1], points.generator().latents([1, 9])[:, 0], rtol=1e-5)
 
 
+def test_cut_takes_a_grid_apart():
+    images = np.random.default_rng(0).integers(0, 256, (6, 3, 5, 3), np.uint8)
+    np.testing.assert_array_equal(pictures.cut(pictures.grid(images, 2), 3, 5), images)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_a_gif_has_a_frame_an_image_in_their_order(tmp_path, channels):
+    """Flat frames of gray, which a palette holds exactly."""
+    frames = np.repeat(np.array([0, 100, 200], np.uint8), 4 * 6 * channels).reshape(3, 4, 6, channels)
+    frames[..., 3:] = 255
+    pictures.save_animation(frames, tmp_path / "a" / "way.gif", scale=2, frames_per_second=5)
+    with Image.open(tmp_path / "a" / "way.gif") as file:
+        assert (file.n_frames, file.size, file.info["loop"], file.info["duration"]) == (3, (12, 8), 0, 200)
+        for number, level in enumerate((0, 100, 200)):
+            file.seek(number)
+            assert (np.asarray(file.convert("RGB")) == level).all()
+
+
+def test_an_mp4_has_a_frame_an_image_and_even_sides(tmp_path):
+    av = pytest.importorskip("av")
+    frames = np.repeat(np.array([0, 100, 200], np.uint8), 33 * 48).reshape(3, 33, 48, 1)
+    pictures.save_animation(frames, tmp_path / "way.mp4", frames_per_second=5)
+    with av.open(str(tmp_path / "way.mp4")) as file:
+        found = [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
+    assert [frame.shape for frame in found] == [(32, 48, 3)] * 3
+    np.testing.assert_allclose([frame.mean() for frame in found], [0, 100, 200], atol=4)
+
+
+def test_animations_of_another_kind_are_refused_and_leave_nothing(tmp_path):
+    with pytest.raises(ZooError, match=r"animations are \.gif or \.mp4"):
+        pictures.save_animation(np.zeros([2, 4, 4, 1], np.uint8), tmp_path / "new" / "way.avi")
+    assert not list(tmp_path.iterdir())
+
+
 def darkness(image):
     """[H, W] in 0..255, how far from white."""
     return 255 - image.astype(int).min(-1)

@@ -206,7 +206,9 @@ def test_stages_are_entered_in_turn_and_each_advances_from_zero():
 
     logs = []
     stages = [{"steps": 4, "batch_size": 8}, {"steps": 2, "batch_size": 4}]
-    played(points_recipe(stages=stages), build, dues=[Due(1, lambda s, m: logs.append(m["generator/fraction"]))])
+    played(
+        points_recipe(steps=6, stages=stages), build, dues=[Due(1, lambda s, m: logs.append(m["generator/fraction"]))]
+    )
     assert calls == [8, 4]
     assert logs == [0, 0.25, 0.5, 0.75, 0, 0.5]
 

@@ -32,6 +32,8 @@ BATCH, STEPS = 4, 2
 def settings_of(model, *changes):
     table = {"model": model, **catalog.preset_table(model, "quickstart")}
     small = [f"batch_size={BATCH}", f"steps={STEPS}", "data.resolution=16"]
+    if "stages" in table:  # one of them, which fades to its end
+        small.append(f"stages=[{{steps={STEPS}, batch_size={BATCH}, resolution=16, fade_steps={STEPS}}}]")
     return recipe.parse(recipe.override(table, [*small, *changes]))
 
 
@@ -67,6 +69,7 @@ class Played:
 
     def step_by_hand(self):
         """Takes the steps one by one and outside a graph, which needs no tracing. Returns the logs of each."""
+        self.trainer.game.enter(self.settings.schedule[0])
         stream, logs = iter(self.batches()), []
         for step in range(STEPS):
             taken = [next(stream) for _ in range(self.settings.discriminator_steps)]
@@ -229,6 +232,7 @@ TINY = {
     **dict.fromkeys(("channels", "generator_channels", "discriminator_channels"), 2),
     **dict.fromkeys(("noise_size", "dense", "code_dense", "label_size"), 4),
     **{name: [6] for name in ("hidden", "generator_hidden", "discriminator_hidden")},
+    "feature_maximum": 4,
     **{name: [4, 3] for name in ("generator_own", "discriminator_own")},
     **dict.fromkeys(("maxout_pieces", "own_pieces"), 2),
 }

@@ -20,7 +20,9 @@ def export_run(run, base, which="latest", version=None):
         version: a positive number, one more than the last where left out.
     """
     network, prior, step = run.generator(which)
-    return write_version(ExportedGenerator(network, prior), base, card_of(run, step), version, real_points(run))
+    return write_version(
+        ExportedGenerator(network, prior), base, card_of(run, step, network), version, real_points(run)
+    )
 
 
 def real_points(run):
@@ -28,9 +30,9 @@ def real_points(run):
     return load_source(run.recipe.data).images if len(run.dataset["image_shape"]) == 1 else None
 
 
-def card_of(run, step):
-    """What a model card says of the checkpoint of `step`: plain values."""
-    shape = run.dataset["image_shape"]
+def card_of(run, step, network):
+    """What a model card says of the checkpoint of `step`, whose generator is `network`: plain values."""
+    shape = list(network.output_shape[1:])
     scores = [score for score in run.scores() if score.step == step]
     images = f"float32 in [-1, 1], or uint8 in 0..255; [height, width, channels] = {shape}"
     return {

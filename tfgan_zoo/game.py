@@ -143,12 +143,14 @@ class Game:
 
     Attributes:
         sees_images: False where the discriminator is shown something else, so that it cannot be asked about images.
+        generators: the generator, then the copies of it that follow it, such as its moving average; who makes one adds it.
     """
 
     sees_images = True
 
     def __init__(self, generator, discriminator, prior, objective, one_pass=False):
         self.generator, self.discriminator, self.prior = generator, discriminator, prior
+        self.generators = [generator]
         self.objective = objective if isinstance(objective, Objective) else 1.0 * objective
         self.one_pass = one_pass
 
@@ -174,8 +176,23 @@ class Game:
         """What the discriminator is shown of a fake batch; differentiable."""
         return batch
 
+    def check(self, stage):
+        """Called for each stage before training starts.
+
+        Raises:
+            ZooError: the game cannot be played at the stage's resolution: this one does not grow.
+        """
+        made = tuple(self.generator.output_shape[1:3])
+        asked = (stage.resolution,) * 2 if isinstance(stage.resolution, int) else stage.resolution
+        if asked is not None and tuple(asked) != made:
+            raise ZooError(
+                f"a stage has resolution={stage.resolution}, and what the generator makes has shape "
+                f"{tuple(self.generator.output_shape[1:])}: this model does not grow. Leave the stages out."
+            )
+
     def enter(self, stage):
-        """Called before a stage is traced: progressive models pick their layers here."""
+        """Called before a stage is traced, and before a checkpoint of it is used: progressive models pick their layers here,
+        in all `generators`."""
 
     def advance(self, fraction):
         """Called in every step with the share of the stage that is done, a scalar in [0, 1): fades go by it."""

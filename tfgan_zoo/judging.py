@@ -113,6 +113,14 @@ class RunSubject:
         return players_of(self.game, self.generator, truncation)
 
     def check_source(self, source, data):
+        """Raises `ZooError` where the data is the run's own and holds other images now, and where a growing run was not at its
+        full resolution yet."""
+        made, full = tuple(self.game.generator.output_shape[1:]), tuple(self.run.dataset["image_shape"])
+        if made != full:
+            raise ZooError(
+                f"at step {self.step:,} {self.run.folder} makes images of {made[0]}x{made[1]}, and scores are taken of "
+                f"{full[0]}x{full[1]}: take a checkpoint of a later stage, or only look at it, by python -m tfgan_zoo.sample."
+            )
         check_same_images(source, data, self.recipe, self.run.dataset)
 
     def keep(self, scores):

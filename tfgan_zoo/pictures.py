@@ -1,4 +1,4 @@
-"""Samples as pictures: images as uint8 and in grids, points in the plane as a density plot, PNG files."""
+"""Samples as pictures: images as uint8 and in grids, points in the plane as a density plot; PNG, GIF and MP4 files."""
 
 import math
 import os
@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
+
+from tfgan_zoo.errors import ZooError
 
 LEGIBLE = 64  # pixels that a small image is enlarged to
 GROUND, AXES, REAL, FAKE = (np.array(c, np.float32) for c in ((255,) * 3, (235,) * 3, (205,) * 3, (0, 70, 170)))
@@ -28,8 +30,13 @@ def picture(samples, columns=None, scale=None, real=None):
     samples = np.asarray(samples)
     if samples.ndim == 2:
         return scatter(samples, real=real)
-    scale = scale or max(1, LEGIBLE // samples.shape[1])
+    scale = scale or default_scale(samples.shape[1])
     return grid(samples, columns).repeat(scale, 0).repeat(scale, 1)
+
+
+def default_scale(height):
+    """How often `picture` repeats the pixels of images so high."""
+    return max(1, LEGIBLE // height)
 
 
 def grid(images, columns=None, gap=1):
@@ -48,6 +55,13 @@ def grid(images, columns=None, gap=1):
         top, left = gap + (i // columns) * (height + gap), gap + (i % columns) * (width + gap)
         sheet[top : top + height, left : left + width] = image
     return sheet
+
+
+def cut(sheet, height, width, gap=1):
+    """The images of a `grid`: uint8 [rows * columns, height, width, C]; those that a short last row lacks are gray."""
+    rows, columns = (sheet.shape[0] - gap) // (height + gap), (sheet.shape[1] - gap) // (width + gap)
+    tops, lefts = (gap + np.arange(count) * (side + gap) for count, side in ((rows, height), (columns, width)))
+    return np.stack([sheet[top : top + height, left : left + width] for top in tops for left in lefts])
 
 
 def scatter(points, limit=None, size=512, real=None):
@@ -80,6 +94,47 @@ def blots(points, limit, size):
         for right in (-1, 0, 1):
             np.add.at(counts, (rows + down, columns + right), 1)
     return counts
+
+
+def save_animation(frames, path, scale=1, frames_per_second=10):
+    """Writes uint8 images [N, H, W, 1, 3 or 4], each enlarged `scale` times, as a GIF without end or an MP4.
+
+    An MP4 needs PyAV (`pip install 'tfgan_zoo[video]'`), and loses an odd last row and column.
+
+    Raises:
+        ZooError: the path ends in neither .gif nor .mp4, or PyAV is not installed.
+    """
+    path, frames = Path(path), np.asarray(frames).repeat(scale, 1).repeat(scale, 2)
+    writers = {".gif": write_gif, ".mp4": write_mp4}
+    if path.suffix not in writers:
+        raise ZooError(f"{path}: animations are .gif or .mp4.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.tmp")
+    writers[path.suffix](frames, beside, frames_per_second)
+    os.replace(beside, path)
+
+
+def write_gif(frames, path, frames_per_second):
+    images = [Image.fromarray(frame[..., 0] if frame.shape[-1] == 1 else frame) for frame in frames]
+    duration = round(1000 / frames_per_second)  # milliseconds
+    images[0].save(path, format="GIF", save_all=True, append_images=images[1:], duration=duration, loop=0)
+
+
+def write_mp4(frames, path, frames_per_second):
+    try:
+        import av
+    except ImportError:
+        raise ZooError(
+            "an MP4 needs PyAV, which is not installed: pip install 'tfgan_zoo[video]', or write a .gif."
+        ) from None
+    height, width = (side // 2 * 2 for side in frames.shape[1:3])  # the colours of H.264 come in blocks of 2x2
+    with av.open(str(path), "w", format="mp4") as file:
+        stream = file.add_stream("libx264", rate=frames_per_second)
+        stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
+        for frame in np.broadcast_to(frames[..., :3], (*frames.shape[:3], 3)):
+            pixels = np.ascontiguousarray(frame[:height, :width])
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        file.mux(stream.encode())
 
 
 def save_png(image, path, scale=1):

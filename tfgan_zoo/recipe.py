@@ -163,6 +163,13 @@ class Stage(Section):
     steps: Count
     batch_size: Count
     resolution: Count | tuple[Count, Count] | None = None
+    fade_steps: Steps = Field(0, description="of models that grow: the first steps, in which new layers fade in")
+
+    @pydantic.model_validator(mode="after")
+    def check_fade(self):
+        if self.fade_steps > self.steps:
+            raise ValueError(f"fade_steps={self.fade_steps} is beyond the stage's steps={self.steps}")
+        return self
 
 
 class Recipe(Section):
@@ -172,7 +179,7 @@ class Recipe(Section):
     model: str = Field(description="a file in tfgan_zoo/models")
     arguments: dict[str, Any] = Field(default_factory=dict, description="what the model's build() takes")
     seed: int = Field(0, ge=0, lt=2**32, description="of the weights, the latents and the order of the images")
-    steps: Count = Field(description="generator updates")
+    steps: Count = Field(description="generator updates; the sum over the stages, where there are some")
     batch_size: Count = Field(64, description="images a discriminator update, over all replicas")
     generator_batch_size: Count | None = Field(None, description="fakes a generator update; batch_size where left out")
     discriminator_steps: Count = Field(1, description="discriminator updates a step")
@@ -180,7 +187,7 @@ class Recipe(Section):
     steps_per_call: Count = Field(50, description="steps between two returns to Python; changes speed, not results")
     precision: Literal["float32", "mixed_bfloat16", "float64"] = "float32"
     jit_compile: bool = Field(False, description="compile gradients with XLA")
-    stages: tuple[Stage, ...] = Field((), description="for models that grow; then steps and batch_size are theirs")
+    stages: tuple[Stage, ...] = Field((), description="for models that grow; then batch_size is theirs")
     data: Data = Data()
     generator_optimizer: Optimizer = Optimizer()
     discriminator_optimizer: Optimizer = Optimizer()
@@ -189,18 +196,33 @@ class Recipe(Section):
     checkpoints: Checkpoints = Checkpoints()
     log: Log = Log()
 
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def add_steps_up(cls, table):
+        """Stages say how long a run is; `steps` may be left to them."""
+        if "steps" in table or not table.get("stages"):
+            return table
+        try:
+            return {**table, "steps": sum(stage["steps"] for stage in table["stages"])}
+        except (KeyError, TypeError):
+            return table  # something is wrong with a stage, which its own check tells
+
     @pydantic.model_validator(mode="after")
     def check_batches(self):
-        for name in ("batch_size", "generator_batch_size"):
-            size = getattr(self, name)
+        sizes = [("generator_batch_size", self.generator_batch_size)]
+        sizes += [("batch_size", stage.batch_size) for stage in self.schedule]
+        for name, size in sizes:
             if size and size % self.accumulation:
                 raise ValueError(f"{name}={size} cannot be computed in {self.accumulation} equal parts (accumulation)")
         return self
 
-    @property
-    def fakes(self):
-        """Generated images in a generator update."""
-        return self.generator_batch_size or self.batch_size
+    @pydantic.model_validator(mode="after")
+    def check_steps(self):
+        if self.steps != self.total_steps:
+            raise ValueError(
+                f"steps={self.steps}, and the stages have {self.total_steps} in all: change theirs, or leave stages out (stages=[])"
+            )
+        return self
 
     @property
     def schedule(self):
@@ -213,6 +235,22 @@ class Recipe(Section):
     def total_steps(self):
         """Generator updates over all stages."""
         return sum(stage.steps for stage in self.schedule)
+
+    def stage_at(self, step):
+        """The stage of a checkpoint of `step`: the one that this many steps end in, at a border the one before it."""
+        for stage in self.schedule:
+            if step <= stage.steps:
+                return stage
+            step -= stage.steps
+        return self.schedule[-1]
+
+    def images_seen(self, step):
+        """How many real examples the discriminator was shown in the first `step` steps."""
+        images = 0
+        for stage in self.schedule:
+            images += min(step, stage.steps) * stage.batch_size * self.discriminator_steps
+            step = max(0, step - stage.steps)
+        return images
 
     def as_dict(self):
         """Plain values, as recipe.json holds them."""

@@ -91,10 +91,12 @@ class Run:
         """The run's `Checkpoints`, of these {name: variable} or only to look at."""
         return Checkpoints(self.folder / "checkpoints", variables, self.recipe.checkpoints.keep)
 
-    def build_game(self):
-        """The recipe's game anew, in float32 whatever it was trained in."""
+    def build_game(self, stage):
+        """The recipe's game anew, as it is in a `Stage`, in float32 whatever it was trained in."""
         with precision("float32"):
-            return catalog.game_builder(self.recipe, self.dataset["image_shape"], self.dataset["num_classes"])()
+            game = catalog.game_builder(self.recipe, self.dataset["image_shape"], self.dataset["num_classes"])()
+        game.enter(stage)
+        return game
 
     def generator(self, which="latest"):
         """The averaged generator of a checkpoint.
@@ -115,7 +117,7 @@ class Run:
             which: "latest", "best" or a step.
 
         Returns:
-            (the `Game` in float32 with the averaged generator and the discriminator, the step).
+            (the `Game` in float32 with the averaged generator and the discriminator, in the stage of that step; the step).
         """
         checkpoints = self.checkpoints()
         steps = checkpoints.steps()
@@ -128,7 +130,7 @@ class Run:
         if not str(step).isdigit() or int(step) not in steps:
             raise ZooError(f"checkpoint {which!r}: there is latest, best, {', '.join(map(str, steps))}.")
         arrays = read(checkpoints.path(int(step)))
-        game = self.build_game()
+        game = self.build_game(self.recipe.stage_at(int(step)))
         for network, group in ((game.generator, "average/"), (game.discriminator, "discriminator/")):
             values = [array for name, array in arrays.items() if name.startswith(group)]
             for variable, value in zip(network.variables, values, strict=True):  # saved in the network's order

@@ -3,6 +3,7 @@
 python -m tfgan_zoo.sample --run=runs/my-run                            a grid of 64 images
 python -m tfgan_zoo.sample --export=export/sngan_mnist --seed=7 --num=1 --format=png
 python -m tfgan_zoo.sample --export=export/sngan_mnist --interpolate=1,9 --num=10
+python -m tfgan_zoo.sample --run=runs/my-run --interpolate=1,9 --num=60 --out=way.gif       or .mp4
 python -m tfgan_zoo.sample --run=runs/my-acgan --sweep=label            a row a seed, a column a class
 python -m tfgan_zoo.sample --run=runs/my-infogan --sweep=1 --codes=3,nan,nan
 """
@@ -29,7 +30,7 @@ TRUNCATION = flags.DEFINE_float(
 )
 LABEL = flags.DEFINE_integer("label", None, "Class of the images, where the generator takes labels.", lower_bound=0)
 CODES = flags.DEFINE_list("codes", None, "One value a code, such as 3,nan,0.5; nan is drawn by seed.")
-INTERPOLATE = flags.DEFINE_list("interpolate", None, "Two seeds A,B: --num images on the way from A to B.")
+INTERPOLATE = flags.DEFINE_list("interpolate", None, "Two seeds A,B: --num images on the way, or a .gif or .mp4.")
 SWEEP = flags.DEFINE_string("sweep", None, "label, or a code's number: it varies along the columns, a row a seed.")
 SCALE = flags.DEFINE_integer("scale", 2, "Enlarges each pixel of images.", lower_bound=1)
 
@@ -93,11 +94,17 @@ def main():
     from tfgan_zoo import pictures
     from tfgan_zoo.errors import ZooError
 
+    moving = Path(OUT.value).suffix in (".gif", ".mp4")
+    if moving and (not INTERPOLATE.value or FORMAT.value == "png"):
+        raise ZooError(f"--out={OUT.value}: an animation shows a way: give --interpolate=A,B too, and no --format.")
     generator, real = open_generator()
-    if generator.points and FORMAT.value == "png":
-        raise ZooError("--format=png writes one file an image, and this generator makes points; leave it out.")
+    if generator.points and (FORMAT.value == "png" or moving):
+        raise ZooError("animations and --format=png are for images, and this generator makes points; take a .png.")
     sheet = draw(generator)
-    if FORMAT.value == "grid":
+    if moving:
+        pictures.save_animation(sheet.samples, OUT.value, SCALE.value)
+        print(f"{sheet.caption}: {OUT.value}")
+    elif FORMAT.value == "grid":
         pictures.save_png(pictures.picture(sheet.samples, sheet.columns, SCALE.value, real), OUT.value)
         print(f"{sheet.caption}: {OUT.value}")
     else:

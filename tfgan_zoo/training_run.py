@@ -91,11 +91,10 @@ class TrainingRun:
         if self.start:
             tell(f"Goes on at step {self.start:,}.")
         self.exports = self.run.folder / "export" / recipe.model
-        self.sampler = None
+        self.sampler, self.sampled_stage = None, None
 
     def execute(self):
         """Takes the steps that are left. Returns the exported version folder, or None where the run was stopped."""
-        images = self.recipe.batch_size * self.recipe.discriminator_steps
         if self.start >= self.total:
             self.tell(f"{self.run.folder} is complete: {self.total:,} steps are taken.")
             if self.exported_step() == self.total:
@@ -104,11 +103,11 @@ class TrainingRun:
         self.scalars = ScalarWriter(self.run.folder, self.trainer)
         dues = [
             Due(log.scalars_every_steps, self.log_scalars),
-            Due(log.samples_every_steps, self.draw_samples),
+            Due(log.samples_every_steps, self.draw_samples, after_stages=True),
             Due(self.recipe.evaluation.every_steps, self.score),
             Due(checks.every_steps, self.save, when_stopped=True),
         ]
-        with StopRequest() as wish, Progress(self.total, self.start, images) as self.progress:
+        with StopRequest() as wish, Progress(self.total, self.start, self.recipe.images_seen) as self.progress:
             dues.insert(0, Due(min(self.recipe.steps_per_call, log.scalars_every_steps), self.progress.update))
             train(self.trainer, self.make_batches, dues, stopping=lambda: bool(wish.received))
         self.scalars.close()
@@ -138,9 +137,14 @@ class TrainingRun:
             return None
         return json.loads((newest(self.exports) / "model_card.json").read_text())["step"]
 
+    def images_of(self, stage):
+        """What training sees at a stage: the images, or a growing model's at the stage's resolution."""
+        whole = stage.resolution in (None, self.recipe.data.resolution)
+        return self.images if whole else self.source.at(stage.resolution).images
+
     def make_batches(self, stage, first):
         return batches(
-            self.images,
+            self.images_of(stage),
             self.source.labels,
             stage.batch_size,
             self.recipe.seed,
@@ -155,9 +159,10 @@ class TrainingRun:
         self.scalars.write(step, means, self.progress.rate)
 
     def averaged(self):
-        """The averaged generator as it is now, in float32, to sample from."""
-        if self.sampler is None:
-            self.float_game = self.run.build_game()
+        """The averaged generator as it is now, in float32, to sample from. Each stage has its own, whose layers are its own."""
+        stage = self.recipe.stage_at(int(self.trainer.step.numpy()))
+        if self.sampler is None or stage != self.sampled_stage:
+            self.float_game, self.sampled_stage = self.run.build_game(stage), stage
             self.sampler = ExportedGenerator(self.float_game.generator, self.float_game.prior).generator()
             self.float_players = players_of(self.float_game, self.sampler)
         copy_values(self.trainer.average.network, self.float_game.generator)
@@ -176,7 +181,10 @@ class TrainingRun:
         pictures.save_png(pictures.picture(sheet.samples, sheet.columns, real=self.source.images), path)
 
     def score(self, step, means):
-        if not self.judge or self.own_scores(step):
+        """Takes the recipe's scores. In a stage below the full resolution there are none: its images have no reals to be
+        compared with, and its scores could not be compared with later ones."""
+        whole = self.trainer.game.generator.output_shape[1:] == self.source.image_shape
+        if not self.judge or not whole or self.own_scores(step):
             return
         settings = self.recipe.evaluation
         try:

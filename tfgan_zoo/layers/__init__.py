@@ -2,11 +2,16 @@
 
 from tfgan_zoo.layers.batch_normalization import BatchNorm, standing_statistics
 from tfgan_zoo.layers.conditional_batch_normalization import ConditionalBatchNorm
-from tfgan_zoo.layers.equalized import EqualizedConv2D, EqualizedConv2DTranspose, EqualizedDense
+from tfgan_zoo.layers.equalized import (
+    EqualizedConv2D,
+    EqualizedConv2DTranspose,
+    EqualizedDense,
+    EqualizedUpsampleConv2D,
+)
 from tfgan_zoo.layers.maxout import MaxoutDense
 from tfgan_zoo.layers.minibatch_discrimination import MinibatchDiscrimination
 from tfgan_zoo.layers.minibatch_stddev import MinibatchStdDev
-from tfgan_zoo.layers.noise import Dropout, GaussianNoise
+from tfgan_zoo.layers.noise import Dropout, GaussianNoise, MultiplicativeNoise
 from tfgan_zoo.layers.orthogonal_regularizer import OrthogonalRegularizer
 from tfgan_zoo.layers.pixel_norm import PixelNorm
 from tfgan_zoo.layers.resampling_conv import ConvDownsample2D, Upsample2D, UpsampleConv2D
@@ -23,10 +28,12 @@ __all__ = [
     "EqualizedConv2D",
     "EqualizedConv2DTranspose",
     "EqualizedDense",
+    "EqualizedUpsampleConv2D",
     "GaussianNoise",
     "MaxoutDense",
     "MinibatchDiscrimination",
     "MinibatchStdDev",
+    "MultiplicativeNoise",
     "OrthogonalRegularizer",
     "PixelNorm",
     "SelfAttention",

@@ -5,6 +5,7 @@ import math
 import keras
 
 from tfgan_zoo.layers.replaced_kernel import output_axis, replaced_kernel
+from tfgan_zoo.layers.resampling_conv import UpsampleConv2D
 
 ROOT_2 = math.sqrt(2)
 
@@ -47,3 +48,8 @@ class EqualizedConv2D(Equalized, keras.layers.Conv2D):
 @keras.saving.register_keras_serializable(package="tfgan_zoo")
 class EqualizedConv2DTranspose(Equalized, keras.layers.Conv2DTranspose):
     """`keras.layers.Conv2DTranspose` at equalised learning rate; `gain` is sqrt(2), or 1 for a linear output."""
+
+
+@keras.saving.register_keras_serializable(package="tfgan_zoo")
+class EqualizedUpsampleConv2D(Equalized, UpsampleConv2D):
+    """`UpsampleConv2D`, conv3x3 of a nearest upsampling by 2, at equalised learning rate: fan_in is 9 times the channels."""

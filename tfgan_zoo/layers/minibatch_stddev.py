@@ -3,14 +3,16 @@
 import keras
 import tensorflow as tf
 
+from tfgan_zoo.replicas import over_replicas, rows_of_all_replicas
+
 
 @keras.saving.register_keras_serializable(package="tfgan_zoo")
 class MinibatchStdDev(keras.layers.Layer):
     """Appends one channel: the standard deviation over the group of each feature at each position, averaged over
     features and positions to one number a group.
 
-    Input [batch, height, width, channels] or [batch, features]; output has one channel more. The batch is the
-    replica's own.
+    Input [batch, height, width, channels] or [batch, features]; output has one channel more. The batch is
+    that of all replicas.
 
     Args:
         group_size: examples a group; None is the whole batch, as in the paper (the authors' code takes 4). A batch
@@ -30,15 +32,21 @@ class MinibatchStdDev(keras.layers.Layer):
 
     def call(self, inputs):
         x = inputs if inputs.dtype == tf.float64 else tf.cast(inputs, tf.float32)
-        shape = tf.shape(x)
-        batch = shape[0]
+        rows = rows_of_all_replicas(x)
+        batch = tf.shape(rows)[0]
         group = batch if self.group_size is None else tf.minimum(self.group_size, batch)
-        grouped = tf.reshape(x, tf.concat([[group, batch // tf.maximum(group, 1)], shape[1:]], 0))
+        grouped = tf.reshape(rows, tf.concat([[group, batch // tf.maximum(group, 1)], tf.shape(rows)[1:]], 0))
         variance = tf.math.reduce_variance(grouped, axis=0)  # [groups, ...]
         deviation = tf.reduce_mean(tf.sqrt(variance + self.epsilon), axis=list(range(1, len(x.shape))), keepdims=True)
         deviation = tf.tile(deviation, [group] + [1] * (len(x.shape) - 1))  # example i is in group i mod groups
-        channel = tf.broadcast_to(deviation, tf.concat([shape[:-1], [1]], 0))
+        channel = tf.broadcast_to(self.own(deviation, tf.shape(x)[0]), tf.concat([tf.shape(x)[:-1], [1]], 0))
         return tf.concat([inputs, tf.cast(channel, inputs.dtype)], axis=-1)
+
+    def own(self, rows, count):
+        """This replica's `count` rows of those of all."""
+        context, replicas = over_replicas()
+        first = context.replica_id_in_sync_group * count if replicas > 1 else 0
+        return rows[first : first + count]
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], input_shape[-1] + 1)

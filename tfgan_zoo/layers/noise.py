@@ -87,3 +87,24 @@ class GaussianNoise(NoiseLayer):
 
     def get_config(self):
         return {**super().get_config(), "stddev": self.stddev}
+
+
+@keras.saving.register_keras_serializable(package="tfgan_zoo")
+class MultiplicativeNoise(NoiseLayer):
+    """In training multiplies each feature map of each example by 1 + strength * N(0, 1). Shape kept.
+
+    Called as `layer([x, strength])`, x [batch, ..., channels], strength a scalar or [batch], which may change from step to
+    step. Karras et al. 2017, arXiv:1710.10196, appendix B.
+    """
+
+    def call(self, inputs, training=False):
+        x, strength = inputs
+        if not training:
+            return x
+        ones = [1] * (len(x.shape) - 2)
+        noise = self.draws(x).normal("multiplicative", [*ones, x.shape[-1]])
+        strength = tf.reshape(tf.cast(strength, noise.dtype), [-1, *ones, 1])
+        return x * tf.cast(1 + strength * noise, x.dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0]

@@ -89,7 +89,9 @@ class ClassSimilarity(ScoreKind):
     def protocol(self, judge):
         scales = len(scales_of(judge.source.image_shape))
         same = dataclasses.replace(judge.protocol, real_images=self.count(judge), generated_images=self.count(judge))
-        return without_features(same, f"{PAIRS} pairs a class, or {ALL_PAIRS:,} of all, {scales} scale{'s' * (scales > 1)}")
+        return without_features(
+            same, f"{PAIRS} pairs a class, or {ALL_PAIRS:,} of all, {scales} scale{'s' * (scales > 1)}"
+        )
 
     def __call__(self, judge, drawn):
         count, name = self.count(judge), "ms_ssim_all"

@@ -43,7 +43,10 @@ def facts_of(run, history, step):
     )
     rows = [("Steps", f"{step or 0:,} of {run.recipe.total_steps:,}")]
     rows.append(
-        ("Real images seen" if len(data["image_shape"]) > 1 else "Real points seen", f"{seen(run.recipe, step or 0):,}")
+        (
+            "Real images seen" if len(data["image_shape"]) > 1 else "Real points seen",
+            f"{run.recipe.images_seen(step or 0):,}",
+        )
     )
     if history.sessions:
         begun = time.strftime("%d %B %Y, %H:%M UTC", time.gmtime(history.sessions[0][0]))
@@ -55,15 +58,6 @@ def facts_of(run, history, step):
     rows.append(("Trained with", f"tfgan_zoo {data['tfgan_zoo']}, seed {run.recipe.seed}"))
     story = re.sub(r",? *arXiv:\d{4}\.\d{4,5}", "", story)
     return Facts(run.recipe.model, run.recipe.summary, story, paper[1] if paper else "", command_of(run.recipe), rows)
-
-
-def seen(a_recipe, step):
-    """How many real examples the discriminator was shown in the first `step` steps."""
-    images, first = 0, 0
-    for stage in a_recipe.schedule:
-        images += max(0, min(step - first, stage.steps)) * stage.batch_size * a_recipe.discriminator_steps
-        first += stage.steps
-    return images
 
 
 def command_of(a_recipe):

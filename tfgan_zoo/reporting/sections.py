@@ -80,6 +80,9 @@ class Report:
             source = load_source(self.run.recipe.data)
             if source.fingerprint() != self.run.dataset["sha256"]:
                 raise ZooError(f"{source.name} holds other images now than those that the run was trained on.")
+            made = self.generator and tuple(self.game.generator.output_shape[1:])
+            if made and made != source.image_shape:
+                raise ZooError(f"at step {self.step:,} the run grows still, and makes images of {made[0]}x{made[1]}.")
             return source
         except (ZooError, OSError) as error:
             self.left_out.append(f"What needs the training data: {error}")

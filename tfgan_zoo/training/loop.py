@@ -16,11 +16,13 @@ class Due:
     act: called with the step and {log name: mean over the steps since it last acted, or since this process began}.
     every: steps; 0 only at the end.
     when_stopped: also where the run is stopped before its end.
+    after_stages: also at the end of each stage.
     """
 
     every: int
     act: Callable[[int, dict], None]
     when_stopped: bool = False
+    after_stages: bool = False
 
 
 class Means:
@@ -46,7 +48,8 @@ class Means:
 def train(trainer, make_batches, dues, stopping=lambda: False):
     """Takes all the steps that the recipe still asks for.
 
-    What is due never changes the weights, and neither does where the loop pauses.
+    What is due never changes the weights, and neither does where the loop pauses. A stage of another resolution begins with
+    new optimisers (Karras et al. 2017, arXiv:1710.10196, appendix A).
 
     Args:
         trainer: a `Trainer`, fresh or restored.
@@ -60,8 +63,12 @@ def train(trainer, make_batches, dues, stopping=lambda: False):
     recipe, first = trainer.recipe, 0
     step, means = int(trainer.step.numpy()), [Means() for _ in dues]
     last_step = sum(stage.steps for stage in recipe.schedule)
+    resolution = recipe.schedule[0].resolution
     for stage in recipe.schedule:
         end = first + stage.steps
+        if step == first and stage.resolution != resolution:  # a run that was stopped at the border comes by here, too
+            trainer.renew_optimizers()
+        resolution = stage.resolution
         if step < end:
             run = trainer.compile(stage, first)
             iterator = iter(
@@ -80,7 +87,8 @@ def train(trainer, make_batches, dues, stopping=lambda: False):
             for due, since in zip(dues, means, strict=True):
                 since.add(mean, int(done))
                 regular = due.every and step % due.every == 0
-                if regular or step == last_step or (stop and due.when_stopped):
+                border = step == end and due.after_stages
+                if regular or border or step == last_step or (stop and due.when_stopped):
                     due.act(step, since.take())
             if stop:
                 return

@@ -20,12 +20,13 @@ class Progress:
     """A context in which `update` tells the state of a run.
 
     Args:
-        total: steps of the run; start: steps already taken; images: real images that the discriminator sees in a step.
+        total: steps of the run; start: steps already taken; seen: function steps -> real images that the discriminator has
+            seen by then.
     """
 
-    def __init__(self, total, start, images, console=None):
+    def __init__(self, total, start, seen, console=None):
         self.console = console or Console(stderr=True, highlight=False)
-        self.total, self.start, self.images = total, start, images
+        self.total, self.start, self.seen = total, start, seen
         self.live = (
             Live(Text("Builds the graph of a step ..."), console=self.console, refresh_per_second=4)
             if self.console.is_terminal
@@ -48,7 +49,7 @@ class Progress:
         """means: {log name: float}, of which the losses are shown. Sets `rate`, in images/s since the last update."""
         now = time.monotonic()
         if step > self.last_step:
-            self.rate = (step - self.last_step) * self.images / max(now - self.last_time, 1e-9)
+            self.rate = (self.seen(step) - self.seen(self.last_step)) / max(now - self.last_time, 1e-9)
         self.last_time, self.last_step = now, step
         done = step - self.start
         left = (now - self.began) / max(done, 1) * (self.total - step)
@@ -56,7 +57,7 @@ class Progress:
             f"{name} {value:.3f}" for name, value in means.items() if not name.endswith(("_norm", "learning_rate"))
         )
         line = (
-            f"step {step:,}/{self.total:,}  {step * self.images:,} images  {self.rate:,.0f} images/s  "
+            f"step {step:,}/{self.total:,}  {self.seen(step):,} images  {self.rate:,.0f} images/s  "
             f"{duration(left)} left  {losses}"
         )
         if self.live:

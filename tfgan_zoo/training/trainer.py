@@ -44,11 +44,15 @@ class Trainer:
             raise ZooError("jit_compile=true works on one device; leave it out, or use --strategy=one.")
         for stage in recipe.schedule:
             self.check_divisible("batch_size", stage.batch_size)
-        self.check_divisible("generator_batch_size", recipe.fakes)
+        if recipe.generator_batch_size:
+            self.check_divisible("generator_batch_size", recipe.generator_batch_size)
         keras.utils.set_random_seed(recipe.seed)
         with strategy.scope(), precision(recipe.precision):
             self.game = build()
+            for stage in recipe.schedule:
+                self.game.check(stage)
             self.average = MovingAverage(self.game.generator, recipe.averaging.decay, recipe.averaging.start_step)
+            self.game.generators.append(self.average.network)
             total = sum(stage.steps for stage in recipe.schedule)
             self.plateaus = {}
             self.generator_optimizer = self.optimizer("generator", recipe.generator_optimizer, total, 1)
@@ -71,9 +75,20 @@ class Trainer:
     def optimizer(self, player, settings, steps, updates_per_step):
         """A player's optimiser; where its rate is a `Plateau`, that is put into `plateaus`."""
         name = f"{player}_optimizer"
+        if settings.schedule == "linear" and len({stage.resolution for stage in self.recipe.schedule}) > 1:
+            raise ZooError(
+                f"{name}.schedule=linear counts the updates of one resolution, and the optimiser starts anew at each; use constant."
+            )
         if settings.schedule == "plateau":
             self.plateaus[player] = make_plateau(settings, self.game.objective.state, name)
         return make_optimizer(settings, steps, updates_per_step, name, self.plateaus.get(player))
+
+    def renew_optimizers(self):
+        """Brings both optimisers to where they were when built; plateaus, which watch the whole run, go on."""
+        for optimizer in (self.generator_optimizer, self.discriminator_optimizer):
+            for variable in optimizer.variables:
+                if variable is not optimizer.learning_rate:
+                    variable.assign(tf.zeros(variable.shape, variable.dtype))
 
     def check_divisible(self, name, size):
         parts = self.replicas * self.recipe.accumulation
@@ -155,9 +170,11 @@ class Trainer:
         dtype = self.game.generator.variable_dtype
         batches = tf.nest.map_structure(lambda t: tf.cast(t, dtype) if t.dtype.is_floating else t, list(batches))
         for i, batch in enumerate(batches):
-            size = self.replicas * batch["images"].shape[0]
+            size = fakes = self.replicas * batch["images"].shape[0]
             logs |= self.update("discriminator", batch, fold(fold(seed, "discriminator"), i), size)
-        logs |= self.update("generator", batches[-1], fold(seed, "generator"), self.recipe.fakes)
+        logs |= self.update(
+            "generator", batches[-1], fold(seed, "generator"), self.recipe.generator_batch_size or fakes
+        )
         self.average.update(self.game.generator, step + 1)
         states = self.game.objective.state
         logs |= {name: state / self.replicas for name, state in states.items() if state.shape.rank == 0}

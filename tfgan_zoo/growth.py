@@ -1,0 +1,41 @@
+"""Shows how a run's samples grew, from the grids that it drew on its way.
+
+python -m tfgan_zoo.growth --run=runs/my-pggan                     a strip: a row a stage, of the same latents
+python -m tfgan_zoo.growth --run=runs/my-pggan --out=growth.gif    every grid in turn; or .mp4
+"""
+
+from pathlib import Path
+
+from absl import flags
+
+from tfgan_zoo import command_line
+
+flags.adopt_module_key_flags(command_line)
+
+RUN = flags.DEFINE_string("run", None, "A run's folder.")
+OUT = flags.DEFINE_string("out", "growth.png", "The file: .png for the strip, .gif or .mp4 for an animation.")
+COLUMNS = flags.DEFINE_integer("columns", 8, "Images a row of the strip.", lower_bound=1)
+SCALE = flags.DEFINE_integer("scale", 2, "Enlarges each pixel.", lower_bound=1)
+RATE = flags.DEFINE_integer("frames_per_second", 4, "Of the animation.", lower_bound=1)
+
+
+def main():
+    command_line.load_tensorflow()
+    from tfgan_zoo import pictures
+    from tfgan_zoo.errors import ZooError
+    from tfgan_zoo.reporting import growth
+    from tfgan_zoo.runs import Run
+
+    if not RUN.value:
+        raise ZooError("give --run, a run's folder; see --help.")
+    run = Run(RUN.value)
+    if Path(OUT.value).suffix == ".png":
+        pictures.save_png(growth.strip(run, COLUMNS.value), OUT.value, SCALE.value)
+    else:
+        pictures.save_animation(growth.frames(run), OUT.value, SCALE.value, RATE.value)
+    print(OUT.value)
+    return 0
+
+
+if __name__ == "__main__":
+    command_line.run(main)

@@ -1,0 +1,304 @@
+"""The growing networks of Karras et al. 2017, arXiv:1710.10196, section 2 and table 2.
+
+Both players hold the layers of every resolution from the start, so that a checkpoint never changes its shape, and compute
+with those up to `resolution`: a plain attribute, read when a graph is traced. While `alpha` is below 1 the newest layers
+are blended with the way round them. Dtypes: images, alpha and logits are of the variables' dtype, whatever the layers
+between compute in.
+"""
+
+import math
+
+import keras
+import tensorflow as tf
+
+from tfgan_zoo.errors import ZooError
+from tfgan_zoo.layers import (
+    EqualizedConv2D,
+    EqualizedConv2DTranspose,
+    EqualizedDense,
+    EqualizedUpsampleConv2D,
+    MinibatchStdDev,
+    MultiplicativeNoise,
+    PixelNorm,
+    Upsample2D,
+)
+from tfgan_zoo.networks.inputs import one_hot
+
+FIRST = 4  # pixels of the lowest resolution
+LOWEST_LEVEL = int(math.log2(FIRST))
+
+
+def resolutions_up_to(image_shape):
+    """(4, 8, ..., H) for images (H, W, C).
+
+    Raises:
+        ZooError: the images are not square, or their side is no power of two from 8 on.
+    """
+    height, width = image_shape[:2] if len(image_shape) == 3 else (0, 0)
+    if height != width or height < 2 * FIRST or height & (height - 1):
+        raise ZooError(
+            f"a growing network makes square images whose side is a power of two from 8 on, and the data has shape "
+            f"{tuple(image_shape)}; set data.resolution to such a number, and data.fit."
+        )
+    return tuple(2**level for level in range(LOWEST_LEVEL, int(math.log2(height)) + 1))
+
+
+def feature_maps(resolution, base=8192, maximum=512):
+    """Channels at a resolution: base / (resolution / 2), at most `maximum`. With 8192 and 512 that is table 2: 512 up to
+    32 pixels, then 256, 128, 64, 32, and 16 at 1024."""
+    return max(1, min(2 * base // resolution, maximum))
+
+
+def halved(images):
+    """[B, 2h, 2w, C] -> [B, h, w, C], means of 2x2."""
+    return tf.nn.avg_pool2d(images, 2, 2, "VALID")
+
+
+def faded(new, old, alpha):
+    """alpha new + (1 - alpha) old, in alpha's dtype: exactly the old at 0, exactly the new at 1."""
+    return alpha * tf.cast(new, alpha.dtype) + (1 - alpha) * tf.cast(old, alpha.dtype)
+
+
+def leaky(h):
+    return tf.nn.leaky_relu(h, 0.2)
+
+
+class Growing(keras.Model):
+    """What both players share.
+
+    Attributes:
+        resolutions: (4, 8, ..., R), those that it can work at.
+        resolution: the one that it works at, R at first.
+        alpha: variable, how far the layers of `resolution` are faded in, 1 at first.
+    """
+
+    def __init__(self, image_shape, num_classes, base, maximum, **kwargs):
+        # Without autocast images stay in full precision; each layer casts what it is given.
+        super().__init__(autocast=False, **kwargs)
+        self.resolutions = resolutions_up_to(image_shape)
+        self.resolution = self.resolutions[-1]
+        self.channels, self.num_classes, self.base, self.maximum = image_shape[-1], num_classes, base, maximum
+        self.alpha = self.add_weight(name="alpha", shape=(), initializer="ones", trainable=False, autocast=False)
+        self.upsample = Upsample2D(dtype=self.variable_dtype, name="upsample")
+
+    @property
+    def level(self):
+        """The number of the resolution in use, 0 at 4x4."""
+        return self.resolutions.index(self.resolution)
+
+    @property
+    def level_shape(self):
+        """(None, H, W, C) of the images at the resolution in use."""
+        return (None, self.resolution, self.resolution, self.channels)
+
+    @property
+    def inputs(self):
+        """The inputs by position, named Keras tensors."""
+        return list(self.input.values())
+
+    def layer(self, kind, size, inputs, *args, **settings):
+        """A built layer of equalised learning rate, for inputs [B, size, size, inputs]."""
+        made = kind(*args, dtype=settings.pop("dtype", self.dtype_policy), **settings)
+        made.build((None, size, size, inputs))
+        return made
+
+    def maps(self, resolution):
+        return feature_maps(resolution, self.base, self.maximum)
+
+    def blend(self, new, old):
+        """What `faded` gives at the present alpha."""
+        return faded(new, old, tf.convert_to_tensor(self.alpha.value))
+
+    def get_config(self):
+        side = self.resolutions[-1]
+        return {
+            **super().get_config(),
+            "image_shape": (side, side, self.channels),
+            "num_classes": self.num_classes,
+            "base": self.base,
+            "maximum": self.maximum,
+        }
+
+
+@keras.saving.register_keras_serializable(package="tfgan_zoo")
+class ProgressiveGenerator(Growing):
+    """{"noise": [B, noise_size], "labels"?: [B]} -> images [B, r, r, C] at the resolution r in use; the output is linear.
+
+    Args:
+        image_shape: (R, R, C) at the last resolution, R a power of two.
+        noise_size: length of the latent, whose pixel norm is taken, with the one-hot label beside it.
+        num_classes: 0 for a generator without labels.
+        base, maximum: of `feature_maps`.
+        authors_gain: in front of the 4x4 block the gain is sqrt(2) / 4, as in the authors' code, and not sqrt(2).
+    """
+
+    def __init__(
+        self,
+        image_shape,
+        noise_size=512,
+        num_classes=0,
+        base=8192,
+        maximum=512,
+        authors_gain=False,
+        name="generator",
+        **kwargs,
+    ):
+        super().__init__(image_shape, num_classes, base, maximum, name=name, **kwargs)
+        self.noise_size, self.authors_gain = noise_size, authors_gain
+        self.norm = PixelNorm(dtype=self.dtype_policy, name="norm")
+        # A dense layer of 4x4 pixels with a bias a channel. Its fan-in is that of one pixel, a sixteenth of the kernel.
+        gain = 2**0.5 * (1 if authors_gain else FIRST)
+        size = noise_size + num_classes
+        self.first = self.layer(EqualizedConv2DTranspose, 1, size, self.maps(FIRST), FIRST, gain=gain, name="first")
+        self.convs = [self.block(resolution) for resolution in self.resolutions]
+        self.to_images = [
+            self.layer(EqualizedConv2D, r, self.maps(r), self.channels, 1, gain=1.0, name=f"to_images_{r}",
+                       dtype=self.variable_dtype)
+            for r in self.resolutions
+        ]  # fmt: skip
+        self.built = True
+
+    def block(self, resolution):
+        """The convolutions of a resolution: one at 4x4, then two, the first of them after nearest upsampling."""
+        maps, same = self.maps(resolution), {"padding": "same"}
+        last = self.layer(EqualizedConv2D, resolution, maps, maps, 3, **same, name=f"conv_{resolution}_2")
+        if resolution == FIRST:
+            return [last]
+        half = resolution // 2
+        up = self.layer(EqualizedUpsampleConv2D, half, self.maps(half), maps, name=f"conv_{resolution}_1")
+        return [up, last]
+
+    def call(self, inputs, training=False):
+        latent = inputs["noise"]
+        if self.num_classes:
+            labels = one_hot(inputs["labels"], self.num_classes)
+            latent = tf.concat([latent, tf.cast(labels, latent.dtype)], axis=1)
+        h = before = self.norm(leaky(self.first(self.norm(latent)[:, None, None])))
+        for convs in self.convs[: self.level + 1]:
+            before = h
+            for conv in convs:
+                h = self.norm(leaky(conv(h)))
+        images = self.to_images[self.level](h)
+        if self.level:
+            images = self.blend(images, self.upsample(self.to_images[self.level - 1](before)))
+        return images
+
+    @property
+    def input(self):
+        noise = keras.KerasTensor((None, self.noise_size), self.variable_dtype, name="noise")
+        if not self.num_classes:
+            return {"noise": noise}
+        return {"noise": noise, "labels": keras.KerasTensor((None,), "int32", name="labels")}
+
+    @property
+    def output(self):
+        return keras.KerasTensor(self.level_shape, self.variable_dtype, name="images")
+
+    @property
+    def output_shape(self):
+        """(None, r, r, C)."""
+        return self.level_shape
+
+    def get_config(self):
+        return {**super().get_config(), "noise_size": self.noise_size, "authors_gain": self.authors_gain}
+
+
+@keras.saving.register_keras_serializable(package="tfgan_zoo")
+class ProgressiveDiscriminator(Growing):
+    """{"images": [B, r, r, C]} -> {"logits": [B, 1], "class_logits"?: [B, num_classes], "features": [B, F]}.
+
+    Args:
+        image_shape: (R, R, C) at the last resolution, R a power of two.
+        num_classes: of the class logits; 0 for none.
+        base, maximum: of `feature_maps`.
+        group_size: of the minibatch standard deviation; None for the whole batch.
+        noise: the input of every convolution is multiplied by noise, see `MultiplicativeNoise`.
+
+    Attributes:
+        noise_strength: variable, of that noise; 0 at first.
+    """
+
+    def __init__(
+        self,
+        image_shape,
+        num_classes=0,
+        base=8192,
+        maximum=512,
+        group_size=None,
+        noise=False,
+        name="discriminator",
+        **kwargs,
+    ):
+        super().__init__(image_shape, num_classes, base, maximum, name=name, **kwargs)
+        self.group_size, self.noise = group_size, noise
+        # Layers of their own for the images of the next lower resolution, which a fade needs
+        self.from_images = [
+            self.layer(EqualizedConv2D, r, self.channels, self.maps(r), 1, name=f"from_images_{r}")
+            for r in self.resolutions
+        ]
+        self.convs = [self.block(resolution) for resolution in self.resolutions]
+        self.deviation = MinibatchStdDev(group_size, dtype=self.dtype_policy, name="minibatch_stddev")
+        self.last = self.layer(
+            EqualizedDense, 1, self.maps(FIRST), 1 + num_classes, gain=1.0, name="logits", dtype=self.variable_dtype
+        )
+        self.noise_strength, self.noises = None, {}
+        if noise:
+            strength = self.add_weight(name="noise_strength", shape=(), initializer="zeros", trainable=False)
+            self.noise_strength = strength
+            convs = [*self.from_images, *(conv for convs in self.convs for conv in convs)]
+            self.noises = {conv.name: self.noise_layer(f"{conv.name}_noise") for conv in convs}
+        self.built = True
+
+    def block(self, resolution):
+        """The two convolutions of a resolution; at 4x4 the second one leaves a single pixel."""
+        maps = self.maps(resolution)
+        if resolution == FIRST:  # one channel more: the minibatch's deviation
+            one = self.layer(EqualizedConv2D, FIRST, maps + 1, maps, 3, padding="same", name="conv_4_1")
+            return [one, self.layer(EqualizedConv2D, FIRST, maps, maps, FIRST, name="conv_4_2")]
+        return [
+            self.layer(EqualizedConv2D, resolution, maps, filters, 3, padding="same", name=f"conv_{resolution}_{i}")
+            for i, filters in ((1, maps), (2, self.maps(resolution // 2)))
+        ]
+
+    def noise_layer(self, name):
+        made = MultiplicativeNoise(dtype=self.dtype_policy, name=name)
+        made.build(None)
+        return made
+
+    def conv(self, layer, h, training):
+        """LeakyReLU of a convolution, whose input is noisy where that was asked for."""
+        if self.noise:
+            h = self.noises[layer.name]([h, self.noise_strength.value], training=training)
+        return leaky(layer(h))
+
+    def call(self, inputs, training=False):
+        images, level = inputs["images"], self.level
+        h = self.conv(self.from_images[level], images, training)
+        for here in range(level, 0, -1):
+            for conv in self.convs[here]:
+                h = self.conv(conv, h, training)
+            h = halved(h)
+            if here == level:
+                h = self.blend(h, self.conv(self.from_images[level - 1], halved(images), training))
+        h = self.deviation(h)
+        for conv in self.convs[0]:
+            h = self.conv(conv, h, training)
+        features = tf.cast(h[:, 0, 0], self.variable_dtype)
+        logits = self.last(features)
+        classes = {"class_logits": logits[:, 1:]} if self.num_classes else {}
+        return {"logits": logits[:, :1], **classes, "features": features}
+
+    @property
+    def input(self):
+        return {"images": keras.KerasTensor(self.level_shape, self.variable_dtype, name="images")}
+
+    @property
+    def output(self):
+        classes = {"class_logits": self.num_classes} if self.num_classes else {}
+        widths = {"logits": 1, **classes, "features": self.maps(FIRST)}
+        return {
+            name: keras.KerasTensor((None, width), self.variable_dtype, name=name) for name, width in widths.items()
+        }
+
+    def get_config(self):
+        return {**super().get_config(), "group_size": self.group_size, "noise": self.noise}

@@ -1,0 +1,29 @@
+"""Noise in the discriminator that grows as a least-squares game gets out of hand. Karras et al. 2017, arXiv:1710.10196."""
+
+import tensorflow as tf
+
+from tfgan_zoo.game import Term
+from tfgan_zoo.replicas import mean_over_replicas
+
+
+class AdaptiveNoise(Term):
+    """Sets the strength of the noise to 0.2 max(0, d_t - 0.5)^2 in each of D's turns, d_t = 0.1 d + 0.9 d_{t-1} from 0.
+
+    d is the mean of D's output over the reals and the fakes of the turn: 1/2 in balance, above it where the outputs
+    escalate. Appendix B of the paper, which does not say over which images. It adds nothing to a loss.
+
+    strength: the discriminator's variable. `state` holds d_t as "mean_output".
+    """
+
+    def __init__(self, strength):
+        self.strength = strength
+        same = tf.VariableAggregation.ONLY_FIRST_REPLICA  # the mean is that of all replicas
+        self.state = {"mean_output": tf.Variable(0.0, trainable=False, aggregation=same)}
+
+    def discriminator_loss(self, turn):
+        outputs = [tf.reduce_mean(side["logits"]) for side in (turn.on_real, turn.on_fake)]
+        mean = tf.stop_gradient(mean_over_replicas(tf.cast(tf.add_n(outputs) / 2, tf.float32)))
+        average = 0.1 * mean + 0.9 * tf.convert_to_tensor(self.state["mean_output"])
+        self.state["mean_output"].assign(average)
+        strength = 0.2 * tf.square(tf.maximum(average - 0.5, 0.0))
+        self.strength.assign(tf.cast(strength, self.strength.dtype))
