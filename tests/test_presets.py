@@ -109,6 +109,8 @@ def network_called(name):
         # the CIFAR-10 critic of SNGAN's table 4, as published, and this generator at width 128 in place of 256:
         # stem 264,192; 3 blocks of 2 x 147,584, a shortcut of 16,512 and 2 norms of 256; a norm and 3 x 3 x 128 x 3 + 3
         ("wgan_gp", "cifar10", 264_192 + 3 * (2 * 147_584 + 16_512 + 2 * 256) + 256 + 3_459, 1_053_825),
+        # the paper's table 2, counted in test_pggan.py
+        ("pggan", "celebahq1024", 23_079_115, 23_087_249),
     ],
 )
 def test_published_widths_have_the_parameters_counted_by_hand(model, preset, generator, discriminator):
