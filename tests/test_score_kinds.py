@@ -251,6 +251,18 @@ def test_the_interval_of_a_mean_is_about_two_standard_errors_wide_to_each_side()
     assert high - measurement.value == pytest.approx(1.96 * measurement.standard_error, rel=0.2)
 
 
+def test_subsets_and_the_extrapolated_distance_have_intervals_about_their_values(monkeypatch):
+    monkeypatch.setattr("tfgan_zoo.metrics.generator_scores.SUBSET_SIZE", 20)
+    fake = np.random.default_rng(3).integers(0, 256, IMAGES.shape).astype(np.uint8)
+    scores = found(judge(resamples=100), repeating(fake), "distances", "kernel_subsets", "extrapolated")
+    for name, like in (("kd_halves_subsets", "kd_halves"), ("fd_halves_infinity", None)):
+        low, high = scores[name].interval
+        assert low < scores[name].value < high
+        if like:
+            width = scores[like].interval[1] - scores[like].interval[0]
+            assert high - low == pytest.approx(width, rel=0.5)
+
+
 def test_the_interval_of_a_share_stays_between_0_and_1():
     nearly = mean_of("m", np.arange(500) != 3)
     low, high = judge(resamples=200).interval(nearly)

@@ -43,9 +43,9 @@ def resampled_moments(features, random):
     return running.result()
 
 
-def kernel_measurement(name, contributions):
-    """The `Measurement` of the kernel distance over all pairs, whose resamples are taken to first order."""
-    value, error = distance_of(contributions)
+def kernel_measurement(name, contributions, distance=None):
+    """The `Measurement` of a `KernelDistance` (over all pairs where left out), whose resamples are taken to first order."""
+    value, error = distance or distance_of(contributions)
 
     def resample(random):
         return value + 2 * sum(float(resampled(own, random).mean() - own.mean()) for own in contributions)
@@ -99,8 +99,10 @@ class KernelSubsets(ScoreKind):
         return dataclasses.replace(judge.protocol, settings=f"{SUBSETS} subsets of {SUBSET_SIZE:,}")
 
     def __call__(self, judge, drawn):
-        distance = kernel_distance(judge.real_features, drawn.features, SUBSETS, SUBSET_SIZE, judge.seed)
-        return [Measurement(f"{score_names(judge.network.name)[1]}_subsets", *distance)]
+        real, fake = judge.real_features, drawn.features
+        distance = kernel_distance(real, fake, SUBSETS, SUBSET_SIZE, judge.seed)
+        name = f"{score_names(judge.network.name)[1]}_subsets"
+        return [kernel_measurement(name, kernel_contributions(real, fake), distance)]
 
 
 class ExtrapolatedDistance(ScoreKind):
@@ -123,7 +125,14 @@ class ExtrapolatedDistance(ScoreKind):
     def __call__(self, judge, drawn):
         found = extrapolated_frechet_distance(judge.real_moments, drawn.features, self.POINTS, seed=judge.seed)
         name = f"{score_names(judge.network.name)[0]}_infinity"
-        return [Measurement(name, found.value, found.standard_error)]
+        real, fake, now = judge.real_features, drawn.features, frechet_of(judge.real_moments, drawn.moments)
+
+        def resample(random):
+            # The scatter of the distance of all samples stands for that of the line's end.
+            again = frechet_of(resampled_moments(real, random), resampled_moments(fake, random))
+            return found.value + again - now
+
+        return [Measurement(name, found.value, found.standard_error, resample)]
 
 
 class IntraClassDistance(ScoreKind):
