@@ -25,15 +25,14 @@ SMALL = {"noise_size": 4, "generator_channels": 2, "discriminator_channels": 2, 
 LINES = {"kind": "pad_rotate_project_theta", "angles": 2}
 
 
-def settings_of(measurement, model="ambientgan", steps=4, **arguments):
+def settings_of(measurement, model="ambientgan", steps=4, sizes=SMALL, **arguments):
     optimizer = {"beta_1": 0.5, "beta_2": 0.999}
-    arguments = {**SMALL, **arguments} if model == "ambientgan" else arguments
     return recipe.parse(
         {
             "model": model,
             "steps": steps,
             "batch_size": BATCH,
-            "arguments": arguments,
+            "arguments": {**sizes, **arguments},
             "data": {"measurement": measurement},
             "generator_optimizer": optimizer,
             "discriminator_optimizer": optimizer,
@@ -131,7 +130,7 @@ def test_ignore_shows_fakes_as_they_are_beside_measured_reals():
 
 def test_a_plain_model_on_measured_data_ignores_the_measurement_too():
     widths = {name: SMALL[name] for name in ("noise_size", "generator_channels", "discriminator_channels")}
-    plain = settings_of({"kind": "block_pixels"}, "dcgan", steps=2, **widths)
+    plain = settings_of({"kind": "block_pixels"}, "dcgan", steps=2, sizes=widths)
     ignoring = settings_of({"kind": "block_pixels"}, steps=2, ignore=True)
     assert_same(play(trainer_of(plain)), play(trainer_of(ignoring)))
 
@@ -175,7 +174,7 @@ def test_a_discriminator_of_measurements_is_not_asked_about_images():
 )
 def test_what_cannot_be_played_is_refused(measurement, model, arguments, message):
     with pytest.raises(ZooError, match=message):
-        catalog.game_builder(settings_of(measurement, model, **arguments), SHAPE, 3)()
+        catalog.game_builder(settings_of(measurement, model, sizes={}, **arguments), SHAPE, 3)()
 
 
 def test_labels_are_needed_by_the_conditional_game():

@@ -1,5 +1,6 @@
 """A run's folder: what it was asked, what it saw, how it was scored, and the generator that came of it."""
 
+import contextlib
 import dataclasses
 import fcntl
 import json
@@ -164,13 +165,20 @@ class Run:
     def add_scores(self, scores):
         """Appends to scores.jsonl; a score of the same step and protocol takes the place of the old one."""
         new = {(s.name, s.step, s.protocol) for s in scores}
-        with open(self.folder / ".scores.lock", "w") as held:  # a run may be evaluated while it trains
-            fcntl.flock(held, fcntl.LOCK_EX)
+        with self.scores_locked():
             self.write_scores([s for s in self.scores() if (s.name, s.step, s.protocol) not in new] + list(scores))
 
     def forget_scores_after(self, step):
         """Drops scores of later steps, which a resumed run will come by again."""
-        self.write_scores([s for s in self.scores() if s.step <= step])
+        with self.scores_locked():
+            self.write_scores([s for s in self.scores() if s.step <= step])
+
+    @contextlib.contextmanager
+    def scores_locked(self):
+        """No other process writes scores.jsonl meanwhile: a run may be evaluated while it trains."""
+        with open(self.folder / ".scores.lock", "w") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            yield
 
     def write_scores(self, scores):
         lines = "".join(json.dumps(s.as_dict()) + "\n" for s in scores)

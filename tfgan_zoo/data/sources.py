@@ -4,6 +4,7 @@ A source is written `KIND` or `KIND:ARGUMENT`. `LOADERS` maps each kind to `load
 (images, labels or None, class names); a new kind is one file with such a function and one line in that table.
 """
 
+import functools
 import hashlib
 from dataclasses import dataclass, replace
 
@@ -87,7 +88,11 @@ class Source:
 
     def fingerprint(self):
         """SHA-256, in hex, over the shape and dtype, the bytes of the images and the labels; where they lie, in memory
-        or on disk, makes no difference."""
+        or on disk, makes no difference. Taken once: the images do not change."""
+        return self._fingerprint
+
+    @functools.cached_property
+    def _fingerprint(self):
         known = None if isinstance(self.images, np.ndarray) else self.images.fingerprint
         if known:
             return known
