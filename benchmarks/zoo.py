@@ -61,7 +61,9 @@ PLAIN = {  # each model's own setting, and over how many seeds
     "acgan": ("quickstart", THREE),
     "infogan": ("codes", THREE),
     "ambientgan": ("ambient", (0,)),
+    "pggan": ("growing", (0,)),
 }
+SAME_IMAGES = ("stages=[]", "steps=5600", "batch_size=16")  # all of the quickstart's 89,600 images at full resolution
 IGNORE, UNMEASURE = ("arguments.ignore=true",), ("data.measurement.unmeasure=true",)
 TRIALS = [Trial(model, name, seeds=(0,)) for model, (name, _) in PLAIN.items()]
 TRIALS += [
@@ -79,6 +81,7 @@ TRIALS += [
     Trial("infogan", "codes without effect", ("arguments.category_weight=0", "arguments.continuous_weight=0")),
     Trial("gan", "saturating", ("arguments.saturating=true",)),
     Trial("lsgan", "Pearson (-1, 1, 0)", ("arguments.a=-1", "arguments.c=0")),
+    Trial("pggan", "full resolution from the start", SAME_IMAGES),
     *(Trial("ambientgan", "ambient", preset=p) for p in ("block_patch", "rotate_project", "rotate_project_theta")),
     *(Trial("ambientgan", "ignore", IGNORE, p) for p in ("quickstart", "block_patch")),
     *(Trial("ambientgan", "unmeasure", UNMEASURE, p) for p in ("quickstart", "block_patch", "rotate_project_theta")),

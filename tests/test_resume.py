@@ -67,10 +67,11 @@ def uninterrupted(tmp_path_factory):
     return end_of(folder), scores_of(folder)
 
 
-def test_eleven_kills_at_random_moments_leave_no_trace(uninterrupted, tmp_path):
+@pytest.mark.parametrize("kills", [4, pytest.param(11, marks=pytest.mark.slow)])
+def test_kills_at_random_moments_leave_no_trace(uninterrupted, tmp_path, kills):
     folder, moments = tmp_path / "run", random.Random(0)
     killed_at = []
-    for kill in range(11):
+    for kill in range(kills):
         process, before = start(folder), newest(folder)
         if kill % 4 == 3:
             time.sleep(moments.uniform(0.2, 8))  # any moment: while it imports, restores, traces
@@ -83,7 +84,7 @@ def test_eleven_kills_at_random_moments_leave_no_trace(uninterrupted, tmp_path):
         process.wait()
         process.stdout.close()
         killed_at.append(newest(folder))
-    assert len(set(killed_at)) >= 8, f"the kills did not hit the training: {killed_at}"
+    assert len(set(killed_at)) >= 0.7 * kills, f"the kills did not hit the training: {killed_at}"
     latest = folder / "checkpoints" / f"checkpoint-{newest(folder):09d}.npz"
     latest.write_bytes(latest.read_bytes()[:-1000])  # and the disk lost the end of the newest checkpoint
     output = finish(folder)
