@@ -19,9 +19,9 @@ FLOORS = (
     {"layers"},
     {"game", "recipe", "priors", "measurements"},
     {"networks", "objectives", "data", "metrics"},
-    {"training", "models", "serving"},
-    {"catalog", "runs", "judging", "exporting", "reporting", "training_run"},
-    {"train", "evaluate", "sample", "export", "report", "growth", "serve"},
+    {"training", "models", "serving", "imports"},
+    {"catalog", "runs", "judging", "exporting", "importing", "reporting", "training_run"},
+    {"train", "evaluate", "sample", "export", "report", "growth", "serve", "import_weights"},
 )
 COMMAND_LINES = FLOORS[6]
 

@@ -29,6 +29,7 @@ class Run:
         scores.jsonl   scores with their protocols      events*        TensorBoard scalars
         export/        the generator as a SavedModel
         protocols.json the protocols of the recipe's own scores
+        imported.json  of weights that another library trained: which files they came from
 
     Attributes:
         folder: its path; recipe: its `Recipe`; dataset: plain values (image_shape, num_classes, sha256, ...).
@@ -77,7 +78,7 @@ class Run:
             if a_recipe.total_steps < taken:
                 different["steps"] = (f"{taken} are taken", a_recipe.total_steps)
             if before.dataset["sha256"] != dataset["sha256"]:
-                different["the images"] = (before.dataset["sha256"][:12], dataset["sha256"][:12])
+                different["the images"] = (str(before.dataset["sha256"])[:12], dataset["sha256"][:12])
             if different:
                 lines = [f"  {key}: {old!r} there, {new!r} now" for key, (old, new) in different.items()]
                 raise ZooError(
@@ -134,9 +135,17 @@ class Run:
         game = self.build_game(self.recipe.stage_at(int(step)))
         for network, group in ((game.generator, "average/"), (game.discriminator, "discriminator/")):
             values = [array for name, array in arrays.items() if name.startswith(group)]
+            if not values and network is game.discriminator:
+                game.sees_images = False  # imported without one: there is none to be asked
+                continue
             for variable, value in zip(network.variables, values, strict=True):  # saved in the network's order
                 variable.assign(value)
         return game, int(step)
+
+    def imported(self):
+        """What imported.json says of the files that the weights came from; None where they were trained here."""
+        path = self.folder / "imported.json"
+        return json.loads(path.read_text()) if path.exists() else None
 
     def scores(self):
         """Every `Score` so far, oldest first."""
