@@ -19,7 +19,7 @@ FLOORS = (
     {"layers"},
     {"game", "recipe", "priors", "measurements"},
     {"networks", "objectives", "data", "metrics"},
-    {"training", "models", "serving"},
+    {"training", "models", "serving", "imports"},
     {"catalog", "runs", "judging", "exporting", "reporting", "training_run"},
     {"train", "evaluate", "sample", "export", "report", "growth", "serve"},
 )
