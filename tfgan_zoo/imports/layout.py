@@ -80,10 +80,13 @@ def torch_spectral(transfer, key, shape):
     return weight, transfer.take(f"{key}.weight_u", shape[:1]), transfer.take(f"{key}.weight_v", (rest,))
 
 
-def u_only_spectral(transfer, key, shape):
-    """Weight, u and v as BigGAN-PyTorch computes them in inference: by one iteration from the u0 that it keeps."""
-    weight, start = transfer.take(f"{key}.weight", shape), transfer.take(f"{key}.u0", (1, shape[0]))
-    transfer.take(f"{key}.sv0", (1,))  # the last sigma of training
+def u_only_spectral(transfer, key, shape, names=("u0", "sv0")):
+    """Weight, u and v as BigGAN-PyTorch computes them in inference: by one iteration from the u that it keeps.
+
+    names: of u, and of the last sigma of training, for which there is no use.
+    """
+    weight, start = transfer.take(f"{key}.weight", shape), transfer.take(f"{key}.{names[0]}", (1, shape[0]))
+    transfer.take(f"{key}.{names[1]}", (1,))
     matrix = weight.reshape(shape[0], -1)
     v = unit(start[0] @ matrix)
     return weight, unit(matrix @ v), v
@@ -108,10 +111,10 @@ class Transfer:
         # A wrapper's path is name/name/kernel.
         paths = {re.sub(r"(^|/)([^/]+)/\2/", r"\1\2/", v.path): v for v in network.variables}
         self.variables = {path: v for path, v in paths.items() if v.name != "standing_batches"}
-        self.unset = set(self.variables)
+        self.values = {}
 
     def take(self, key, shape):
-        """The tensor of that name as float32; zeros of `shape` where `finish` will have something to say of it."""
+        """The tensor of that name, float32 at least; zeros of `shape` where `finish` will have something to say of it."""
         self.left.discard(key)
         tensor = self.tensors.get(key)
         if tensor is None:
@@ -119,13 +122,12 @@ class Transfer:
         elif tensor.shape != tuple(shape):
             self.odd.append(f"{key} is {list(tensor.shape)} and should be {list(shape)}")
         else:
-            return np.asarray(tensor, np.float32)
+            return np.asarray(tensor, np.result_type(tensor, np.float32))
         return np.zeros(shape, np.float32)
 
     def put(self, path, value):
-        """Gives the variable at `path` ("norm/scale") its value, in our order."""
-        self.variables[path].assign(np.reshape(value, self.variables[path].shape))
-        self.unset.discard(path)
+        """Notes what the variable at `path` ("norm/scale") is to be, in our order."""
+        self.values[path] = np.reshape(value, self.variables[path].shape)
 
     def shape(self, path):
         """Of our variable."""
@@ -187,7 +189,7 @@ class Transfer:
         self.copy(f"{layer}/gain", f"{key}.{gain}", gain_shape)
 
     def finish(self):
-        """Checks that the two sides went up in each other.
+        """Checks that the two sides went up in each other, and gives the variables their values, all or none.
 
         Raises:
             ZooError: names tensors that are missing, of another shape, or left over.
@@ -196,5 +198,7 @@ class Transfer:
         told = [f"{len(names)} {kind}: {', '.join(names[:5])}{', ...' * (len(names) > 5)}" for kind, names in kinds if names]
         if told:
             raise ZooError(f"{self.origin} does not have the tensors that its layout should have. " + "; ".join(told) + ".")
-        if self.unset:
-            raise ValueError(f"the layout leaves {', '.join(sorted(self.unset))} of the {self.network.name} as it was.")
+        if unset := sorted(self.variables.keys() - self.values.keys()):
+            raise ValueError(f"the layout leaves {', '.join(unset)} of the {self.network.name} as it was.")
+        for path, value in self.values.items():
+            self.variables[path].assign(value)

@@ -6,7 +6,7 @@ A checkpoint of its own (`model_state_dict`, ...) or a state_dict, of 32, 48, 64
 import math
 
 from tfgan_zoo.errors import ZooError
-from tfgan_zoo.imports.layout import Found, Transfer, count_of, image_order, shape_of
+from tfgan_zoo.imports.layout import Found, Transfer, count_of, image_order, shape_of, torch_spectral, u_only_spectral
 
 WHAT = "a generator of torch-mimicry"
 
@@ -94,13 +94,20 @@ def norm(transfer, layer, key):
     transfer.batch_norm(layer, f"{key}.bn", ("running_mean", "running_var"))
 
 
+def spectral(transfer, key, shape):
+    """PyTorch's spectral norm, or the library's own, which the heads of its projection discriminator have."""
+    if f"{key}.sn_u" in transfer.tensors:
+        return u_only_spectral(transfer, key, shape, ("sn_u", "sn_sigma"))
+    return torch_spectral(transfer, key, shape)
+
+
 def assign_discriminator(network, tensors):
     """Puts a state_dict into one of our residual discriminators.
 
     Raises:
         ZooError: names tensors that are missing, left over or of another shape.
     """
-    transfer = Transfer(tensors, network, "the discriminator's file")
+    transfer = Transfer(tensors, network, "the discriminator's file", spectral)
     blocks = count_of(transfer.variables, r"block_(\d+)_conv_1/")
     for i in range(1, blocks + 1):
         for ours, theirs in (("conv_1", "c1"), ("conv_2", "c2"), ("shortcut", "c_sc")):

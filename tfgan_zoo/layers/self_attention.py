@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from tfgan_zoo.errors import ZooError
 from tfgan_zoo.layers.spectral_normalization import SpectralNormalization
 
 
@@ -28,9 +29,9 @@ class SelfAttention(keras.layers.Layer):
     def build(self, input_shape):
         _, height, width, channels = input_shape
         if channels < 8:
-            raise ValueError(f"SelfAttention needs at least 8 channels (queries have C/8), and got {channels}.")
+            raise ZooError(f"SelfAttention needs at least 8 channels (queries have C/8), and got {channels}.")
         if self.pool and (height or 0) % 2 + (width or 0) % 2:
-            raise ValueError(f"SelfAttention pools keys 2x2 and got {height}x{width}; use an even size, or pool=False.")
+            raise ZooError(f"SelfAttention pools keys 2x2 and got {height}x{width}; use an even size, or pool=False.")
         self.query = self.projection("query", channels // 8, input_shape)
         self.key = self.projection("key", channels // 8, input_shape)
         self.value = self.projection("value", channels // 2, input_shape)

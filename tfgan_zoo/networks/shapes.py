@@ -63,9 +63,14 @@ def plain(layer):
     return layer
 
 
-def stem(noise, height, width, channels, **dense):
-    """noise [B, Z] -> [B, height, width, channels] by one dense layer, whose settings `dense` holds."""
-    h = keras.layers.Dense(height * width * channels, name="dense", **dense)(noise)
+def glorot(gain=1.0):
+    """Glorot's uniform initialisation with a gain."""
+    return keras.initializers.VarianceScaling(gain**2, mode="fan_avg", distribution="uniform")
+
+
+def stem(noise, height, width, channels, wrap=plain, **dense):
+    """noise [B, Z] -> [B, height, width, channels] by one dense layer, whose settings `dense` holds, in `wrap`."""
+    h = wrap(keras.layers.Dense(height * width * channels, name="dense", **dense))(noise)
     return keras.layers.Reshape((height, width, channels), name="stem_reshape")(h)
 
 
