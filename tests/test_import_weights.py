@@ -65,7 +65,7 @@ def write_run(folder, case="mimicry", discriminator=True):
 def check_images(generator, found, arrays):
     """`arrays`: of a case, without its name. Returns the inputs of the case."""
     found.fill_generator(generator)
-    size = generator.input_shape["noise"][1]
+    (size,) = (tensor.shape[1] for tensor in generator.inputs if tensor.name == "noise")
     noise, labels, images = torch_files.inputs(size, found.num_classes or 10)
     made = run_network(generator, {"noise": noise, "labels": np.int32(labels)}, training=False).numpy()
     top = (made.shape[1] - 16) // 2
@@ -93,7 +93,9 @@ def deep_generator(found):
     return biggan_deep.generator(found.image_shape, found.num_classes, *sizes)
 
 
-@pytest.mark.parametrize("case, truncation", [("biggan_deep", 0.4), pytest.param("biggan_deep_128", 1.0, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "case, truncation", [("biggan_deep", 0.4), pytest.param("biggan_deep_128", 1.0, marks=pytest.mark.slow)]
+)
 def test_biggan_deep_makes_the_images_of_pytorch_within_1e_4(case, truncation):
     """With 5 classes and narrow, and with the 50,388,609 numbers of the published generator of 128 pixels."""
     tensors, _ = weights(case)
@@ -120,8 +122,8 @@ def test_outputs_of_a_stem_come_from_channels_first_to_channels_last():
 
 
 def one_layer(layer, inputs):
-    network = keras.Sequential([keras.Input(inputs), layer])
-    return network
+    images = keras.Input(inputs)
+    return keras.Model(images, layer(images))
 
 
 def test_kernel_without_our_spectral_norm_is_divided_by_its_sigma():
@@ -147,11 +149,16 @@ def test_spectral_norm_of_u_alone_takes_one_iteration():
 
 def test_another_epsilon_of_batch_norm_goes_into_the_variance():
     network = one_layer(BatchNorm(epsilon=1e-5, name="norm"), [1, 1, 1])
-    tensors = {f"b.{name}": np.float32([value]) for name, value in (("weight", 2), ("bias", 1), ("running_mean", 3), ("running_var", 0))}
+    tensors = {
+        f"b.{name}": np.float32([value])
+        for name, value in (("weight", 2), ("bias", 1), ("running_mean", 3), ("running_var", 0))
+    }
     transfer = layout.Transfer({**tensors, "b.num_batches_tracked": np.array(7)}, network, "a file", epsilon=1e-4)
     transfer.batch_norm("norm", "b")
     transfer.finish()
-    np.testing.assert_allclose(network(np.full([1, 1, 1, 1], 3.01, np.float32)).numpy().item(), 2 * 0.01 / 1e-4**0.5 + 1, rtol=1e-4)
+    np.testing.assert_allclose(
+        network(np.full([1, 1, 1, 1], 3.01, np.float32)).numpy().item(), 2 * 0.01 / 1e-4**0.5 + 1, rtol=1e-4
+    )
 
 
 def test_tensors_that_are_missing_misshaped_and_left_over_are_all_named():
@@ -240,7 +247,9 @@ def test_files_of_something_else_are_refused_with_how_they_begin(tmp_path):
 
 
 def test_discriminators_that_pool_in_ways_a_file_does_not_show_are_refused(tmp_path):
-    refused(tmp_path, "no spectral normalisation", discriminator=lambda t: {"block1.c1.weight": np.zeros([16, 3, 3, 3])})
+    refused(
+        tmp_path, "no spectral normalisation", discriminator=lambda t: {"block1.c1.weight": np.zeros([16, 3, 3, 3])}
+    )
 
 
 def test_folder_that_is_there_is_refused(imported):
@@ -252,7 +261,9 @@ def test_folder_that_is_there_is_refused(imported):
 
 def test_folder_appears_whole_or_not_at_all(tmp_path, monkeypatch):
     seen = []
-    monkeypatch.setattr(importing.os, "rename", lambda a, b: seen.append((sorted(p.name for p in a.iterdir()), b.exists())) or 1 / 0)
+    monkeypatch.setattr(
+        importing.os, "rename", lambda a, b: seen.append((sorted(p.name for p in a.iterdir()), b.exists())) or 1 / 0
+    )
     with pytest.raises(ZeroDivisionError):
         write_run(tmp_path / "runs" / "run", discriminator=False)
     assert seen == [(["checkpoints", "dataset.json", "imported.json", "recipe.json"], False)]
@@ -269,21 +280,21 @@ def command(*arguments):
 
 def test_command_refuses_code_in_a_file_and_leaves_nothing(tmp_path):
     file, trace = tmp_path / "G.pth", tmp_path / "called"
-    file.write_bytes(pickle.dumps({"l1.weight": Touch(trace)}, 2))
+    file.write_bytes(pickle.dumps({"l1.weight": Called(trace)}, 2))
     done = command("--from=mimicry", file, f"--to={tmp_path / 'run'}")
     assert done.returncode == 2
-    assert re.search(r"it asks for pathlib\S*; expected dictionaries and tensors alone", done.stderr)
+    assert re.search(r"it asks for \w+\.open; expected dictionaries and tensors alone", done.stderr)
     assert [p.name for p in tmp_path.iterdir()] == ["G.pth"]
 
 
-class Touch:
+class Called:
     """Pickled as a call that makes a file."""
 
     def __init__(self, path):
         self.path = path
 
     def __reduce__(self):
-        return pathlib.Path.touch, (self.path,)
+        return open, (str(self.path), "w")
 
 
 def test_command_imports_a_file_of_mimicrys_own(tmp_path):
@@ -291,7 +302,9 @@ def test_command_imports_a_file_of_mimicrys_own(tmp_path):
     tensors, _ = weights("mimicry")
     saved = {f"model_state_dict.{name}": tensor for name, tensor in tensors.items()}
     file = tmp_path / "netG_100000_steps.pth"
-    file.write_bytes(torch_files.zip_checkpoint({**saved, "optimizer_state_dict.state.0.exp_avg": np.zeros(3, np.float32)}))
+    file.write_bytes(
+        torch_files.zip_checkpoint({**saved, "optimizer_state_dict.state.0.exp_avg": np.zeros(3, np.float32)})
+    )
     done = command("--from=mimicry", file, f"--to={tmp_path / 'run'}")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("sngan, 32 pixels, 0 classes: ")

@@ -28,7 +28,9 @@ def main(*words):
     from tfgan_zoo.errors import ZooError
 
     if len(words) != 1:
-        raise ZooError(f"give one file, the generator's, and got {len(words)}: {' '.join(words) or 'none'}; see --help.")
+        raise ZooError(
+            f"give one file, the generator's, and got {len(words)}: {' '.join(words) or 'none'}; see --help."
+        )
     if TRUNCATION.value is not None and FROM.value != "hf_biggan_deep":
         raise ZooError("--truncation is for hf_biggan_deep, whose files hold batch statistics for each; leave it out.")
     command_line.load_tensorflow()
@@ -43,7 +45,11 @@ def main(*words):
     discriminator = state_dict(read_tensors(DISCRIMINATOR.value)) if DISCRIMINATOR.value else None
     found = READERS[layout](state_dict(read_tensors(file)), discriminator, **options)
     run = write_run(TO.value, found, layout, file, DISCRIMINATOR.value)
-    print(f"{found.model}, {found.image_shape[0]} pixels, {found.num_classes} classes: {run.folder}", *found.notes, sep="\n")
+    print(
+        f"{found.model}, {found.image_shape[0]} pixels, {found.num_classes} classes: {run.folder}",
+        *found.notes,
+        sep="\n",
+    )
     return 0
 
 

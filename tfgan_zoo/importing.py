@@ -60,9 +60,7 @@ def write_run(folder, found, layout, generator_file, discriminator_file=None):
         files = {"generator": generator_file, "discriminator": discriminator_file}
         record = {
             "layout": layout,
-            "files": {
-                who: {"name": Path(path).name, "sha256": sha256_of(path)} for who, path in files.items() if path
-            },
+            "files": {who: {"name": Path(path).name, "sha256": sha256_of(path)} for who, path in files.items() if path},
             "notes": list(found.notes),
             "tfgan_zoo": __version__,
         }

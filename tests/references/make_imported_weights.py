@@ -59,7 +59,11 @@ def loaded(module):
 
 def latents(size, classes):
     noise, labels, images = torch_files.inputs(size, classes)
-    return torch.tensor(noise), torch.tensor(labels), lambda side: torch.tensor(images(side).transpose(0, 3, 1, 2).copy())
+    return (
+        torch.tensor(noise),
+        torch.tensor(labels),
+        lambda side: torch.tensor(images(side).transpose(0, 3, 1, 2).copy()),
+    )
 
 
 def mimicry():
@@ -153,7 +157,11 @@ def biggan_pytorch(case, widths, d_widths, classes, attention=None, d_attention=
 
     def norm(key, i):
         def apply(x):
-            seen = torch.cat([layers["shared.weight"][labels], noise[:, chunk * (i + 1) : chunk * (i + 2)]], 1) if shared else None
+            seen = (
+                torch.cat([layers["shared.weight"][labels], noise[:, chunk * (i + 1) : chunk * (i + 2)]], 1)
+                if shared
+                else None
+            )
             gain, bias = (
                 layers.linear(seen, f"{key}.{part}") if shared else layers[f"{key}.{part}.weight"][labels]
                 for part in ("gain", "bias")
@@ -167,7 +175,9 @@ def biggan_pytorch(case, widths, d_widths, classes, attention=None, d_attention=
         h = residual(layers, h, f"blocks.{i}.0", [norm(f"blocks.{i}.0.bn{n}", i) for n in (1, 2)], convs)
         h = layers.attention(h, f"blocks.{i}.1", parts, "gamma") if i == attention else h
     names = [f"output_layer.0.{name}" for name in ("stored_mean", "stored_var", "gain", "bias")]
-    made = torch.tanh(layers.conv(F.relu(layers.norm(h, *names[:2], *map(layers.__getitem__, names[2:]))), "output_layer.2"))
+    made = torch.tanh(
+        layers.conv(F.relu(layers.norm(h, *names[:2], *map(layers.__getitem__, names[2:]))), "output_layer.2")
+    )
 
     d_shapes = torch_files.biggan_discriminator_shapes(d_widths, classes, d_attention)
     layers = Layers(torch_files.seeded(d_shapes), 1e-5)
@@ -182,7 +192,10 @@ def biggan_pytorch(case, widths, d_widths, classes, attention=None, d_attention=
 
 def studiogan(width, classes):
     """SAGAN of 32 pixels, attention behind the second block of the generator and the first of the discriminator."""
-    shapes, d_shapes = torch_files.studiogan_shapes(width, classes), torch_files.studiogan_discriminator_shapes(width, classes)
+    shapes, d_shapes = (
+        torch_files.studiogan_shapes(width, classes),
+        torch_files.studiogan_discriminator_shapes(width, classes),
+    )
     layers = Layers(torch_files.seeded(shapes), 1e-4)
     noise, labels, images = latents(8, classes)
     onehot = F.one_hot(labels.long(), classes).float()
@@ -191,7 +204,9 @@ def studiogan(width, classes):
 
     def norm(key):
         statistics = (f"{key}.bn.running_mean", f"{key}.bn.running_var")
-        return lambda x: layers.conditional(x, statistics, *(layers.linear(onehot, f"{key}.{p}") for p in ("gain", "bias")))
+        return lambda x: layers.conditional(
+            x, statistics, *(layers.linear(onehot, f"{key}.{p}") for p in ("gain", "bias"))
+        )
 
     h = layers.linear(noise, "linear0").view(2, -1, 4, 4)
     for i in (0, 1, 3):
@@ -206,14 +221,27 @@ def studiogan(width, classes):
         h = judged(layers, h, f"blocks.{i}.0", convs, i == 0, i < 3, in_place=True)
         h = layers.attention(h, "blocks.1.0", parts, "sigma") if i == 0 else h
     h = F.relu(h).sum((2, 3))
-    record("studiogan", shapes, made, d_shapes, layers.linear(h, "linear1")[:, 0] + (layers.weight("embedding")[labels] * h).sum(1))
+    record(
+        "studiogan",
+        shapes,
+        made,
+        d_shapes,
+        layers.linear(h, "linear1")[:, 0] + (layers.weight("embedding")[labels] * h).sum(1),
+    )
 
 
 mimicry()
 biggan_deep("biggan_deep", 0.4, classes=7, z_dim=8, channel_width=4)
 biggan_deep("biggan_deep_128", 1.0)
 biggan_pytorch(
-    "biggan_pytorch", [128, 128, 64, 32, 16, 8], [8, 16, 32, 64, 128, 128], 5, attention=3, d_attention=0, shared=6, chunk=4
+    "biggan_pytorch",
+    [128, 128, 64, 32, 16, 8],
+    [8, 16, 32, 64, 128, 128],
+    5,
+    attention=3,
+    d_attention=0,
+    shared=6,
+    chunk=4,
 )
 biggan_pytorch("biggan_pytorch_cifar10", [16] * 4, [16] * 4, 10, noise=12)
 studiogan(16, 10)

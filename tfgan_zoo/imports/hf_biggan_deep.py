@@ -24,7 +24,9 @@ def find(tensors, discriminator=None, truncation=1.0):
         ZooError: they are no generator of this library; there is a discriminator, or a truncation off the grid.
     """
     if discriminator is not None:
-        raise ZooError("these weights are a generator alone: no discriminator was published. Leave --discriminator out.")
+        raise ZooError(
+            "these weights are a generator alone: no discriminator was published. Leave --discriminator out."
+        )
     noise_size, classes = shape_of(tensors, "embeddings.weight", 2, WHAT)
     width = shape_of(tensors, "generator.conv_to_rgb.weight_orig", 4, WHAT)[0]
     count = shape_of(tensors, "generator.bn.running_means", 2, WHAT)[0]

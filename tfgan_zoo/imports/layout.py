@@ -195,9 +195,13 @@ class Transfer:
             ZooError: names tensors that are missing, of another shape, or left over.
         """
         kinds = (("missing", self.missing), ("of another shape", self.odd), ("too many", sorted(self.left)))
-        told = [f"{len(names)} {kind}: {', '.join(names[:5])}{', ...' * (len(names) > 5)}" for kind, names in kinds if names]
+        told = [
+            f"{len(names)} {kind}: {', '.join(names[:5])}{', ...' * (len(names) > 5)}" for kind, names in kinds if names
+        ]
         if told:
-            raise ZooError(f"{self.origin} does not have the tensors that its layout should have. " + "; ".join(told) + ".")
+            raise ZooError(
+                f"{self.origin} does not have the tensors that its layout should have. " + "; ".join(told) + "."
+            )
         if unset := sorted(self.variables.keys() - self.values.keys()):
             raise ValueError(f"the layout leaves {', '.join(unset)} of the {self.network.name} as it was.")
         for path, value in self.values.items():

@@ -25,7 +25,9 @@ def find(tensors, discriminator=None):
     convolution = "block2.c1.weight_orig" if "block2.c1.weight_orig" in tensors else "block2.c1.weight"
     channels = shape_of(tensors, convolution, 4, WHAT)[1]
     bottom = math.isqrt(outputs // channels)
-    last = next((f"c{blocks + 2}.{kind}" for kind in ("weight_orig", "weight") if f"c{blocks + 2}.{kind}" in tensors), "")
+    last = next(
+        (f"c{blocks + 2}.{kind}" for kind in ("weight_orig", "weight") if f"c{blocks + 2}.{kind}" in tensors), ""
+    )
     width = shape_of(tensors, last or f"c{blocks + 2}.weight", 4, WHAT)[1]
     image_channels = tensors[last].shape[0]
     embedding = tensors.get("block2.b1.embed.weight")

@@ -36,6 +36,7 @@ def build(
     generator_channels: Count | None = None,
     discriminator_channels: Count | None = None,
     mimicry: bool = False,
+    activated_shortcuts: bool = False,
 ) -> Game:
     """The game of the projection discriminator.
 
@@ -50,6 +51,7 @@ def build(
         generator_channels, discriminator_channels: width at full resolution; the published one where left out.
         mimicry: the networks as torch-mimicry has them, for its weights: bilinear upsampling, and shortcuts of activations
             in the discriminator.
+        activated_shortcuts: shortcuts of activations alone, as in StudioGAN, for its weights.
 
     Raises:
         ZooError: the data has no labels.
@@ -69,7 +71,9 @@ def build(
         objective += class_weight * ClassCrossEntropy()
     return Game(
         resnet.generator(image_shape, noise_size, generator_channels, num_classes=num_classes, bilinear=mimicry),
-        resnet.discriminator(image_shape, discriminator_channels, conditioning=sees, activated_shortcut=mimicry),
+        resnet.discriminator(
+            image_shape, discriminator_channels, conditioning=sees, activated_shortcut=mimicry or activated_shortcuts
+        ),
         Prior(noise_size, num_classes=num_classes),
         objective,
         one_pass=True,

@@ -41,6 +41,7 @@ def build(
     generator_channels: Count | None = None,
     discriminator_channels: Count | None = None,
     mimicry: bool = False,
+    activated_shortcuts: bool = False,
 ) -> Game:
     """The game of SAGAN.
 
@@ -57,6 +58,7 @@ def build(
         generator_channels, discriminator_channels: width at full resolution; the published one where left out.
         mimicry: the networks as torch-mimicry has them, for its weights: bilinear upsampling, and shortcuts of activations
             in the discriminator.
+        activated_shortcuts: shortcuts of activations alone, as in StudioGAN, for its weights.
 
     Raises:
         ZooError: a resolution that no block ends at, or at which there are fewer than 8 channels.
@@ -81,6 +83,6 @@ def build(
         discriminator_channels,
         conditioning=Projection(num_classes) if num_classes else Unconditional(),
         attention=attend(resolutions[1], spectral_norm=True),
-        activated_shortcut=mimicry,
+        activated_shortcut=mimicry or activated_shortcuts,
     )
     return Game(generator, discriminator, Prior(noise_size, num_classes=num_classes), LOSSES[loss](), one_pass=True)

@@ -55,6 +55,7 @@ def build(
     generator_channels: Count | None = None,
     discriminator_channels: Count | None = None,
     mimicry: bool = False,
+    activated_shortcuts: bool = False,
 ) -> Game:
     """The game of SNGAN.
 
@@ -69,16 +70,19 @@ def build(
         generator_channels, discriminator_channels: width at full resolution; the published one where left out.
         mimicry: the residual networks as torch-mimicry has them, for its weights: bilinear upsampling, and shortcuts of
             activations in the discriminator.
+        activated_shortcuts: shortcuts of activations alone, as in StudioGAN, for its weights.
 
     Raises:
         ZooError: mimicry with a network that it does not have.
     """
-    if mimicry and network != "resnet":
-        raise ZooError(f"mimicry=true goes with network='resnet', and got network={network!r}.")
+    if (mimicry or activated_shortcuts) and network != "resnet":
+        raise ZooError(f"mimicry and activated_shortcuts go with network='resnet', and got network={network!r}.")
     generator, discriminator = NETWORKS[network]
     options = [{} if width is None else {"channels": width} for width in (generator_channels, discriminator_channels)]
     if mimicry:
-        options = [options[0] | {"bilinear": True}, options[1] | {"activated_shortcut": True}]
+        options[0] |= {"bilinear": True}
+    if mimicry or activated_shortcuts:
+        options[1] |= {"activated_shortcut": True}
     objective = 1.0 * LOSSES[loss]()
     if gradient_penalty:
         objective += gradient_penalty * GradientPenalty()
