@@ -80,7 +80,7 @@ def test_three_calls_in_training_iterate_u_and_v_as_torch_does():
         start = weights(f"sagan/{player}", shapes("sagan", player))
         for key, value in stored.items():
             ((variable, convert),) = SLOTS[player](network)[key].targets
-            assert np.abs(convert(start[key]) - convert(value)).max() > 1e-3  # it has moved
+            assert value.size < 9 or np.abs(start[key] - value).max() > 1e-4  # it has moved
             assert_all_close(variable.numpy(), convert(value), 1e-5)
 
 
@@ -88,7 +88,7 @@ def test_three_calls_in_training_iterate_u_and_v_as_torch_does():
 def test_three_steps_of_sngan_end_with_the_weights_of_torch_mimicry():
     keras.config.set_dtype_policy("float64")
     game = filled("sngan")
-    rates = {"learning_rate": 2e-4, "beta_1": 0.0, "beta_2": 0.9, "epsilon": 1e-8}
+    rates = {"learning_rate": 2e-4, "beta_1": 0.0, "beta_2": 0.9, "epsilon": 1e-12}
     players = {"discriminator": game.discriminator, "generator": game.generator}
     optimizers = {player: keras.optimizers.Adam(**rates) for player in players}
     losses_of = {
@@ -117,8 +117,8 @@ def test_three_steps_of_sngan_end_with_the_weights_of_torch_mimicry():
             mean, norm, *some = FILE[f"{player}/after/{key}"]
             if key.endswith("weight_orig") or key.endswith("c1.weight"):
                 assert np.abs(ours - start[key].ravel()).max() > 1e-4  # it has moved
-            assert_all_close([ours.mean(), np.linalg.norm(ours) / size**0.5], [mean, norm / size**0.5], 1e-6)
-            assert_all_close(ours[probed(key, size)], some, 1e-5)
+            assert_all_close([ours.mean(), np.linalg.norm(ours) / size**0.5], [mean, norm / size**0.5], 1e-7)
+            assert_all_close(ours[probed(key, size)], some, 1e-6)
 
 
 def test_keys_that_do_not_fit_are_named_and_nothing_is_assigned():
@@ -141,9 +141,11 @@ def test_keys_that_do_not_fit_are_named_and_nothing_is_assigned():
 
 def test_stem_goes_from_channels_first_to_channels_last():
     """Four positions of six channels: their output 5 is channel 1 at position 1, ours 6 + 1."""
-    network = sngan.build((16, 16, 1), generator_channels=6, discriminator_channels=2, noise_size=1, mimicry=True).generator
+    network = sngan.build(
+        (16, 16, 1), generator_channels=6, discriminator_channels=2, noise_size=1, mimicry=True
+    ).generator
     slot = generator_slots(network)["l1.bias"]
-    (_, convert), = slot.targets
+    ((_, convert),) = slot.targets
     ours = convert(np.arange(96))
     assert (ours[0], ours[1], ours[6], ours[6 + 1]) == (0, 16, 1, 17)
     np.testing.assert_array_equal(ours.reshape(16, 6).T.ravel(), np.arange(96))
