@@ -100,7 +100,7 @@ def vectors(network):
 def test_three_steps_of_sngan_end_with_the_weights_of_torch_mimicry():
     keras.config.set_dtype_policy("float64")
     game = filled("sngan")
-    rates = {"learning_rate": 2e-4, "beta_1": 0.0, "beta_2": 0.9, "epsilon": 1e-8}
+    rates = {"learning_rate": 2e-4, "beta_1": 0.0, "beta_2": 0.9, "epsilon": 1e-12}
     players = {"discriminator": game.discriminator, "generator": game.generator}
     optimizers = {player: keras.optimizers.Adam(**rates) for player in players}
     losses_of = {
@@ -142,9 +142,9 @@ def test_three_steps_of_sngan_end_with_the_weights_of_torch_mimicry():
             if key.endswith("weight_orig") or key.endswith("c1.weight"):
                 assert np.abs(ours - before.ravel()).max() > 1e-4  # it has moved
             assert_all_close(
-                [ours.mean(), np.linalg.norm(ours) / before.size**0.5], [mean, norm / before.size**0.5], 1e-6
+                [ours.mean(), np.linalg.norm(ours) / before.size**0.5], [mean, norm / before.size**0.5], 1e-7
             )
-            assert_all_close(ours[probed(key, before.size)], some, 1e-5)
+            assert_all_close(ours[probed(key, before.size)], some, 1e-6)
 
 
 def test_keys_that_do_not_fit_are_named_and_nothing_is_assigned():

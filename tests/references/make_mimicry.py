@@ -87,7 +87,9 @@ def steps():
         for player, kind in zip(("generator", "discriminator"), NETWORKS["sngan"], strict=False)
     ]
     generator, discriminator = players
-    rates = {"lr": 2e-4, "betas": (0.0, 0.9)}
+    # PyTorch adds epsilon behind the correction of the bias and Keras before it, so that it must not count; but what is 0 up
+    # to rounding, such as the gradient of a bias in front of batch norm, must stay so.
+    rates = {"lr": 2e-4, "betas": (0.0, 0.9), "eps": 1e-12}
     optimizers = [torch.optim.Adam(player.parameters(), **rates) for player in players]
     latents = []
     generator.generate_images = lambda num_images, device=None: generator(latents.pop(0))

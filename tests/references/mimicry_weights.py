@@ -20,7 +20,9 @@ def weights(name, shapes):
     Returns:
         {key: float64 array}; u and v are those of three power iterations from a random vector.
     """
-    tensors = {key: weight(name, key, shape) for key, shape in shapes.items() if not key.endswith(("weight_u", "weight_v"))}
+    tensors = {
+        key: weight(name, key, shape) for key, shape in shapes.items() if not key.endswith(("weight_u", "weight_v"))
+    }
     for key in shapes:
         if key.endswith("weight_u"):
             start, layer = draw(f"{name}/{key}", shapes[key]), key.removesuffix("weight_u")

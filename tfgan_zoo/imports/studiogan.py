@@ -71,7 +71,7 @@ def discriminator_arguments(tensors, side, attends):
     Raises:
         ZooError: ours differs from it.
     """
-    places, attention = order_of(tensors)
+    _, attention = order_of(tensors)
     if "blocks.0.0.conv2d1.weight" in tensors or side != 32:
         raise ZooError(
             f"this discriminator is of {side} pixels, with{'out' * ('blocks.0.0.conv2d1.weight' in tensors)} spectral "

@@ -64,7 +64,7 @@ class Concatenation(Unconditional):
 
 
 class AuxiliaryClassifier(Unconditional):
-    """"class_logits" [B, num_classes] beside the logits, as in ACGAN; the label itself is not seen."""
+    """ "class_logits" [B, num_classes] beside the logits, as in ACGAN; the label itself is not seen."""
 
     def __init__(self, num_classes):
         self.num_classes = num_classes

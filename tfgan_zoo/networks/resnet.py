@@ -13,6 +13,7 @@ import keras
 from tfgan_zoo.errors import ZooError
 from tfgan_zoo.layers import (
     BatchNorm,
+    BilinearUpsample2D,
     ConditionalBatchNorm,
     ConvDownsample2D,
     SpectralNormalization,
@@ -39,23 +40,19 @@ def batch_norm(h, name, labels=None, num_classes=0):
     return ConditionalBatchNorm(num_classes, name=name)([h, labels]) if num_classes else BatchNorm(name=name)(h)
 
 
-def bilinear_up(name):
-    return keras.layers.UpSampling2D(interpolation="bilinear", name=name)
-
-
 def generator_block(x, filters, name, norm, wrap, bilinear):
     """BN, ReLU, upsampling, conv, BN, ReLU, conv, beside a 1x1 shortcut: [B, h, w, c] -> [B, 2h, 2w, filters].
 
     norm: a function (h, name) -> h. bilinear: upsampling is, in place of nearest.
     """
     h = keras.layers.ReLU(name=f"{name}_relu_1")(norm(x, f"{name}_norm_1"))
-    h = bilinear_up(f"{name}_up")(h) if bilinear else h
+    h = BilinearUpsample2D(name=f"{name}_up")(h) if bilinear else h
     h = conv(keras.layers.Conv2D if bilinear else UpsampleConv2D, filters, f"{name}_conv_1", wrap)(h)
     h = keras.layers.ReLU(name=f"{name}_relu_2")(norm(h, f"{name}_norm_2"))
     h = conv(keras.layers.Conv2D, filters, f"{name}_conv_2", wrap)(h)
     shortcut = conv(keras.layers.Conv2D, filters, f"{name}_shortcut", wrap, size=1, gain=1)(x)
-    up = bilinear_up if bilinear else lambda name: Upsample2D(name=name)
-    return keras.layers.Add(name=f"{name}_add")([h, up(f"{name}_shortcut_up")(shortcut)])
+    shortcut = (BilinearUpsample2D if bilinear else Upsample2D)(name=f"{name}_shortcut_up")(shortcut)
+    return keras.layers.Add(name=f"{name}_add")([h, shortcut])
 
 
 def discriminator_block(x, filters, name, wrap, down, first=False, activated_shortcut=False):
@@ -94,12 +91,12 @@ class Attention:
         """Raises a `ZooError` where a layer still waits behind the last block."""
         for pixels in self.waiting:
             there = ", ".join(map(str, dict.fromkeys(self.passed)))
-            raise ZooError(f"no block of the {network} ends at {pixels} pixels, where attention is asked for; {there} do.")
+            raise ZooError(
+                f"no block of the {network} ends at {pixels} pixels, where attention is asked for; {there} do."
+            )
 
 
-def generator(
-    image_shape, noise_size=128, channels=None, *, num_classes=0, wrap=plain, attention=None, bilinear=False
-):
+def generator(image_shape, noise_size=128, channels=None, *, num_classes=0, wrap=plain, attention=None, bilinear=False):
     """{"noise": [B, noise_size], "labels"?: [B]} -> images [B, H, W, C] in [-1, 1].
 
     Args:
