@@ -20,11 +20,11 @@ from tfgan_zoo.game import run_network
 from tfgan_zoo.imports import biggan_pytorch, hf_biggan_deep, layout, mimicry, studiogan
 from tfgan_zoo.judging import RunSubject
 from tfgan_zoo.layers import BatchNorm, SpectralNormalization
-from tfgan_zoo.metrics.torch_file import read_tensors
 from tfgan_zoo.networks import biggan_deep
 from tfgan_zoo.reporting.facts import facts_of
 from tfgan_zoo.runs import Run
 from tfgan_zoo.serving.version_folder import load_version
+from tfgan_zoo.torch_file import read_tensors
 
 REFERENCES = pathlib.Path(__file__).parent / "references"
 FINDERS = {
@@ -94,7 +94,7 @@ def deep_generator(found):
 
 
 @pytest.mark.parametrize(
-    "case, truncation", [("biggan_deep", 0.4), pytest.param("biggan_deep_128", 1.0, marks=pytest.mark.slow)]
+    ("case", "truncation"), [("biggan_deep", 0.4), pytest.param("biggan_deep_128", 1.0, marks=pytest.mark.slow)]
 )
 def test_biggan_deep_makes_the_images_of_pytorch_within_1e_4(case, truncation):
     """With 5 classes and narrow, and with the 50,388,609 numbers of the published generator of 128 pixels."""
@@ -208,7 +208,7 @@ def test_run_and_its_export_make_the_images_of_pytorch(imported, tmp_path):
     assert card["imported"] == imported.imported()
     exported = load_version(version).sample(seeds=[5])
     own = RunSubject(imported.folder).generator.sample(seeds=[5])
-    np.testing.assert_allclose(exported, own, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(np.float32(exported), np.float32(own), rtol=0, atol=1)  # of 255
 
 
 def test_run_without_a_discriminator_is_asked_for_no_logits(tmp_path):
@@ -220,14 +220,15 @@ def test_run_without_a_discriminator_is_asked_for_no_logits(tmp_path):
 # What is refused, with nothing left behind
 
 
+def attempt(folder, case, generator, discriminator):
+    importing.write_run(folder, FINDERS[case](generator, discriminator), case, __file__)
+
+
 def refused(tmp_path, message, edit=lambda tensors: tensors, case="mimicry", discriminator=None):
     generator, judge = weights(case)
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(ZooError, match=message):
-        found = FINDERS[case](edit(generator), judge if discriminator is None else discriminator(judge))
-        (tmp_path / "file").write_bytes(b"")
-        importing.write_run(tmp_path / "run", found, case, tmp_path / "file")
-    (tmp_path / "file").unlink(missing_ok=True)
+        attempt(tmp_path / "run", case, edit(generator), judge if discriminator is None else discriminator(judge))
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -242,7 +243,7 @@ def test_files_of_something_else_are_refused_with_how_they_begin(tmp_path):
     for case in ("mimicry", "biggan_pytorch", "studiogan", "biggan_deep"):
         with pytest.raises(ZooError, match=r"this is not a \w*.*generator of"):
             FINDERS[case]({"conv1.weight": np.zeros([1, 1, 1, 1]), "conv1.bias": np.zeros(1)}, None)
-    with pytest.raises(ZooError, match="It begins with conv1.weight"):
+    with pytest.raises(ZooError, match=r"It begins with conv1\.weight"):
         mimicry.find({"conv1.weight": np.zeros([1, 1, 1, 1])})
 
 
@@ -307,7 +308,7 @@ def test_command_imports_a_file_of_mimicrys_own(tmp_path):
     )
     done = command("--from=mimicry", file, f"--to={tmp_path / 'run'}")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("sngan, 32 pixels, 0 classes: ")
+    assert done.stdout.startswith("sngan, 32 pixels: ")
     assert Run(tmp_path / "run").recipe.arguments["mimicry"]
     done = command("--from=mimicry", file, "--truncation=0.4", f"--to={tmp_path / 'other'}")
     assert (done.returncode, "--truncation is for hf_biggan_deep" in done.stderr) == (2, True)

@@ -1,6 +1,7 @@
 """Files and weights as PyTorch has them, made without it: for tests of what reads them."""
 
 import io
+import itertools
 import pickle
 import zipfile
 import zlib
@@ -87,7 +88,7 @@ def biggan_shapes(widths, classes, bottom=4, chunk=0, noise=0, shared=0, attenti
                 shapes[f"{key}.{part}.weight"] = (classes, channels)
 
     normalized("linear", widths[0] * bottom**2, chunk or noise)
-    for i, (before, after) in enumerate(zip(widths, widths[1:], strict=False)):
+    for i, (before, after) in enumerate(itertools.pairwise(widths)):
         normalized(f"blocks.{i}.0.conv1", after, before, 3, 3)
         normalized(f"blocks.{i}.0.conv2", after, after, 3, 3)
         normalized(f"blocks.{i}.0.conv_sc", after, before, 1, 1)

@@ -33,23 +33,20 @@ def main(*words):
         )
     if TRUNCATION.value is not None and FROM.value != "hf_biggan_deep":
         raise ZooError("--truncation is for hf_biggan_deep, whose files hold batch statistics for each; leave it out.")
-    command_line.load_tensorflow()
     from tfgan_zoo.imports.layout import state_dict
     from tfgan_zoo.imports.layouts import READERS
-    from tfgan_zoo.importing import refuse_existing, write_run
-    from tfgan_zoo.metrics.torch_file import read_tensors
+    from tfgan_zoo.torch_file import read_tensors
 
-    refuse_existing(TO.value)
     (file,), layout = words, FROM.value
     options = {} if TRUNCATION.value is None else {"truncation": TRUNCATION.value}
     discriminator = state_dict(read_tensors(DISCRIMINATOR.value)) if DISCRIMINATOR.value else None
     found = READERS[layout](state_dict(read_tensors(file)), discriminator, **options)
+    command_line.load_tensorflow()
+    from tfgan_zoo.importing import write_run
+
     run = write_run(TO.value, found, layout, file, DISCRIMINATOR.value)
-    print(
-        f"{found.model}, {found.image_shape[0]} pixels, {found.num_classes} classes: {run.folder}",
-        *found.notes,
-        sep="\n",
-    )
+    classes = f", {found.num_classes} classes" if found.num_classes else ""
+    print(f"{found.model}, {found.image_shape[0]} pixels{classes}: {run.folder}", *found.notes, sep="\n")
     return 0
 
 
