@@ -17,6 +17,7 @@ from tfgan_zoo.metrics.protocol import Judge
 
 # The largest networks, seconds each to build
 SLOW = {("acgan", "imagenet128"), ("gan", "cifar10"), ("sngan", "stl10"), ("wgan_gp", "lsun")}
+SLOW |= {(model, f"imagenet{side}") for model in ("biggan", "biggan_deep") for side in (128, 256, 512)}
 PRESETS = [
     pytest.param((model, preset), id=f"{model}-{preset}", marks=[pytest.mark.slow] if (model, preset) in SLOW else [])
     for model in catalog.model_names()
@@ -111,6 +112,9 @@ def network_called(name):
         ("wgan_gp", "cifar10", 264_192 + 3 * (2 * 147_584 + 16_512 + 2 * 256) + 256 + 3_459, 1_053_825),
         # the paper's table 2, counted in test_pggan.py
         ("pggan", "celebahq1024", 23_079_115, 23_087_249),
+        # the count of the authors' PyTorch code
+        ("biggan", "cifar10", 4_304_387, 4_207_361),
+        pytest.param("biggan", "imagenet128", 70_433_988, 87_982_370, marks=pytest.mark.slow),
     ],
 )
 def test_published_widths_have_the_parameters_counted_by_hand(model, preset, generator, discriminator):
