@@ -24,6 +24,7 @@ SLOW = {
     ("sngan", "stl10"),
     ("wgan_gp", "lsun"),
 }
+SLOW |= {(model, f"imagenet{side}") for model in ("biggan", "biggan_deep") for side in (128, 256, 512)}
 PRESETS = [
     pytest.param((model, preset), id=f"{model}-{preset}", marks=[pytest.mark.slow] if (model, preset) in SLOW else [])
     for model in catalog.model_names()
@@ -122,6 +123,9 @@ def network_called(name):
         ("sagan", "cifar10", 4_304_387 + 5 * 256**2 // 4 + 1, 1_055_105 + 5 * 128**2 // 4 + 1),
         # the paper's table 2, counted in test_pggan.py
         ("pggan", "celebahq1024", 23_079_115, 23_087_249),
+        # the count of the authors' PyTorch code
+        ("biggan", "cifar10", 4_304_387, 4_207_361),
+        pytest.param("biggan", "imagenet128", 70_433_988, 87_982_370, marks=pytest.mark.slow),
     ],
 )
 def test_published_widths_have_the_parameters_counted_by_hand(model, preset, generator, discriminator):

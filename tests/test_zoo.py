@@ -241,6 +241,8 @@ NOT_SO_TINY = {"sagan": dict.fromkeys(("generator_channels", "discriminator_chan
 # Numbers that switch something on or off, and what an option needs beside itself.
 NUMBERS = {
     "catgan": [("categories", 5), ("noise", 0.0)],
+    "biggan": [("r1", 10.0), ("orthogonal_regularization", 0.0), ("attention_resolutions", [8]), ("shared_size", 0)],
+    "biggan_deep": [("r1", 10.0), ("orthogonal_regularization", 0.0), ("attention_resolutions", [8])],
     "cgan": [("dropout", 0.0), ("maxout_pieces", 1)],
     "dragan": [("penalty", 0.0)],
     "ebgan": [("pulling_away_weight", 0.0)],
@@ -255,6 +257,7 @@ NEEDS = {
     ("ambientgan", "loss"): {"norm": "none"},
     ("projection", "class_weight"): {"conditioning": "auxiliary_classifier"},
     **{("wgan_gp", other): {"generator_channels": None} for other in ("dcgan", "compact", "mlp")},
+    ("biggan", "shared_size"): {"hierarchical": False},
     ("wgan_gp", "layer_norm"): {"network": "compact"},
     ("sngan", "gradient_penalty"): {"weights": "none"},
 }

@@ -13,6 +13,7 @@ from tfgan_zoo.errors import ZooError
 from tfgan_zoo.metrics.features import score_names
 from tfgan_zoo.metrics.protocol import Protocol, Score
 from tfgan_zoo.training.checkpoints import Checkpoints, read, write_atomically
+from tfgan_zoo.training.standing import stand
 from tfgan_zoo.training.strategies import precision
 
 
@@ -132,7 +133,8 @@ class Run:
         if not str(step).isdigit() or int(step) not in steps:
             raise ZooError(f"checkpoint {which!r}: there is latest, best, {', '.join(map(str, steps))}.")
         arrays = read(checkpoints.path(int(step)))
-        game = self.build_game(self.recipe.stage_at(int(step)))
+        stage = self.recipe.stage_at(int(step))
+        game = self.build_game(stage)
         for network, group in ((game.generator, "average/"), (game.discriminator, "discriminator/")):
             values = [array for name, array in arrays.items() if name.startswith(group)]
             if not values and network is game.discriminator:
@@ -140,6 +142,7 @@ class Run:
                 continue
             for variable, value in zip(network.variables, values, strict=True):  # saved in the network's order
                 variable.assign(value)
+        stand(game, self.recipe, stage)
         return game, int(step)
 
     def imported(self):

@@ -17,14 +17,25 @@ class SelfAttention(keras.layers.Layer):
     Args:
         pool: keys and values are max-pooled 2x2, as in the authors' code; False is the paper's formula.
         spectral_norm: each 1x1 convolution under spectral normalisation, as SAGAN has it in both players.
-        kernel_initializer: of the four convolutions.
+        kernel_initializer, kernel_regularizer: of the four convolutions.
+        spectral_epsilon: the epsilon of their spectral normalisation.
     """
 
-    def __init__(self, pool=True, spectral_norm=False, kernel_initializer="glorot_uniform", **kwargs):
+    def __init__(
+        self,
+        pool=True,
+        spectral_norm=False,
+        kernel_initializer="glorot_uniform",
+        kernel_regularizer=None,
+        spectral_epsilon=1e-12,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.pool = pool
         self.spectral_norm = spectral_norm
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.spectral_epsilon = spectral_epsilon
 
     def build(self, input_shape):
         _, height, width, channels = input_shape
@@ -41,9 +52,15 @@ class SelfAttention(keras.layers.Layer):
     def projection(self, name, width, input_shape):
         initializer = keras.initializers.get(keras.initializers.serialize(self.kernel_initializer))  # a fresh draw
         conv = keras.layers.Conv2D(
-            width, 1, use_bias=False, kernel_initializer=initializer, dtype=self.dtype_policy, name=name
+            width,
+            1,
+            use_bias=False,
+            kernel_initializer=initializer,
+            kernel_regularizer=self.kernel_regularizer,
+            dtype=self.dtype_policy,
+            name=name,
         )
-        conv = SpectralNormalization(conv) if self.spectral_norm else conv
+        conv = SpectralNormalization(conv, epsilon=self.spectral_epsilon) if self.spectral_norm else conv
         conv.build(input_shape)
         return conv
 
@@ -71,4 +88,6 @@ class SelfAttention(keras.layers.Layer):
             "pool": self.pool,
             "spectral_norm": self.spectral_norm,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
+            "spectral_epsilon": self.spectral_epsilon,
         }
