@@ -15,13 +15,13 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "tfgan_zoo"
 
 FLOORS = (
-    {"errors", "draws", "pictures", "replicas", "zoo_files"},
+    {"errors", "draws", "pictures", "replicas", "torch_file", "zoo_files"},
     {"layers"},
     {"game", "recipe", "priors", "measurements"},
     {"networks", "objectives", "data", "metrics"},
-    {"training", "models", "serving"},
-    {"catalog", "runs", "judging", "exporting", "reporting", "training_run"},
-    {"train", "evaluate", "sample", "export", "report", "growth", "serve"},
+    {"training", "models", "serving", "imports"},
+    {"catalog", "runs", "judging", "exporting", "importing", "reporting", "training_run"},
+    {"train", "evaluate", "sample", "export", "report", "growth", "serve", "import_weights"},
 )
 COMMAND_LINES = FLOORS[6]
 

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfgan_zoo import torch_file
 from tfgan_zoo.errors import ZooError
-from tfgan_zoo.metrics import effnet_lite0, inception, inception_clean, inception_v3_keras, torch_file
+from tfgan_zoo.metrics import effnet_lite0, inception, inception_clean, inception_v3_keras
 from tfgan_zoo.metrics.features import NETWORKS, FeatureNetwork, feature_network, score_names
-from tfgan_zoo.metrics.torch_file import read_tensors
+from tfgan_zoo.torch_file import read_tensors
 
 REFERENCES = pathlib.Path(__file__).parent / "references"
 

@@ -16,7 +16,15 @@ from tfgan_zoo.metrics.features import NETWORKS, FeatureNetwork, feature_network
 from tfgan_zoo.metrics.protocol import Judge
 
 # The largest networks, seconds each to build
-SLOW = {("acgan", "imagenet128"), ("gan", "cifar10"), ("sngan", "stl10"), ("wgan_gp", "lsun")}
+SLOW = {
+    ("acgan", "imagenet128"),
+    ("gan", "cifar10"),
+    ("projection", "imagenet128"),
+    ("sagan", "imagenet128"),
+    ("sngan", "stl10"),
+    ("wgan_gp", "lsun"),
+}
+SLOW |= {(model, f"imagenet{side}") for model in ("biggan", "biggan_deep") for side in (128, 256, 512)}
 PRESETS = [
     pytest.param((model, preset), id=f"{model}-{preset}", marks=[pytest.mark.slow] if (model, preset) in SLOW else [])
     for model in catalog.model_names()
@@ -109,8 +117,15 @@ def network_called(name):
         # the CIFAR-10 critic of SNGAN's table 4, as published, and this generator at width 128 in place of 256:
         # stem 264,192; 3 blocks of 2 x 147,584, a shortcut of 16,512 and 2 norms of 256; a norm and 3 x 3 x 128 x 3 + 3
         ("wgan_gp", "cifar10", 264_192 + 3 * (2 * 147_584 + 16_512 + 2 * 256) + 256 + 3_459, 1_053_825),
+        # SNGAN's, as published: scales and offsets of 6 norms of 256 channels for 10 classes; an embedding of 128 for each
+        ("projection", "cifar10", 4_276_739 - 6 * 512 + 6 * 10 * 512, 1_053_825 + 10 * 128),
+        # and attention, C^2 / 8 twice and C^2 / 2 twice without biases, and its gain
+        ("sagan", "cifar10", 4_304_387 + 5 * 256**2 // 4 + 1, 1_055_105 + 5 * 128**2 // 4 + 1),
         # the paper's table 2, counted in test_pggan.py
         ("pggan", "celebahq1024", 23_079_115, 23_087_249),
+        # the count of the authors' PyTorch code
+        ("biggan", "cifar10", 4_304_387, 4_207_361),
+        pytest.param("biggan", "imagenet128", 70_433_988, 87_982_370, marks=pytest.mark.slow),
     ],
 )
 def test_published_widths_have_the_parameters_counted_by_hand(model, preset, generator, discriminator):

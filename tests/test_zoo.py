@@ -236,19 +236,28 @@ TINY = {
     **{name: [4, 3] for name in ("generator_own", "discriminator_own")},
     **dict.fromkeys(("maxout_pieces", "own_pieces"), 2),
 }
+# Attention has an eighth of a layer's channels.
+NOT_SO_TINY = {"sagan": dict.fromkeys(("generator_channels", "discriminator_channels"), 8)}
 # Numbers that switch something on or off, and what an option needs beside itself.
 NUMBERS = {
     "catgan": [("categories", 5), ("noise", 0.0)],
+    "biggan": [("r1", 10.0), ("orthogonal_regularization", 0.0), ("attention_resolutions", [8]), ("shared_size", 0)],
+    "biggan_deep": [("r1", 10.0), ("orthogonal_regularization", 0.0), ("attention_resolutions", [8])],
     "cgan": [("dropout", 0.0), ("maxout_pieces", 1)],
     "dragan": [("penalty", 0.0)],
     "ebgan": [("pulling_away_weight", 0.0)],
     "gan": [("maxout_pieces", 1)],
     "infogan": [("continuous", 0), ("categories", []), ("categories", [3, 2])],
+    "projection": [("class_weight", 0.0)],
+    "sagan": [("generator_attention", 16), ("discriminator_attention", 8)],
     "sgan": [("feature_matching", 1.0), ("historical_averaging", 1.0), ("minibatch_kernels", 3), ("noise", 0.1)],
     "sngan": [("gradient_penalty", 10.0)],
 }
 NEEDS = {
     ("ambientgan", "loss"): {"norm": "none"},
+    ("projection", "class_weight"): {"conditioning": "auxiliary_classifier"},
+    **{("wgan_gp", other): {"generator_channels": None} for other in ("dcgan", "compact", "mlp")},
+    ("biggan", "shared_size"): {"hierarchical": False},
     ("wgan_gp", "layer_norm"): {"network": "compact"},
     ("sngan", "gradient_penalty"): {"weights": "none"},
 }
@@ -275,6 +284,7 @@ def test_option_builds_a_game_of_which_both_losses_are_finite_and_reach_the_play
     build = catalog.model_module(model).build
     parameters = inspect.signature(build).parameters
     arguments = {name: small for name, small in TINY.items() if name in parameters} | NEEDS.get((model, option), {})
+    arguments |= NOT_SO_TINY.get(model, {})
     arguments |= {} if value is None else {option: value}
     network = arguments.get("network", parameters["network"].default if "network" in parameters else "mlp")
     points = "or (D,) for points" in build.__doc__ and network == "mlp"

@@ -43,6 +43,7 @@ def card_of(run, step, network):
         "scores": [score.as_dict() for score in scores],
         "higher_is_better": sorted({score.name for score in scores if direction(score.name) == "higher"}),
         "dataset": run.dataset,
+        **({"imported": run.imported()} if run.imported() else {}),
         "recipe": run.recipe.as_dict(),
         "made_with": {"tfgan_zoo": __version__, "tensorflow": tf.__version__, "keras": keras.__version__},
     }

@@ -113,6 +113,11 @@ class Averaging(Section):
 
     decay: Share = Field(0.999, description="0 takes the last weights as they are")
     start_step: Steps = Field(0, description="until then the average is a copy")
+    standing_batches: Steps = Field(
+        0,
+        description="batches of latents over which the average's batch statistics are taken anew before it is sampled, "
+        "scored or exported (BigGAN: 100); 0 leaves the moving ones",
+    )
 
 
 class Evaluation(Section):

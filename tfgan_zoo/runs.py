@@ -13,6 +13,7 @@ from tfgan_zoo.errors import ZooError
 from tfgan_zoo.metrics.features import score_names
 from tfgan_zoo.metrics.protocol import Protocol, Score
 from tfgan_zoo.training.checkpoints import Checkpoints, read, write_atomically
+from tfgan_zoo.training.standing import stand
 from tfgan_zoo.training.strategies import precision
 
 
@@ -29,6 +30,7 @@ class Run:
         scores.jsonl   scores with their protocols      events*        TensorBoard scalars
         export/        the generator as a SavedModel
         protocols.json the protocols of the recipe's own scores
+        imported.json  of weights that another library trained: which files they came from
 
     Attributes:
         folder: its path; recipe: its `Recipe`; dataset: plain values (image_shape, num_classes, sha256, ...).
@@ -77,7 +79,7 @@ class Run:
             if a_recipe.total_steps < taken:
                 different["steps"] = (f"{taken} are taken", a_recipe.total_steps)
             if before.dataset["sha256"] != dataset["sha256"]:
-                different["the images"] = (before.dataset["sha256"][:12], dataset["sha256"][:12])
+                different["the images"] = (str(before.dataset["sha256"])[:12], dataset["sha256"][:12])
             if different:
                 lines = [f"  {key}: {old!r} there, {new!r} now" for key, (old, new) in different.items()]
                 raise ZooError(
@@ -131,12 +133,22 @@ class Run:
         if not str(step).isdigit() or int(step) not in steps:
             raise ZooError(f"checkpoint {which!r}: there is latest, best, {', '.join(map(str, steps))}.")
         arrays = read(checkpoints.path(int(step)))
-        game = self.build_game(self.recipe.stage_at(int(step)))
+        stage = self.recipe.stage_at(int(step))
+        game = self.build_game(stage)
         for network, group in ((game.generator, "average/"), (game.discriminator, "discriminator/")):
             values = [array for name, array in arrays.items() if name.startswith(group)]
+            if not values and network is game.discriminator:
+                game.sees_images = False  # imported without one: there is none to be asked
+                continue
             for variable, value in zip(network.variables, values, strict=True):  # saved in the network's order
                 variable.assign(value)
+        stand(game, self.recipe, stage)
         return game, int(step)
+
+    def imported(self):
+        """What imported.json says of the files that the weights came from; None where they were trained here."""
+        path = self.folder / "imported.json"
+        return json.loads(path.read_text()) if path.exists() else None
 
     def scores(self):
         """Every `Score` so far, oldest first."""

@@ -19,6 +19,7 @@ from tfgan_zoo.serving.version_folder import newest, versions
 from tfgan_zoo.training.guards import StopRequest
 from tfgan_zoo.training.loop import Due, train
 from tfgan_zoo.training.progress import Progress
+from tfgan_zoo.training.standing import stand
 from tfgan_zoo.training.strategies import make_strategy
 from tfgan_zoo.training.summaries import ScalarWriter
 from tfgan_zoo.training.trainer import Trainer
@@ -166,6 +167,7 @@ class TrainingRun:
             self.sampler = ExportedGenerator(self.float_game.generator, self.float_game.prior).generator()
             self.float_players = players_of(self.float_game, self.sampler)
         copy_values(self.trainer.average.network, self.float_game.generator)
+        stand(self.float_game, self.recipe, stage)
         return self.sampler
 
     def players(self):

@@ -1,6 +1,7 @@
 """Keras layers of the GAN literature, for any Keras model: all are registered and safe in mixed precision."""
 
 from tfgan_zoo.layers.batch_normalization import BatchNorm, standing_statistics
+from tfgan_zoo.layers.bilinear import BilinearUpsample2D
 from tfgan_zoo.layers.conditional_batch_normalization import ConditionalBatchNorm
 from tfgan_zoo.layers.equalized import (
     EqualizedConv2D,
@@ -22,6 +23,7 @@ from tfgan_zoo.layers.weight_normalization import WeightNormalization
 
 __all__ = [
     "BatchNorm",
+    "BilinearUpsample2D",
     "ConditionalBatchNorm",
     "ConvDownsample2D",
     "Dropout",

@@ -26,6 +26,7 @@ class BatchNorm(keras.layers.Layer):
         self.momentum = momentum
         self.epsilon = epsilon
         self.affine = affine
+        self.standing = False  # within `standing_statistics`: a call in inference takes its batch's statistics too
 
     def build(self, input_shape):
         channels = input_shape[-1]
@@ -46,6 +47,7 @@ class BatchNorm(keras.layers.Layer):
         self.standing_batches = weight("standing_batches", keras.initializers.Constant(-1.0), shape=())
 
     def call(self, inputs, training=False):
+        training = training or self.standing
         if self.affine:
             return self.normalize(inputs, self.scale.value, self.offset.value, training)
         return self.normalize(
@@ -105,28 +107,26 @@ def global_moments(x, context, replicas):
 def standing_statistics(network, batches):
     """Sets the moving statistics of every BatchNorm in `network` to their plain average over `batches`.
 
-    To be called before evaluation or export; nothing else in the network changes. BigGAN takes 100 batches.
+    To be called before evaluation or export. BigGAN takes 100 batches. All other layers compute as in inference, so that the
+    statistics are of the very function that they will normalise, and nothing else in the network changes.
 
     Args:
         network: a Keras model.
-        batches: iterable of inputs for it, such as dicts of latents.
+        batches: iterable of inputs for it, such as dicts of latents; at least one.
     """
-    variables = network.non_trainable_variables
-    counters = [v for v in variables if v.name == "standing_batches"]
-    homes = {home(v) for v in counters}
-    kept = [(v, v.numpy()) for v in variables if home(v) not in homes]
-    for counter in counters:
-        counter.assign(0.0)
+    layers = network._flatten_layers(include_self=False)  # Keras has no public walk over layers within layers
+    norms = [layer for layer in layers if isinstance(layer, BatchNorm)]
+    for norm in norms:
+        norm.standing = True
+        norm.standing_batches.assign(0.0)
+        for statistic in (norm.moving_mean, norm.moving_variance):
+            statistic.assign(
+                tf.zeros(statistic.shape, statistic.dtype)
+            )  # of which nothing is left, not even by rounding
     try:
         for batch in batches:
-            network(batch, training=True)
+            network(batch, training=False)
     finally:
-        for counter in counters:
-            counter.assign(-1.0)
-        for variable, value in kept:
-            variable.assign(value)
-
-
-def home(variable):
-    """The path of the layer that owns the variable."""
-    return variable.path.rpartition("/")[0]
+        for norm in norms:
+            norm.standing = False
+            norm.standing_batches.assign(-1.0)

@@ -18,17 +18,28 @@ class ConditionalBatchNorm(BatchNorm):
     Args:
         num_classes: the number of classes where the condition is a label; None where it is a vector.
         spectral_norm: gamma and beta under spectral normalisation, as in BigGAN.
-        kernel_initializer: of gamma's and beta's weights.
+        kernel_initializer, kernel_regularizer: of gamma's and beta's weights.
+        spectral_epsilon: the epsilon of their spectral normalisation.
         momentum, epsilon: as in `BatchNorm`.
     """
 
     def __init__(
-        self, num_classes=None, spectral_norm=False, kernel_initializer="zeros", momentum=0.9, epsilon=1e-5, **kwargs
+        self,
+        num_classes=None,
+        spectral_norm=False,
+        kernel_initializer="zeros",
+        kernel_regularizer=None,
+        spectral_epsilon=1e-12,
+        momentum=0.9,
+        epsilon=1e-5,
+        **kwargs,
     ):
         super().__init__(momentum=momentum, epsilon=epsilon, affine=False, **kwargs)
         self.num_classes = num_classes
         self.spectral_norm = spectral_norm
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.spectral_epsilon = spectral_epsilon
 
     def build(self, input_shape):
         images, condition = input_shape
@@ -40,9 +51,14 @@ class ConditionalBatchNorm(BatchNorm):
     def linear(self, name, channels, size):
         initializer = keras.initializers.get(keras.initializers.serialize(self.kernel_initializer))  # a fresh draw
         dense = keras.layers.Dense(
-            channels, use_bias=False, kernel_initializer=initializer, dtype=self.dtype_policy, name=name
+            channels,
+            use_bias=False,
+            kernel_initializer=initializer,
+            kernel_regularizer=self.kernel_regularizer,
+            dtype=self.dtype_policy,
+            name=name,
         )
-        dense = SpectralNormalization(dense) if self.spectral_norm else dense
+        dense = SpectralNormalization(dense, epsilon=self.spectral_epsilon) if self.spectral_norm else dense
         dense.build((None, size))
         return dense
 
@@ -67,6 +83,8 @@ class ConditionalBatchNorm(BatchNorm):
             "num_classes": self.num_classes,
             "spectral_norm": self.spectral_norm,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
+            "spectral_epsilon": self.spectral_epsilon,
         }
         config.pop("affine")
         return config

@@ -22,6 +22,11 @@ class OrthogonalRegularizer(keras.regularizers.Regularizer):
     def __call__(self, w):
         w = tf.convert_to_tensor(w)
         columns = tf.reshape(w, [-1, w.shape[-1]])
+        if self.off_diagonal and columns.shape[0] < columns.shape[1]:
+            # |W^T W|_F = |W W^T|_F, of which the latter is small where a dense layer makes a whole stack of maps.
+            gram = tf.matmul(columns, columns, transpose_b=True)
+            lengths = tf.reduce_sum(tf.square(columns), axis=0)
+            return self.strength * (tf.reduce_sum(tf.square(gram)) - tf.reduce_sum(tf.square(lengths)))
         gram = tf.matmul(columns, columns, transpose_a=True)
         if self.off_diagonal:
             gram = tf.linalg.set_diag(gram, tf.zeros_like(gram[0]))

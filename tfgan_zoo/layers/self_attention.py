@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from tfgan_zoo.errors import ZooError
 from tfgan_zoo.layers.spectral_normalization import SpectralNormalization
 
 
@@ -16,21 +17,32 @@ class SelfAttention(keras.layers.Layer):
     Args:
         pool: keys and values are max-pooled 2x2, as in the authors' code; False is the paper's formula.
         spectral_norm: each 1x1 convolution under spectral normalisation, as SAGAN has it in both players.
-        kernel_initializer: of the four convolutions.
+        kernel_initializer, kernel_regularizer: of the four convolutions.
+        spectral_epsilon: the epsilon of their spectral normalisation.
     """
 
-    def __init__(self, pool=True, spectral_norm=False, kernel_initializer="glorot_uniform", **kwargs):
+    def __init__(
+        self,
+        pool=True,
+        spectral_norm=False,
+        kernel_initializer="glorot_uniform",
+        kernel_regularizer=None,
+        spectral_epsilon=1e-12,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.pool = pool
         self.spectral_norm = spectral_norm
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.spectral_epsilon = spectral_epsilon
 
     def build(self, input_shape):
         _, height, width, channels = input_shape
         if channels < 8:
-            raise ValueError(f"SelfAttention needs at least 8 channels (queries have C/8), and got {channels}.")
+            raise ZooError(f"SelfAttention needs at least 8 channels (queries have C/8), and got {channels}.")
         if self.pool and (height or 0) % 2 + (width or 0) % 2:
-            raise ValueError(f"SelfAttention pools keys 2x2 and got {height}x{width}; use an even size, or pool=False.")
+            raise ZooError(f"SelfAttention pools keys 2x2 and got {height}x{width}; use an even size, or pool=False.")
         self.query = self.projection("query", channels // 8, input_shape)
         self.key = self.projection("key", channels // 8, input_shape)
         self.value = self.projection("value", channels // 2, input_shape)
@@ -40,9 +52,15 @@ class SelfAttention(keras.layers.Layer):
     def projection(self, name, width, input_shape):
         initializer = keras.initializers.get(keras.initializers.serialize(self.kernel_initializer))  # a fresh draw
         conv = keras.layers.Conv2D(
-            width, 1, use_bias=False, kernel_initializer=initializer, dtype=self.dtype_policy, name=name
+            width,
+            1,
+            use_bias=False,
+            kernel_initializer=initializer,
+            kernel_regularizer=self.kernel_regularizer,
+            dtype=self.dtype_policy,
+            name=name,
         )
-        conv = SpectralNormalization(conv) if self.spectral_norm else conv
+        conv = SpectralNormalization(conv, epsilon=self.spectral_epsilon) if self.spectral_norm else conv
         conv.build(input_shape)
         return conv
 
@@ -70,4 +88,6 @@ class SelfAttention(keras.layers.Layer):
             "pool": self.pool,
             "spectral_norm": self.spectral_norm,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
+            "spectral_epsilon": self.spectral_epsilon,
         }

@@ -7,6 +7,7 @@ Deviations from the paper: none in the function of the default networks, whose r
 import functools
 from typing import Literal
 
+from tfgan_zoo.errors import ZooError
 from tfgan_zoo.game import Game
 from tfgan_zoo.layers import OrthogonalRegularizer, SpectralNormalization, WeightClip, WeightNormalization
 from tfgan_zoo.networks import dcgan, resnet, shapes
@@ -53,6 +54,8 @@ def build(
     noise_size: Count = 128,
     generator_channels: Count | None = None,
     discriminator_channels: Count | None = None,
+    mimicry: bool = False,
+    activated_shortcuts: bool = False,
 ) -> Game:
     """The game of SNGAN.
 
@@ -65,15 +68,27 @@ def build(
         gradient_penalty: weight of WGAN-GP's penalty, 0 for none (the paper's comparison has 10).
         noise_size: length of the latent, from N(0, 1).
         generator_channels, discriminator_channels: width at full resolution; the published one where left out.
+        mimicry: the residual networks as torch-mimicry has them, for its weights: bilinear upsampling, and shortcuts of
+            activations in the discriminator.
+        activated_shortcuts: shortcuts of activations alone, as in StudioGAN, for its weights.
+
+    Raises:
+        ZooError: mimicry with a network that it does not have.
     """
+    if (mimicry or activated_shortcuts) and network != "resnet":
+        raise ZooError(f"mimicry and activated_shortcuts go with network='resnet', and got network={network!r}.")
     generator, discriminator = NETWORKS[network]
-    widths = [{} if width is None else {"channels": width} for width in (generator_channels, discriminator_channels)]
+    options = [{} if width is None else {"channels": width} for width in (generator_channels, discriminator_channels)]
+    if mimicry:
+        options[0] |= {"bilinear": True}
+    if mimicry or activated_shortcuts:
+        options[1] |= {"activated_shortcut": True}
     objective = 1.0 * LOSSES[loss]()
     if gradient_penalty:
         objective += gradient_penalty * GradientPenalty()
     return Game(
-        generator(image_shape, noise_size, **widths[0]),
-        discriminator(image_shape, wrap=WEIGHTS[weights], **widths[1]),
+        generator(image_shape, noise_size, **options[0]),
+        discriminator(image_shape, wrap=WEIGHTS[weights], **options[1]),
         Prior(noise_size),
         objective,
         one_pass=True,

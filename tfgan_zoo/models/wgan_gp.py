@@ -6,6 +6,7 @@ place. Deviation from the paper: the ResNet is SNGAN's form of it, whose critic 
 
 from typing import Annotated, Literal
 
+import keras
 from pydantic import Field
 
 from tfgan_zoo.errors import ZooError
@@ -28,6 +29,8 @@ def build(
     layer_norm: bool = False,
     noise_size: Count = 128,
     channels: Count = 128,
+    generator_channels: Count | None = None,
+    mimicry: bool = False,
     dense: Count = 1024,
     hidden: tuple[Count, ...] = (512, 512, 512),
 ) -> Game:
@@ -41,17 +44,24 @@ def build(
         one_sided: only norms above 1 are punished.
         layer_norm: in the critic; not with "resnet".
         noise_size: length of the latent, from N(0, 1).
+        generator_channels: of "resnet", where it is not `channels` too (the published 32-pixel one has 256).
+        mimicry: "resnet" as torch-mimicry has it, for its weights: bilinear upsampling, and in the critic shortcuts of
+            activations and a mean over positions.
         channels: width next to the image; dense, hidden: widths of the dense layers of "compact" and "mlp".
 
     Raises:
-        ZooError: layer_norm with a network that has none.
+        ZooError: layer_norm with a network that has none, or an option of "resnet" with another.
     """
+    if network != "resnet" and (mimicry or generator_channels):
+        raise ZooError(f"mimicry and generator_channels go with network='resnet', and got network={network!r}.")
     if layer_norm and network == "resnet":
         raise ZooError("layer_norm=true goes with any network but 'resnet', whose critic here has none.")
     norm = LayerNorm if layer_norm else None
     if network == "resnet":
-        generator = resnet.generator(image_shape, noise_size, channels)
-        discriminator = resnet.discriminator(image_shape, channels, shapes.plain)
+        pooling = keras.ops.mean if mimicry else keras.ops.sum
+        form = {"activated_shortcut": mimicry, "pooling": pooling}
+        generator = resnet.generator(image_shape, noise_size, generator_channels or channels, bilinear=mimicry)
+        discriminator = resnet.discriminator(image_shape, channels, shapes.plain, **form)
     else:
         networks, widths = body(network, channels, dense, hidden)
         generator = networks.generator(image_shape, noise_size, *widths)

@@ -1,13 +1,28 @@
 """The residual networks of Miyato et al. 2018, arXiv:1802.05957, appendix B.4, for images of 16 to 128 pixels and more.
 
-Deviations that do not change the function: a 1x1 shortcut comes before nearest upsampling and after average pooling,
-and a 3x3 convolution next to either is fused with it (`UpsampleConv2D`, `ConvDownsample2D`), which halves the work.
+With labels they are those of Miyato and Koyama 2018, arXiv:1802.05637; with attention, of Zhang et al. 2018, arXiv:1805.08318.
+
+Deviations that do not change the function: a 1x1 shortcut comes before upsampling and after average pooling, and a 3x3
+convolution next to nearest upsampling or pooling is fused with it (`UpsampleConv2D`, `ConvDownsample2D`), which halves the work.
 """
+
+import functools
 
 import keras
 
-from tfgan_zoo.layers import BatchNorm, ConvDownsample2D, SpectralNormalization, Upsample2D, UpsampleConv2D
-from tfgan_zoo.networks.shapes import halvings, output_dtype, plain, stem, to_images
+from tfgan_zoo.errors import ZooError
+from tfgan_zoo.layers import (
+    BatchNorm,
+    BilinearUpsample2D,
+    ConditionalBatchNorm,
+    ConvDownsample2D,
+    SpectralNormalization,
+    Upsample2D,
+    UpsampleConv2D,
+)
+from tfgan_zoo.networks.conditioning import Unconditional
+from tfgan_zoo.networks.inputs import generator_inputs, labels_input
+from tfgan_zoo.networks.shapes import glorot, halvings, output_dtype, plain, stem, to_images
 
 SMALL = 48  # below, every block has the same width (CIFAR-10, table 4); from here on widths double (tables 5 and 6)
 
@@ -15,37 +30,43 @@ SMALL = 48  # below, every block has the same width (CIFAR-10, table 4); from he
 LARGE_DISCRIMINATORS = {3: (4, 1), 4: (5, 0), 5: (5, 1)}
 
 
-def glorot(gain=1.0):
-    """Glorot's uniform initialisation with a gain, as the authors' code has it: sqrt(2) in blocks, 1 elsewhere."""
-    return keras.initializers.VarianceScaling(gain**2, mode="fan_avg", distribution="uniform")
-
-
 def conv(kind, filters, name, wrap=plain, size=3, gain=2**0.5):
+    """A convolution with the authors' gains: sqrt(2) in blocks, 1 elsewhere."""
     return wrap(kind(filters, size, padding="same", kernel_initializer=glorot(gain), name=name))
 
 
-def generator_block(x, filters, name):
-    """BN, ReLU, upsampling, conv, BN, ReLU, conv, beside a 1x1 shortcut: [B, h, w, c] -> [B, 2h, 2w, filters]."""
-    h = keras.layers.ReLU(name=f"{name}_relu_1")(BatchNorm(name=f"{name}_norm_1")(x))
-    h = conv(UpsampleConv2D, filters, f"{name}_conv_1")(h)
-    h = keras.layers.ReLU(name=f"{name}_relu_2")(BatchNorm(name=f"{name}_norm_2")(h))
-    h = conv(keras.layers.Conv2D, filters, f"{name}_conv_2")(h)
-    shortcut = conv(keras.layers.Conv2D, filters, f"{name}_shortcut", size=1, gain=1)(x)
-    shortcut = Upsample2D(name=f"{name}_shortcut_up")(shortcut)
+def batch_norm(h, name, labels=None, num_classes=0):
+    """Batch norm of h [B, ..., C]; its scale and offset are the label's where there are classes."""
+    return ConditionalBatchNorm(num_classes, name=name)([h, labels]) if num_classes else BatchNorm(name=name)(h)
+
+
+def generator_block(x, filters, name, norm, wrap, bilinear):
+    """BN, ReLU, upsampling, conv, BN, ReLU, conv, beside a 1x1 shortcut: [B, h, w, c] -> [B, 2h, 2w, filters].
+
+    norm: a function (h, name) -> h. bilinear: upsampling is, in place of nearest.
+    """
+    h = keras.layers.ReLU(name=f"{name}_relu_1")(norm(x, f"{name}_norm_1"))
+    h = BilinearUpsample2D(name=f"{name}_up")(h) if bilinear else h
+    h = conv(keras.layers.Conv2D if bilinear else UpsampleConv2D, filters, f"{name}_conv_1", wrap)(h)
+    h = keras.layers.ReLU(name=f"{name}_relu_2")(norm(h, f"{name}_norm_2"))
+    h = conv(keras.layers.Conv2D, filters, f"{name}_conv_2", wrap)(h)
+    shortcut = conv(keras.layers.Conv2D, filters, f"{name}_shortcut", wrap, size=1, gain=1)(x)
+    shortcut = (BilinearUpsample2D if bilinear else Upsample2D)(name=f"{name}_shortcut_up")(shortcut)
     return keras.layers.Add(name=f"{name}_add")([h, shortcut])
 
 
-def discriminator_block(x, filters, name, wrap, down, first=False):
+def discriminator_block(x, filters, name, wrap, down, first=False, activated_shortcut=False):
     """ReLU, conv, ReLU, conv, average pooling where `down`, beside a shortcut, 1x1 where the shape changes.
 
     The first block sees the image, which is not activated, and widens it in its first convolution.
+    activated_shortcut: the shortcut starts behind the first ReLU.
     """
     channels = x.shape[-1]
     h = x if first else keras.layers.ReLU(name=f"{name}_relu_1")(x)
+    shortcut = h if activated_shortcut else x
     h = conv(keras.layers.Conv2D, filters if first else channels, f"{name}_conv_1", wrap)(h)
     h = keras.layers.ReLU(name=f"{name}_relu_2")(h)
     h = conv(ConvDownsample2D if down else keras.layers.Conv2D, filters, f"{name}_conv_2", wrap)(h)
-    shortcut = x
     if down:
         shortcut = keras.layers.AveragePooling2D(2, name=f"{name}_shortcut_down")(shortcut)
     if down or filters != channels:
@@ -53,45 +74,98 @@ def discriminator_block(x, filters, name, wrap, down, first=False):
     return keras.layers.Add(name=f"{name}_add")([h, shortcut])
 
 
-def generator(image_shape, noise_size=128, channels=None):
-    """{"noise": [B, noise_size]} -> images [B, H, W, C] in [-1, 1].
+class Attention:
+    """Which layer follows the first block that ends at a resolution: {pixels of the shorter side: layer}."""
+
+    def __init__(self, layers):
+        self.waiting, self.passed = dict(layers or {}), []
+
+    def after(self, h):
+        """h [B, H, W, C], as a block left it, through the layer that waits for its resolution."""
+        pixels = min(h.shape[1:3])
+        self.passed.append(pixels)
+        layer = self.waiting.pop(pixels, plain)
+        return layer(h)
+
+    def check(self, network):
+        """Raises a `ZooError` where a layer still waits behind the last block."""
+        for pixels in self.waiting:
+            there = ", ".join(map(str, dict.fromkeys(self.passed)))
+            raise ZooError(
+                f"no block of the {network} ends at {pixels} pixels, where attention is asked for; {there} do."
+            )
+
+
+def generator(image_shape, noise_size=128, channels=None, *, num_classes=0, wrap=plain, attention=None, bilinear=False):
+    """{"noise": [B, noise_size], "labels"?: [B]} -> images [B, H, W, C] in [-1, 1].
 
     Args:
         image_shape: (H, W, C); C is 1, 3 or 4.
         channels: width at full resolution; 256 below 48 pixels and 64 from there on, as published, where left out.
+        num_classes: there are labels, to which batch norm in the blocks is conditioned; the last one is plain.
+        wrap: applied to every layer with a kernel, but not to those of batch norm.
+        attention: {resolution: layer}; the layer, such as `SelfAttention`, follows the block that ends there.
+        bilinear: upsampling is bilinear, as in torch-mimicry, and not nearest.
+
+    Raises:
+        ZooError: images of another shape; no block ends at the resolution of an attention.
     """
     height, width, image_channels = image_shape
     count = halvings(image_shape)
     small = min(height, width) < SMALL
     channels = channels or (256 if small else 64)
     widths = [channels if small else min(channels * 2 ** (count - i), 16 * channels) for i in range(count + 1)]
-    noise = keras.Input([noise_size], dtype=output_dtype(), name="noise")
-    h = stem(noise, height >> count, width >> count, widths[0], kernel_initializer=glorot())
+    inputs, attention = generator_inputs(noise_size, num_classes), Attention(attention)
+    norm = functools.partial(batch_norm, labels=inputs.get("labels"), num_classes=num_classes)
+    h = stem(inputs["noise"], height >> count, width >> count, widths[0], wrap, kernel_initializer=glorot())
     for i, filters in enumerate(widths[1:], 1):
-        h = generator_block(h, filters, f"block_{i}")
-    h = keras.layers.ReLU(name="relu")(BatchNorm(name="norm")(h))
-    h = conv(keras.layers.Conv2D, image_channels, "to_images", gain=1)(h)
-    return keras.Model({"noise": noise}, to_images(h), name="generator")
+        h = attention.after(generator_block(h, filters, f"block_{i}", norm, wrap, bilinear))
+    attention.check("generator")
+    h = keras.layers.ReLU(name="relu")(batch_norm(h, "norm"))
+    h = conv(keras.layers.Conv2D, image_channels, "to_images", wrap, gain=1)(h)
+    return keras.Model(inputs, to_images(h), name="generator")
 
 
-def discriminator(image_shape, channels=None, wrap=SpectralNormalization):
-    """{"images": [B, H, W, C]} -> {"logits": [B, 1], "features": [B, F]}; features are summed over positions.
+def discriminator(
+    image_shape,
+    channels=None,
+    wrap=SpectralNormalization,
+    *,
+    conditioning=None,
+    attention=None,
+    activated_shortcut=False,
+    pooling=keras.ops.sum,
+):
+    """{"images": [B, H, W, C], "labels"?: [B]} -> {"logits": [B, 1], "features": [B, F], ...}.
 
     Args:
         image_shape: (H, W, C).
         channels: width at full resolution; 128 below 48 pixels and 64 from there on, as published, where left out.
         wrap: applied to every layer with a kernel.
+        conditioning: one of `networks/conditioning.py`, how the label is seen; not at all where left out.
+        attention: {resolution: layer}; the layer, such as `SelfAttention`, follows the first block that ends there.
+        activated_shortcut: shortcuts start behind a block's first ReLU, which works in place in torch-mimicry.
+        pooling: of the last activation over positions to the features: `keras.ops.sum`, or `mean`.
+
+    Raises:
+        ZooError: images of another shape; no block ends at the resolution of an attention.
     """
     count = halvings(image_shape)
     small = min(image_shape[:2]) < SMALL
     channels = channels or (128 if small else 64)
+    conditioning, attention = conditioning or Unconditional(), Attention(attention)
     down, flat = (2, 2) if small else LARGE_DISCRIMINATORS[count]
     widths = [channels if small else min(channels * 2**i, 16 * channels) for i in range(down + flat)]
-    images = keras.Input(image_shape, dtype=output_dtype(), name="images")
-    h = images
+    inputs = {"images": keras.Input(image_shape, dtype=output_dtype(), name="images")}
+    if conditioning.sees_labels:
+        inputs["labels"] = labels_input()
+    labels, h = inputs.get("labels"), inputs["images"]
     for i, filters in enumerate(widths):
-        h = discriminator_block(h, filters, f"block_{i + 1}", wrap, down=i < down, first=i == 0)
-    h = keras.layers.ReLU(name="relu", dtype=output_dtype())(h)
-    features = keras.ops.sum(h, axis=(1, 2))
-    logits = wrap(keras.layers.Dense(1, kernel_initializer=glorot(), dtype=output_dtype(), name="logits"))(features)
-    return keras.Model({"images": images}, {"logits": logits, "features": features}, name="discriminator")
+        form = {"down": i < down, "first": i == 0, "activated_shortcut": activated_shortcut}
+        h = attention.after(discriminator_block(h, filters, f"block_{i + 1}", wrap, **form))
+        if i + 1 == len(widths) // 2:
+            h = conditioning.hidden(h, labels, wrap)
+    attention.check("discriminator")
+    features = pooling(keras.layers.ReLU(name="relu", dtype=output_dtype())(h), axis=(1, 2))
+    outputs = conditioning.outputs(features, labels, wrap)
+    return keras.Model(inputs, {**outputs, "features": features}, name="discriminator")

@@ -36,6 +36,10 @@ def facts_of(run, history, step):
     paper = re.search(r"arXiv:(\d{4}\.\d{4,5})", story)
     data = run.dataset
     shape = " x ".join(map(str, data["image_shape"]))
+    told = re.sub(r",? *arXiv:\d{4}\.\d{4,5}", "", story)
+    if imported := run.imported():
+        rows = imported_rows(imported, shape)
+        return Facts(run.recipe.model, run.recipe.summary, told, paper[1] if paper else "", "", rows)
     what = (
         f"{data['size']:,} points in the plane"
         if len(data["image_shape"]) == 1
@@ -56,8 +60,14 @@ def facts_of(run, history, step):
     rows.append(("Data", f"{data['source']}, split {run.recipe.data.split}: {what}{classes}"))
     rows.append(("SHA-256 of the data", data["sha256"]))
     rows.append(("Trained with", f"tfgan_zoo {data['tfgan_zoo']}, seed {run.recipe.seed}"))
-    story = re.sub(r",? *arXiv:\d{4}\.\d{4,5}", "", story)
-    return Facts(run.recipe.model, run.recipe.summary, story, paper[1] if paper else "", command_of(run.recipe), rows)
+    return Facts(run.recipe.model, run.recipe.summary, told, paper[1] if paper else "", command_of(run.recipe), rows)
+
+
+def imported_rows(imported, shape):
+    """What is known of a run whose weights another library trained: `imported.json`, and the shape of its images."""
+    rows = [("Images", shape), ("Imported from", imported["layout"])]
+    rows += [(f"The {who}'s file", f"{file['name']}, SHA-256 {file['sha256']}") for who, file in imported["files"].items()]
+    return rows + [("Note", note) for note in imported["notes"]]
 
 
 def command_of(a_recipe):

@@ -78,7 +78,7 @@ class Report:
         """The `Source` that the run was trained on; None where it cannot be had, which is then told."""
         try:
             source = load_source(self.run.recipe.data)
-            if source.fingerprint() != self.run.dataset["sha256"]:
+            if self.run.dataset["sha256"] not in (None, source.fingerprint()):
                 raise ZooError(f"{source.name} holds other images now than those that the run was trained on.")
             made = self.generator and tuple(self.game.generator.output_shape[1:])
             if made and made != source.image_shape:

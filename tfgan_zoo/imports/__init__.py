@@ -1,0 +1,1 @@
+"""Published weights of other zoos, brought into the networks of this one."""
