@@ -13,11 +13,21 @@ from pathlib import Path
 
 from absl import flags
 
-from tfgan_zoo import command_line, opening
+from tfgan_zoo import command_line
+from tfgan_zoo.command_line import numbers
 
 flags.adopt_module_key_flags(command_line)
-flags.adopt_module_key_flags(opening)
 
+RUN = flags.DEFINE_string("run", None, "A run's folder.")
+EXPORT = flags.DEFINE_string("export", None, "A model's folder of an export, or one version of it.")
+SERVER = flags.DEFINE_string("server", None, "HOST:PORT of TF Serving or of python -m tfgan_zoo.serve; with --model.")
+CHECKPOINT = flags.DEFINE_string("checkpoint", "latest", "Of a run: latest, best or a step.")
+UNSAFE = flags.DEFINE_bool("unsafe", False, "Load an export whose files or graph are refused.")
+MODEL = flags.DEFINE_string("model", None, "Of a server: NAME, NAME:VERSION or NAME:LABEL.")
+CA = flags.DEFINE_string("ca", None, "Of a server with TLS: the PEM file of the authority that signed its certificate.")
+CERT = flags.DEFINE_string("cert", None, "Of a server that wants one: your certificate's PEM file.")
+KEY = flags.DEFINE_string("key", None, "Its key's.")
+TIMEOUT = flags.DEFINE_float("timeout", 60, "Of a server: seconds for a request and its tries.", lower_bound=0.001)
 OUT = flags.DEFINE_string("out", "samples.png", "The grid's file; with --format=png a folder.")
 FORMAT = flags.DEFINE_enum("format", "grid", ["grid", "png"], "One grid, or one PNG an image.")
 NUM = flags.DEFINE_integer(
@@ -34,14 +44,19 @@ SWEEP = flags.DEFINE_string("sweep", None, "label, or a code's number: it varies
 SCALE = flags.DEFINE_integer("scale", 2, "Enlarges each pixel of images.", lower_bound=1)
 
 
-def numbers(flag, kind, example):
-    """The flag's list as numbers of a kind, None where it is not given."""
+def open_generator():
+    """(the `Sampling` that the flags name, the training data where that is points)."""
+    from tfgan_zoo import opening
     from tfgan_zoo.errors import ZooError
 
-    try:
-        return flag.value and [kind(text) for text in flag.value]
-    except ValueError:
-        raise ZooError(f"--{flag.name}={','.join(flag.value)}: expected numbers, such as {example}.") from None
+    if sum(map(bool, (RUN.value, EXPORT.value, SERVER.value))) != 1:
+        raise ZooError("give either --run or --export, a folder, or --server and --model; see --help.")
+    if SERVER.value:
+        tls = {"ca": CA.value, "cert": CERT.value, "key": KEY.value}
+        return opening.open_server(SERVER.value, MODEL.value, timeout=TIMEOUT.value, **tls), None
+    if RUN.value:
+        return opening.open_run(RUN.value, CHECKPOINT.value)
+    return opening.open_export(EXPORT.value, UNSAFE.value), None
 
 
 def draw(generator):
@@ -72,7 +87,7 @@ def draw(generator):
 
 
 def main():
-    if not opening.SERVER.value:
+    if not SERVER.value:
         command_line.load_tensorflow()
     from tfgan_zoo import pictures
     from tfgan_zoo.errors import ZooError
@@ -80,7 +95,7 @@ def main():
     moving = Path(OUT.value).suffix in (".gif", ".mp4")
     if moving and (not INTERPOLATE.value or FORMAT.value == "png"):
         raise ZooError(f"--out={OUT.value}: an animation shows a way: give --interpolate=A,B too, and no --format.")
-    generator, real = opening.open_generator()
+    generator, real = open_generator()
     if generator.points and (FORMAT.value == "png" or moving):
         raise ZooError("animations and --format=png are for images, and this generator makes points; take a .png.")
     caption, sheets = draw(generator)
