@@ -4,10 +4,12 @@ import asyncio
 import concurrent.futures
 import contextlib
 import datetime
+import re
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import grpc
 import numpy as np
@@ -29,6 +31,7 @@ from tfgan_zoo.serving.remote import BatchTooLargeError, Settings, Tries
 from tfgan_zoo.serving.version_folder import load_version, newest
 from tfgan_zoo.zoo_files import pretrained_folder
 
+ROOT = Path(__file__).resolve().parent.parent
 REAL = "gan_mnist"
 SHAPE = [None, 4, 5, 1]
 SIGNATURES = {  # of the model "toy", whose image is its seed (mod 256), its label and its code, and whose noise is its seed
@@ -471,3 +474,12 @@ def test_the_command_line_draws_the_exports_very_images_without_tensorflow(tmp_p
     assert [files[0].name, files[-1].name, len(files)] == ["seed-000000.png", "seed-000069.png", 70]
     np.testing.assert_array_equal(np.asarray(Image.open(files[69])), local.sample([69])[0, ..., 0])
     assert Image.open(tmp_path / "way.gif").n_frames == 3
+
+
+def test_the_python_of_the_served_readme_fetches_images(capsys):
+    text = (ROOT / "serving" / "README.md").read_text()
+    blocks = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    with serving(OfExport()) as address:
+        for block in blocks:
+            exec(block.replace("localhost:8500", address), {})
+    assert capsys.readouterr().out == "(64, 32, 32, 1) uint8\n(3, 32, 32, 1) uint8\n"
