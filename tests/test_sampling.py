@@ -11,10 +11,10 @@ import tensorflow as tf
 from PIL import Image
 
 from tfgan_zoo import pictures
+from tfgan_zoo.command_line import numbers
 from tfgan_zoo.draws import Draws, fold, seed_of, uniform
 from tfgan_zoo.errors import ZooError
 from tfgan_zoo.priors import Codes, Prior
-from tfgan_zoo.sample import numbers
 from tfgan_zoo.serving import sweeps
 from tfgan_zoo.serving.generators import Generator
 from tfgan_zoo.serving.signatures import ExportedGenerator, SeededDraws

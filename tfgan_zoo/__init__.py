@@ -14,11 +14,12 @@ def load(name, version=None):
         version: a number; the newest where left out.
 
     Raises:
-        ZooError: no such generator or version; lists those that there are.
+        ZooError: no such generator or version; lists those that there are. Or its files are not what its card says.
     """
     import tensorflow as tf
 
     from tfgan_zoo.errors import no_such
+    from tfgan_zoo.serving import trust
     from tfgan_zoo.serving.version_folder import versions
     from tfgan_zoo.zoo_files import pretrained_folder
 
@@ -29,4 +30,6 @@ def load(name, version=None):
     there = versions(zoo / name)
     if version is not None and version not in there:
         raise no_such(f"version of {name}", version, there)
-    return tf.saved_model.load(str(zoo / name / str(version or there[-1])))
+    folder = zoo / name / str(version or there[-1])
+    trust.check(folder)
+    return tf.saved_model.load(str(folder))

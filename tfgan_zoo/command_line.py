@@ -45,6 +45,14 @@ def watched(parts, text):
     return track(parts, text, console=console, transient=True, disable=not console.is_terminal)
 
 
+def numbers(flag, kind, example):
+    """The flag's list as numbers of a kind, None where it is not given."""
+    try:
+        return flag.value and [kind(text) for text in flag.value]
+    except ValueError:
+        raise ZooError(f"--{flag.name}={','.join(flag.value)}: expected numbers, such as {example}.") from None
+
+
 def run(main, words=0):
     """Runs `main()`, whose result is the exit status; a `ZooError` ends it with its message alone and status 2.
 

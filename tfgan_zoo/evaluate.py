@@ -17,6 +17,7 @@ flags.adopt_module_key_flags(command_line)
 
 RUN = flags.DEFINE_string("run", None, "A run's folder; its scores.jsonl keeps what is found.")
 EXPORT = flags.DEFINE_string("export", None, "A model's folder of an export, or one version of it.")
+UNSAFE = flags.DEFINE_bool("unsafe", False, "Load an export whose files or graph are refused.")
 IMAGES = flags.DEFINE_string("images", None, "A folder of images, or a source such as arrays:FILE.npz.")
 COMPARE = flags.DEFINE_list("compare", None, "Two runs' folders: their last scores side by side; nothing is measured.")
 AGAINST = flags.DEFINE_string(
@@ -96,8 +97,8 @@ def main():
         subject = judging.ImagesSubject(IMAGES.value, data, wanted, evaluation.seed)
         evaluation = evaluation.model_copy(update={"samples": len(subject.order)})
     else:
-        folder = RUN.value or EXPORT.value
-        subject = judging.RunSubject(folder, CHECKPOINT.value) if RUN.value else judging.ExportSubject(folder)
+        run, export = RUN.value, EXPORT.value
+        subject = judging.RunSubject(run, CHECKPOINT.value) if run else judging.ExportSubject(export, UNSAFE.value)
         data, evaluation, names = asked(subject.recipe)
     with make_strategy(STRATEGY.value).scope():
         network = feature_network(evaluation.features, evaluation.inception_file)

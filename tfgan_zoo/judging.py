@@ -132,9 +132,9 @@ class RunSubject:
 class ExportSubject:
     """A generator alone: an export's folder, or one version of it."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, unsafe=False):
         folder = newest(folder)
-        self.generator = load_version(folder)
+        self.generator = load_version(folder, unsafe)
         path = folder / "model_card.json"
         card = json.loads(path.read_text()) if path.exists() else {}
         self.recipe = recipe.parse(card["recipe"]) if "recipe" in card else None

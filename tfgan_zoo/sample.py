@@ -1,7 +1,8 @@
-"""Draws samples from a run or an export: same seed, same image.
+"""Draws samples from a run, an export or a server: same seed, same image.
 
 python -m tfgan_zoo.sample --run=runs/my-run                            a grid of 64 images
 python -m tfgan_zoo.sample --export=export/sngan_mnist --seed=7 --num=1 --format=png
+python -m tfgan_zoo.sample --server=localhost:8500 --model=sngan_mnist
 python -m tfgan_zoo.sample --export=export/sngan_mnist --interpolate=1,9 --num=10
 python -m tfgan_zoo.sample --run=runs/my-run --interpolate=1,9 --num=60 --out=way.gif       or .mp4
 python -m tfgan_zoo.sample --run=runs/my-acgan --sweep=label            a row a seed, a column a class
@@ -13,16 +14,24 @@ from pathlib import Path
 from absl import flags
 
 from tfgan_zoo import command_line
+from tfgan_zoo.command_line import numbers
 
 flags.adopt_module_key_flags(command_line)
 
 RUN = flags.DEFINE_string("run", None, "A run's folder.")
 EXPORT = flags.DEFINE_string("export", None, "A model's folder of an export, or one version of it.")
+SERVER = flags.DEFINE_string("server", None, "HOST:PORT of TF Serving or of python -m tfgan_zoo.serve; with --model.")
 CHECKPOINT = flags.DEFINE_string("checkpoint", "latest", "Of a run: latest, best or a step.")
+UNSAFE = flags.DEFINE_bool("unsafe", False, "Load an export whose files or graph are refused.")
+MODEL = flags.DEFINE_string("model", None, "Of a server: NAME, NAME:VERSION or NAME:LABEL.")
+CA = flags.DEFINE_string("ca", None, "Of a server with TLS: the PEM file of the authority that signed its certificate.")
+CERT = flags.DEFINE_string("cert", None, "Of a server that wants one: your certificate's PEM file.")
+KEY = flags.DEFINE_string("key", None, "Its key's.")
+TIMEOUT = flags.DEFINE_float("timeout", 60, "Of a server: seconds for a request and its tries.", lower_bound=0.001)
 OUT = flags.DEFINE_string("out", "samples.png", "The grid's file; with --format=png a folder.")
 FORMAT = flags.DEFINE_enum("format", "grid", ["grid", "png"], "One grid, or one PNG an image.")
 NUM = flags.DEFINE_integer(
-    "num", None, "How many images (64, or 2,500 points); with --sweep how many rows (10).", lower_bound=1
+    "num", None, "How many images (64), points (2,500) or rows of --sweep (10).", lower_bound=1, short_name="n"
 )
 SEED = flags.DEFINE_integer("seed", 0, "Seed of the first image; image i has seed + i.", lower_bound=0)
 TRUNCATION = flags.DEFINE_float(
@@ -36,37 +45,22 @@ SCALE = flags.DEFINE_integer("scale", 2, "Enlarges each pixel of images.", lower
 
 
 def open_generator():
-    """(the `Generator`, the training data where that is points)."""
+    """(the `Sampling` that the flags name, the training data where that is points)."""
+    from tfgan_zoo import opening
     from tfgan_zoo.errors import ZooError
-    from tfgan_zoo.exporting import real_points
-    from tfgan_zoo.runs import Run
-    from tfgan_zoo.serving.signatures import ExportedGenerator
-    from tfgan_zoo.serving.version_folder import load_version, newest
 
-    if bool(RUN.value) == bool(EXPORT.value):
-        raise ZooError("give either --run or --export, a folder; see --help.")
+    if sum(map(bool, (RUN.value, EXPORT.value, SERVER.value))) != 1:
+        raise ZooError("give either --run or --export, a folder, or --server and --model; see --help.")
+    if SERVER.value:
+        tls = {"ca": CA.value, "cert": CERT.value, "key": KEY.value}
+        return opening.open_server(SERVER.value, MODEL.value, timeout=TIMEOUT.value, **tls), None
     if RUN.value:
-        run = Run(RUN.value)
-        network, prior, step = run.generator(CHECKPOINT.value)
-        print(f"{RUN.value}, step {step:,}")
-        return ExportedGenerator(network, prior).generator(), real_points(run)
-    folder = newest(EXPORT.value)
-    print(folder)
-    return load_version(folder), None
-
-
-def numbers(flag, kind, example):
-    """The flag's list as numbers of a kind, None where it is not given."""
-    from tfgan_zoo.errors import ZooError
-
-    try:
-        return flag.value and [kind(text) for text in flag.value]
-    except ValueError:
-        raise ZooError(f"--{flag.name}={','.join(flag.value)}: expected numbers, such as {example}.") from None
+        return opening.open_run(RUN.value, CHECKPOINT.value)
+    return opening.open_export(EXPORT.value, UNSAFE.value), None
 
 
 def draw(generator):
-    """The `Sheet` that the flags ask for."""
+    """(the caption, the `Sheet`s) that the flags ask for; PNGs by seed in many sheets, all else in one."""
     import numpy as np
 
     from tfgan_zoo.errors import ZooError
@@ -81,16 +75,20 @@ def draw(generator):
             raise ZooError(
                 f"--interpolate={','.join(INTERPOLATE.value)}: expected two seeds, such as --interpolate=1,9."
             )
-        return sweeps.path(generator, ends, NUM.value or 64, *given)
+        sheet = sweeps.path(generator, ends, NUM.value or 64, *given)
+        return sheet.caption, [sheet]
     count = NUM.value or (10 if SWEEP.value else sweeps.POINTS if generator.points else 64)
     seeds = np.arange(SEED.value, SEED.value + count)
-    return (
-        sweeps.sweep(generator, SWEEP.value, seeds, *given) if SWEEP.value else sweeps.plain(generator, seeds, *given)
-    )
+    if FORMAT.value == "png" and not SWEEP.value:
+        return f"{count} samples, seeds {seeds[0]} to {seeds[-1]}", sweeps.pieces(generator, seeds, *given)
+    what = [generator, SWEEP.value, seeds] if SWEEP.value else [generator, seeds]
+    sheet = (sweeps.sweep if SWEEP.value else sweeps.plain)(*what, *given)
+    return sheet.caption, [sheet]
 
 
 def main():
-    command_line.load_tensorflow()
+    if not SERVER.value:
+        command_line.load_tensorflow()
     from tfgan_zoo import pictures
     from tfgan_zoo.errors import ZooError
 
@@ -100,18 +98,20 @@ def main():
     generator, real = open_generator()
     if generator.points and (FORMAT.value == "png" or moving):
         raise ZooError("animations and --format=png are for images, and this generator makes points; take a .png.")
-    sheet = draw(generator)
+    caption, sheets = draw(generator)
+    if FORMAT.value == "png":
+        folder = Path(OUT.value).with_suffix("") if OUT.value.endswith(".png") else Path(OUT.value)
+        for sheet in sheets:
+            for name, image in zip(sheet.names, sheet.samples, strict=True):
+                pictures.save_png(image, folder / f"{name}.png", SCALE.value)
+        print(f"{caption}: {folder}/")
+        return 0
+    (sheet,) = sheets
     if moving:
         pictures.save_animation(sheet.samples, OUT.value, SCALE.value)
-        print(f"{sheet.caption}: {OUT.value}")
-    elif FORMAT.value == "grid":
-        pictures.save_png(pictures.picture(sheet.samples, sheet.columns, SCALE.value, real), OUT.value)
-        print(f"{sheet.caption}: {OUT.value}")
     else:
-        folder = Path(OUT.value).with_suffix("") if OUT.value.endswith(".png") else Path(OUT.value)
-        for name, image in zip(sheet.names, sheet.samples, strict=True):
-            pictures.save_png(image, folder / f"{name}.png", SCALE.value)
-        print(f"{sheet.caption}: {folder}/")
+        pictures.save_png(pictures.picture(sheet.samples, sheet.columns, SCALE.value, real), OUT.value)
+    print(f"{caption}: {OUT.value}")
     return 0
 
 

@@ -1,83 +1,58 @@
-"""A generator to sample from, in this process or from an export, by the same signatures: same seed, same sample."""
+"""A generator to sample from, in this process, from an export or behind a server, by the same signatures: same seed, same
+sample. Importing this loads no TensorFlow."""
 
 import numpy as np
-import tensorflow as tf
 
 from tfgan_zoo.errors import ZooError
 
 BATCH = 64
 
 
-class Generator:
-    """Samples by seed.
+class Asked:
+    """What a generator is asked by its signatures, wherever they are computed: inputs checked and completed.
 
     Attributes:
-        points: it makes points in the plane and no images; conditional: it takes labels.
+        points: it makes points in the plane and no images; conditional: it takes labels; made: its output's name.
         sample_shape: of one sample; noise_size: length of its latent; code_size: how many codes it takes.
 
     Args:
-        signatures: {"sample", "serving_default", "latents"} of an `ExportedGenerator` or a SavedModel.
+        inputs, outputs: {signature: {name: shape}}, with the batch as first of each shape.
         num_classes, codes: those of its `Prior`, to refuse labels and categories beyond them; not told by signatures,
             so 0 and None where they are not known.
-        owner: what must live as long, such as the module that holds the variables.
+
+    Raises:
+        ZooError: these are not the signatures of an `ExportedGenerator`.
     """
 
-    def __init__(self, signatures, num_classes=0, codes=None, owner=None):
-        if "sample" not in signatures:
-            raise ZooError(
-                f"not an export of this library: it has no signature 'sample', only {', '.join(signatures)}."
-            )
-        self.signatures, self.num_classes, self.codes, self.owner = signatures, num_classes, codes, owner
-        inputs = signatures["sample"].structured_input_signature[1]
-        self.points = "points" in signatures["sample"].structured_outputs
-        outputs = signatures["sample"].structured_outputs
-        self.sample_shape = tuple(outputs["points" if self.points else "images"].shape[1:])
-        self.conditional = "labels" in inputs
-        self.noise_size = signatures["serving_default"].structured_input_signature[1]["noise"].shape[1]
-        self.code_size = inputs["codes"].shape[1] if "codes" in inputs else 0
+    def __init__(self, inputs, outputs, num_classes=0, codes=None):
+        for name in ("sample", "serving_default", "latents"):
+            if name not in inputs:
+                raise ZooError(
+                    f"not an export of this library: it has no signature {name!r}, only {', '.join(sorted(inputs))}."
+                )
+        self.num_classes, self.codes = num_classes, codes
+        self.points = "points" in outputs["sample"]
+        self.made = "points" if self.points else "images"
+        if self.made not in outputs["sample"]:
+            raise ZooError(f"not an export of this library: 'sample' makes {', '.join(outputs['sample'])}, no images.")
+        self.sample_shape = tuple(outputs["sample"][self.made][1:])
+        self.conditional = "labels" in inputs["sample"]
+        self.noise_size = inputs["serving_default"]["noise"][1]
+        self.code_size = inputs["sample"]["codes"][1] if "codes" in inputs["sample"] else 0
 
-    def call(self, signature, **inputs):
-        """The outputs of one signature, as NumPy arrays, computed `BATCH` rows at a time."""
-        names, rows = list(inputs), len(next(iter(inputs.values())))
-        parts = []
-        for start in range(0, rows, BATCH):
-            piece = {name: tf.constant(inputs[name][start : start + BATCH]) for name in names}
-            parts.append(self.signatures[signature](**piece))
-        return {key: np.concatenate([part[key].numpy() for part in parts]) for key in parts[0]}
-
-    def sample(self, seeds, truncation=None, labels=None, codes=None):
-        """uint8 images [N, H, W, C], or float32 points [N, 2].
-
-        Args:
-            seeds: whole numbers [N].
-            truncation: bound of the latent, None for none.
-            labels: whole numbers, one or [N], for a conditional generator; drawn by seed where left out or -1.
-            codes: numbers [size] or [N, size], for a generator that takes codes; drawn by seed where left out or NaN.
-
-        Raises:
-            ZooError: labels or codes that the generator does not take.
-        """
-        seeds = np.asarray(seeds, np.int64)
+    def draws(self, seeds, truncation=None):
+        """Inputs of the signature `latents`; see `Sampling.latents`."""
         bound = np.full([len(seeds)], np.inf if truncation is None else truncation, np.float32)
-        conditions = self.conditions(len(seeds), labels, codes, by_seed=True)
-        return self.call("sample", seed=seeds, truncation=bound, **conditions)["points" if self.points else "images"]
+        return {"seed": np.asarray(seeds, np.int64), "truncation": bound}
 
-    def latents(self, seeds, truncation=None):
-        """The latents of `seeds`: float32 [N, Z]."""
-        bound = np.full([len(seeds)], np.inf if truncation is None else truncation, np.float32)
-        return self.call("latents", seed=np.asarray(seeds, np.int64), truncation=bound)["noise"]
+    def draws_with(self, seeds, truncation=None, labels=None, codes=None):
+        """Inputs of the signatures `sample` and `png`; see `Sampling.sample`."""
+        return {**self.draws(seeds, truncation), **self.conditions(len(seeds), labels, codes, by_seed=True)}
 
-    def from_latents(self, noise, labels=None, codes=None):
-        """float32 images [N, H, W, C] in [-1, 1], or points [N, 2], of latents [N, Z].
-
-        labels, codes: as in `sample`, but there is no seed to draw them by.
-
-        Raises:
-            ZooError: labels or codes that the generator does not take, or that are missing.
-        """
+    def noise_with(self, noise, labels=None, codes=None):
+        """Inputs of the signature `serving_default`; see `Sampling.from_latents`."""
         noise = np.asarray(noise, np.float32)
-        conditions = self.conditions(len(noise), labels, codes, by_seed=False)
-        return self.call("serving_default", noise=noise, **conditions)["points" if self.points else "images"]
+        return {"noise": noise, **self.conditions(len(noise), labels, codes, by_seed=False)}
 
     def conditions(self, rows, labels, codes, by_seed):
         """{"labels"?, "codes"?} of so many rows; `by_seed`: what is missing can be drawn."""
@@ -120,6 +95,69 @@ class Generator:
             if wrong.size:
                 raise ZooError(f"code {number} is {wrong[0]:g}{meaning}.")
         return np.broadcast_to(given, [rows, self.code_size])
+
+
+class Sampling(Asked):
+    """Samples by seed, once a subclass computes the signatures in `call`."""
+
+    def call(self, signature, **inputs):
+        """{name: array [N, ...]} of one signature for inputs [N, ...], however many."""
+        raise NotImplementedError
+
+    def sample(self, seeds, truncation=None, labels=None, codes=None):
+        """uint8 images [N, H, W, C], or float32 points [N, 2].
+
+        Args:
+            seeds: whole numbers [N].
+            truncation: bound of the latent, None for none.
+            labels: whole numbers, one or [N], for a conditional generator; drawn by seed where left out or -1.
+            codes: numbers [size] or [N, size], for a generator that takes codes; drawn by seed where left out or NaN.
+
+        Raises:
+            ZooError: labels or codes that the generator does not take.
+        """
+        return self.call("sample", **self.draws_with(seeds, truncation, labels, codes))[self.made]
+
+    def latents(self, seeds, truncation=None):
+        """The latents of `seeds`: float32 [N, Z]."""
+        return self.call("latents", **self.draws(seeds, truncation))["noise"]
+
+    def from_latents(self, noise, labels=None, codes=None):
+        """float32 images [N, H, W, C] in [-1, 1], or points [N, 2], of latents [N, Z].
+
+        labels, codes: as in `sample`, but there is no seed to draw them by.
+
+        Raises:
+            ZooError: labels or codes that the generator does not take, or that are missing.
+        """
+        return self.call("serving_default", **self.noise_with(noise, labels, codes))[self.made]
+
+
+class Generator(Sampling):
+    """Samples by seed, in this process.
+
+    Args:
+        signatures: {"sample", "serving_default", "latents"} of an `ExportedGenerator` or a SavedModel.
+        num_classes, codes: see `Asked`.
+        owner: what must live as long, such as the module that holds the variables.
+    """
+
+    def __init__(self, signatures, num_classes=0, codes=None, owner=None):
+        self.signatures, self.owner = signatures, owner
+        inputs = {n: {k: s.shape for k, s in f.structured_input_signature[1].items()} for n, f in signatures.items()}
+        outputs = {n: {k: s.shape for k, s in f.structured_outputs.items()} for n, f in signatures.items()}
+        super().__init__(inputs, outputs, num_classes, codes)
+
+    def call(self, signature, **inputs):
+        """The outputs of one signature, as NumPy arrays, computed `BATCH` rows at a time."""
+        import tensorflow as tf
+
+        names, rows = list(inputs), len(next(iter(inputs.values())))
+        parts = []
+        for start in range(0, rows, BATCH):
+            piece = {name: tf.constant(inputs[name][start : start + BATCH]) for name in names}
+            parts.append(self.signatures[signature](**piece))
+        return {key: np.concatenate([part[key].numpy() for part in parts]) for key in parts[0]}
 
 
 def meaning_of(codes):

@@ -34,6 +34,12 @@ def plain(generator, seeds, truncation=None, label=None, codes=None, columns=Non
     return Sheet(samples, [f"seed-{seed:06d}" for seed in seeds], columns, caption)
 
 
+def pieces(generator, seeds, *rest, size=256):
+    """`plain` in `Sheet`s of `size` samples, drawn as they are taken: no more is in memory, however many there are."""
+    for start in range(0, len(seeds), size):
+        yield plain(generator, seeds[start : start + size], *rest)
+
+
 def overview(generator, prior, rows=8):
     """The `Sheet` that shows what a generator does, by seeds 0, 1, ...: a square of images, or so many rows with a column
     a class, or else a column a category of the first code; for a generator of points, 2,500 of them.

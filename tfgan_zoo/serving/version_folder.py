@@ -15,6 +15,7 @@ import tensorflow as tf
 from tfgan_zoo import pictures
 from tfgan_zoo.errors import ZooError
 from tfgan_zoo.priors import Codes
+from tfgan_zoo.serving import trust
 from tfgan_zoo.serving.generators import Generator, meaning_of
 from tfgan_zoo.serving.sweeps import overview
 
@@ -42,12 +43,16 @@ def newest(folder):
     return folder / str(there[-1])
 
 
-def load_version(folder):
+def load_version(folder, unsafe=False):
     """The `Generator` of a version folder, which may be that of any SavedModel with our signatures.
 
+    unsafe: loads it whatever `trust.check` would say of its files and its graph.
+
     Raises:
-        ZooError: no export of this library.
+        ZooError: no export of this library, or one that `trust.check` refuses.
     """
+    if not unsafe:
+        trust.check(folder)
     loaded = tf.saved_model.load(str(folder))
     path = Path(folder) / "model_card.json"
     card = json.loads(path.read_text()) if path.exists() else {}
