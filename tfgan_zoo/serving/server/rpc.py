@@ -94,7 +94,7 @@ async def answered(context, answer):
         return await answer
     except Exception as error:
         refused = of_error(error)
-    await context.abort(refused.code, refused.message)
+        return await context.abort(refused.code, refused.message)
 
 
 class Parsing(grpc.aio.ServerInterceptor):
