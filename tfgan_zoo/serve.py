@@ -35,9 +35,14 @@ THREADS = flags.DEFINE_integer(
     "tensorflow_intra_op_parallelism", 1, "Threads of one operation; above 1 a pixel may differ by its batch.", 0
 )
 
+CHECK = flags.DEFINE_bool(
+    "check", True, "Refuse exports whose files are not those of their card, or that do not only compute."
+)
+
 
 def options():
     """The `Options` that the flags ask for."""
+    from tfgan_zoo.serving import trust
     from tfgan_zoo.serving.server import settings
     from tfgan_zoo.serving.server.application import Options
 
@@ -56,6 +61,7 @@ def options():
         most_bytes=MOST_BYTES.value,
         rest_seconds=REST_TIMEOUT.value / 1000,
         patience=GRACE.value,
+        check=trust.check if CHECK.value else lambda folder: None,
         say=lambda line: print(line, flush=True),
     )
 

@@ -124,8 +124,10 @@ class Server:
             task.cancel()
         loop = asyncio.get_running_loop()
         end = loop.time() + self.options.patience
-        while self.batcher.waiting and loop.time() < end:
+        idle = 0
+        while idle < 10 and loop.time() < end:  # what is on its way is to be told, and not cut off
             await asyncio.sleep(0.02)
-        await asyncio.gather(self.rpc.stop(grace=1), self.rest.cleanup())
+            idle = 0 if self.batcher.waiting else idle + 1
+        await asyncio.gather(self.rpc.stop(grace=5), self.rest.cleanup())
         self.runs.shutdown(wait=False, cancel_futures=True)
         self.loads.shutdown(wait=False, cancel_futures=True)
