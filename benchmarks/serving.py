@@ -82,10 +82,11 @@ async def measure(arguments):
     import tensorflow as tf
 
     from tfgan_zoo.serving.server.application import Options, Server
+    from tfgan_zoo.serving.server.settings import BatchSettings
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
     folder = Path(arguments.export).resolve()
-    server = Server(Options(zoo=str(folder.parent), port=0, rest_port=0))
+    server = Server(Options(zoo=str(folder.parent), port=0, rest_port=0, batching=BatchSettings(wait=arguments.wait)))
     server.config.model_config_list.ClearField("config")
     server.config.model_config_list.config.add(name=folder.name, base_path=str(folder), model_platform="tensorflow")
     await server.start()
@@ -116,6 +117,8 @@ async def measure(arguments):
         for images in arguments.images:
             kind = f"{arguments.clients} clients, {images} an ask"
             speeds.setdefault(kind, []).append(await served(images))
+    ran = server.metrics.processed_size.values[()]
+    print(f"{ran[0] / sum(ran[1]):.1f} rows a run of the server")
     clients.stdin.close()
     clients.wait()
     await server.stop()
@@ -137,6 +140,7 @@ def main():
     parser.add_argument(
         "--batches", type=int, nargs="+", default=[1, 8, 16, 32, 64], help="sizes to call directly with"
     )
+    parser.add_argument("--wait", type=float, default=0, help="seconds that a batch stays open")
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--clients_process", action="store_true", help=argparse.SUPPRESS)
