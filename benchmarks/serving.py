@@ -1,0 +1,155 @@
+"""The embedded server beside the same generator called in its own process: images a second.
+
+    python -m benchmarks.serving --export=export/sngan_mnist --clients=64
+
+One process holds the generator once and is measured in turns: called directly, by as many threads as there are cores, at
+each batch size; and through its server by clients in another process, each waiting for its answer before it asks again.
+Each turn lasts --seconds, and there are --turns of them. Clients share the machine with the server, so what they
+themselves take is the server's loss: the share of the processor that each side had is printed.
+"""
+
+import argparse
+import asyncio
+import concurrent.futures
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+
+def predict_request(name, seeds):
+    import tensorflow as tf
+    from tensorflow_serving.apis import predict_pb2
+
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name, request.model_spec.signature_name = name, "sample"
+    request.inputs["seed"].CopyFrom(tf.make_tensor_proto(seeds, tf.int64))
+    request.inputs["truncation"].CopyFrom(tf.make_tensor_proto(np.full(len(seeds), np.inf), tf.float32))
+    return request
+
+
+async def ask(address, name, clients, images, seconds):
+    """Images a second that clients get. Requests are made beforehand: they are not what is measured."""
+    import grpc
+    from tensorflow_serving.apis import prediction_service_pb2_grpc
+
+    requests = [predict_request(name, np.arange(i * images, (i + 1) * images)) for i in range(clients)]
+    async with grpc.aio.insecure_channel(address, options=[("grpc.max_receive_message_length", -1)]) as channel:
+        stub, answered, start = prediction_service_pb2_grpc.PredictionServiceStub(channel), 0, time.perf_counter()
+
+        async def client(request):
+            nonlocal answered
+            while time.perf_counter() - start < seconds:
+                reply = await stub.Predict(request)
+                answered += reply.outputs["images"].tensor_shape.dim[0].size
+
+        await asyncio.gather(*map(client, requests))
+        return answered / (time.perf_counter() - start)
+
+
+def clients_process():
+    """Reads a line of arguments of `ask` for each turn, and writes the speed and its own processor seconds."""
+    print("ready", flush=True)
+    for line in sys.stdin:
+        before = time.process_time()
+        speed = asyncio.run(ask(*json.loads(line)))
+        print(json.dumps([speed, time.process_time() - before]), flush=True)
+
+
+def direct(signature, size, seconds):
+    """Images a second of as many threads as there are cores, each calling the signature with so many rows."""
+    import tensorflow as tf
+
+    def call(start):
+        made = 0
+        while time.perf_counter() - start < seconds:
+            inputs = {"seed": np.arange(size), "truncation": np.full(size, np.inf, np.float32)}
+            made += len(signature(**{k: tf.constant(v) for k, v in inputs.items()})["images"].numpy())
+        return made
+
+    threads = os.cpu_count()
+    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+        start = time.perf_counter()
+        return sum(pool.map(call, [start] * threads)) / (time.perf_counter() - start)
+
+
+async def measure(arguments):
+    import tensorflow as tf
+
+    from tfgan_zoo.serving.server.application import Options, Server
+    from tfgan_zoo.serving.server.settings import BatchSettings
+
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    folder = Path(arguments.export).resolve()
+    server = Server(Options(zoo=str(folder.parent), port=0, rest_port=0, batching=BatchSettings(wait=arguments.wait)))
+    server.config.model_config_list.ClearField("config")
+    server.config.model_config_list.config.add(name=folder.name, base_path=str(folder), model_platform="tensorflow")
+    await server.start()
+    server.tasks.pop().cancel()  # which would look for the rest of the zoo
+    signature = next(iter(server.manager.states[folder.name].values())).servable.signatures["sample"].function
+    command = [sys.executable, "-m", "benchmarks.serving", "--clients_process"]
+    clients = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    await asyncio.to_thread(clients.stdout.readline)
+    speeds, shares = {}, {}
+
+    async def served(images):
+        task = [f"127.0.0.1:{server.grpc_port}", folder.name, arguments.clients, images, arguments.seconds]
+        before = time.process_time()
+        print(json.dumps(task), file=clients.stdin, flush=True)
+        speed, theirs = json.loads(await asyncio.to_thread(clients.stdout.readline))
+        ours = time.process_time() - before
+        shares.setdefault(images, []).append(theirs / (ours + theirs))
+        return speed
+
+    for size in arguments.batches:
+        await asyncio.to_thread(direct, signature, size, 0.5)
+    for images in arguments.images:
+        await served(images)
+    for _ in range(arguments.turns):
+        for size in arguments.batches:
+            speed = await asyncio.to_thread(direct, signature, size, arguments.seconds)
+            speeds.setdefault(f"direct, batches of {size}", []).append(speed)
+        for images in arguments.images:
+            kind = f"{arguments.clients} clients, {images} an ask"
+            speeds.setdefault(kind, []).append(await served(images))
+    ran = server.metrics.processed_size.values[()]
+    print(f"{ran[0] / sum(ran[1]):.1f} rows a run of the server")
+    clients.stdin.close()
+    clients.wait()
+    await server.stop()
+    best = max(statistics.median(v) for k, v in speeds.items() if k.startswith("direct"))
+    for kind, values in speeds.items():
+        each = ", ".join(f"{value:.0f}" for value in values)
+        print(
+            f"{kind}: {statistics.median(values):.0f} images/s ({each}), {statistics.median(values) / best:.0%} of best"
+        )
+    for images, values in shares.items():
+        print(f"{images} an ask: the clients took {statistics.median(values):.0%} of the processor time")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--export", default="export/sngan_mnist")
+    parser.add_argument("--clients", type=int, default=64)
+    parser.add_argument("--images", type=int, nargs="+", default=[1, 8], help="images a request")
+    parser.add_argument(
+        "--batches", type=int, nargs="+", default=[1, 8, 16, 32, 64], help="sizes to call directly with"
+    )
+    parser.add_argument("--wait", type=float, default=0, help="seconds that a batch stays open")
+    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--clients_process", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.clients_process:
+        clients_process()
+    else:
+        asyncio.run(measure(arguments))
+
+
+if __name__ == "__main__":
+    main()

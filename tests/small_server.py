@@ -1,0 +1,126 @@
+"""A server on a thread of the test process, its clients, and a gate to hold its computations at."""
+
+import asyncio
+import contextlib
+import json
+import threading
+import time
+import urllib.error
+import urllib.request
+
+import grpc
+import tensorflow as tf
+from tensorflow_serving.apis import (
+    model_pb2,
+    model_service_pb2_grpc,
+    predict_pb2,
+    prediction_service_pb2_grpc,
+)
+
+from tfgan_zoo.serving.server.application import Options, Server
+
+
+class Running:
+    """Attributes: server; predict, models: stubs; lines: what it said."""
+
+    def __init__(self, **options):
+        self.lines, self.loop = [], asyncio.new_event_loop()
+        self.options = Options(port=0, rest_port=0, poll=0.05, say=self.lines.append, **options)
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self.thread.start()
+        self.server = self.call(self.made())
+        self.address = f"127.0.0.1:{self.server.grpc_port}"
+        self.url = f"http://127.0.0.1:{self.server.rest_port}"
+        self.channel = grpc.insecure_channel(self.address)
+        self.predict = prediction_service_pb2_grpc.PredictionServiceStub(self.channel)
+        self.models = model_service_pb2_grpc.ModelServiceStub(self.channel)
+
+    async def made(self):
+        return await Server(self.options).start()
+
+    def call(self, coroutine):
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(60)
+
+    def stop(self):
+        self.call(self.server.stop())
+        self.channel.close()
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join(10)
+
+    def rest(self, path, body=None, raw=None):
+        """(status, JSON) of a GET, or of a POST where there is a body."""
+        data = raw if raw is not None else json.dumps(body).encode() if body is not None else None
+        try:
+            with urllib.request.urlopen(urllib.request.Request(self.url + path, data=data), timeout=30) as reply:
+                return reply.status, json.loads(reply.read())
+        except urllib.error.HTTPError as error:
+            return error.code, json.loads(error.read())
+
+
+@contextlib.contextmanager
+def running(**options):
+    server = Running(**options)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def wait_for(true, seconds=30):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not come to that"
+        time.sleep(0.01)
+
+
+class Gate:
+    """Computations wait at it while it is closed. Attributes: sizes: how many requests each one had."""
+
+    def __init__(self, running):
+        self.batcher, self.open, self.sizes = running.server.batcher, threading.Event(), []
+        self.compute = self.batcher.compute
+        self.batcher.compute = self.gated
+
+    def gated(self, signature, tasks):
+        self.sizes.append(len(tasks))
+        assert self.open.wait(30)
+        return self.compute(signature, tasks)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.open.set()
+        wait_for(lambda: not self.batcher.waiting)
+        self.batcher.compute = self.compute
+
+
+def spec(name, signature="", version=None, label=None):
+    made = model_pb2.ModelSpec(name=name, signature_name=signature)
+    if version is not None:
+        made.version.value = version
+    if label is not None:
+        made.version_label = label
+    return made
+
+
+def request(name="toy", signature="sample", version=None, label=None, only=(), **inputs):
+    """A PredictRequest; values are (dtype, value) or TensorProtos."""
+    made = predict_pb2.PredictRequest(model_spec=spec(name, signature, version, label), output_filter=only)
+    for key, value in inputs.items():
+        proto = tf.make_tensor_proto(value[1], value[0]) if type(value) is tuple else value
+        made.inputs[key].CopyFrom(proto)
+    return made
+
+
+def draws(*seeds):
+    return {"seed": ("int64", list(seeds)), "truncation": ("float32", [float("inf")] * len(seeds))}
+
+
+def refusal(call, *arguments, **more):
+    """(status name, message) that a call is refused with."""
+    try:
+        call(*arguments, **more)
+    except grpc.RpcError as error:
+        return error.code().name, error.details()
+    raise AssertionError("it was answered")

@@ -1,0 +1,133 @@
+"""The server as a whole: starts, polls, and stops without dropping what it has taken on."""
+
+import asyncio
+import concurrent.futures
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+from grpc_health.v1 import health_pb2
+
+from tfgan_zoo.errors import ZooError
+from tfgan_zoo.serving.server import rest, rpc, settings
+from tfgan_zoo.serving.server.batching import Batcher
+from tfgan_zoo.serving.server.manager import Manager
+from tfgan_zoo.serving.server.metrics import Metrics
+from tfgan_zoo.serving.server.predictor import Predictor
+from tfgan_zoo.serving.server.status import Refused
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Options:
+    """How to serve.
+
+    zoo: a folder of exports; models: path of a models.config, in place of one model a child of the zoo. Nothing outside
+        of the zoo is served or, without one, outside of the folders that the first models.config's models lie in.
+    port, rest_port: 0 for any that is free.
+    poll, poll_config: seconds between looks at the folders, and at models.config (0: never again).
+    most_bytes: of a request; rest_seconds: that one over REST may take; patience: seconds to finish in when stopping.
+    """
+
+    zoo: str | None = None
+    models: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 8500
+    rest_port: int = 8501
+    poll: float = 1.0
+    poll_config: float = 0.0
+    batching: settings.BatchSettings = dataclasses.field(default_factory=settings.BatchSettings)
+    metrics_path: str | None = "/monitoring/prometheus/metrics"
+    tls: settings.TlsSettings | None = None
+    early_labels: bool = False
+    most_bytes: int = 4 * 2**20
+    rest_seconds: float = 30.0
+    patience: float = 30.0
+    check: Callable = lambda folder: None
+    say: Callable = print
+
+    def config(self):
+        """The ModelServerConfig of now."""
+        return settings.model_server_config(self.models) if self.models else settings.zoo_config(self.zoo)
+
+
+class Server:
+    """A running server, made by `await Server(options).start()` on the event loop that it will live on.
+
+    Attributes:
+        grpc_port, rest_port: where it listens.
+    """
+
+    def __init__(self, options):
+        self.options = options
+        if not (options.zoo or options.models):
+            raise ZooError("give --zoo, a folder of exports, or --model_config_file; see --help.")
+        if options.zoo and not Path(options.zoo).is_dir():
+            raise ZooError(f"{options.zoo} is no folder; give --zoo a folder of exports, such as export/.")
+        self.config = options.config()
+        roots = (Path(options.zoo).resolve(),) if options.zoo else settings.roots_of(self.config)
+        self.metrics = Metrics()
+        self.runs = concurrent.futures.ThreadPoolExecutor(options.batching.threads, "run")
+        self.loads = concurrent.futures.ThreadPoolExecutor(1, "load")
+        self.manager = Manager(roots, options.check, self.loads, self.metrics, options.early_labels, options.say)
+        self.batcher = Batcher(options.batching, self.runs, self.metrics)
+        self.predictor = Predictor(self.manager, self.batcher, self.metrics)
+        self.tasks = []
+
+    async def start(self):
+        """Loads the models, then listens. Returns itself.
+
+        Raises:
+            ZooError: a configuration that cannot be, or a port that is taken. A model that cannot be loaded is said, and
+                looked at again at every poll.
+        """
+        options = self.options
+        try:
+            await self.manager.apply(self.config)
+        except Refused as error:
+            if not self.manager.models and self.config.model_config_list.config:
+                raise ZooError(f"{error.code.name}: {error.message}.") from None
+            options.say(error.message)
+        self.rpc, self.grpc_port, self.health = await rpc.start(
+            self.predictor, options.host, options.port, options.most_bytes, options.tls
+        )
+        web = rest.Rest(self.predictor, self.metrics, options.metrics_path, options.rest_seconds, options.most_bytes)
+        self.rest, self.rest_port = await rest.start(web, options.host, options.rest_port, options.tls)
+        self.tasks.append(asyncio.create_task(self.every(options.poll, self.manager.poll)))
+        if not options.models:
+            self.tasks.append(asyncio.create_task(self.every(options.poll, self.follow)))
+        elif options.poll_config:
+            self.tasks.append(asyncio.create_task(self.every(options.poll_config, self.follow)))
+        return self
+
+    async def every(self, seconds, function):
+        """Calls it again and again; what fails once is said, and tried the next time."""
+        while seconds:
+            await asyncio.sleep(seconds)
+            try:
+                await function()
+            except (Refused, ZooError, OSError) as error:
+                self.options.say(f"{error}")
+
+    async def follow(self):
+        """Serves what the configuration says once it says something new; a client's reload holds till then."""
+        config = await asyncio.to_thread(self.options.config)
+        if config != self.config:
+            self.config = config
+            await self.manager.apply(config)
+
+    async def stop(self):
+        """Refuses what is new, with UNAVAILABLE, finishes what is queued and goes."""
+        self.predictor.stopping = True
+        for name in rpc.SERVICES:
+            await self.health.set(name, health_pb2.HealthCheckResponse.NOT_SERVING)
+        for task in self.tasks:
+            task.cancel()
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self.options.patience
+        idle = 0
+        while idle < 10 and loop.time() < end:  # what is on its way is to be told, and not cut off
+            await asyncio.sleep(0.02)
+            idle = 0 if self.batcher.waiting else idle + 1
+        await asyncio.gather(self.rpc.stop(grace=5), self.rest.cleanup())
+        self.runs.shutdown(wait=False, cancel_futures=True)
+        self.loads.shutdown(wait=False, cancel_futures=True)
