@@ -62,6 +62,10 @@ PLAIN = {  # each model's own setting, and over how many seeds
     "infogan": ("codes", THREE),
     "ambientgan": ("ambient", (0,)),
     "pggan": ("growing", (0,)),
+    "projection": ("projection", (0,)),
+    "sagan": ("attention", (0,)),
+    "biggan": ("orthogonal regularisation", (0,)),
+    "biggan_deep": ("quickstart", (0,)),
 }
 SAME_IMAGES = ("stages=[]", "steps=5600", "batch_size=16")  # all of the quickstart's 89,600 images at full resolution
 IGNORE, UNMEASURE = ("arguments.ignore=true",), ("data.measurement.unmeasure=true",)
@@ -84,6 +88,10 @@ TRIALS += [
     Trial("pggan", "full resolution from the start", SAME_IMAGES),
     *(Trial("ambientgan", "ambient", preset=p) for p in ("block_patch", "rotate_project", "rotate_project_theta")),
     *(Trial("ambientgan", "ignore", IGNORE, p) for p in ("quickstart", "block_patch")),
+    Trial("projection", "auxiliary classifier", ("arguments.conditioning='auxiliary_classifier'",)),
+    Trial("projection", "concatenation", ("arguments.conditioning='concatenation'",)),
+    Trial("sagan", "no attention", ("arguments.attention=false",)),
+    Trial("biggan", "no orthogonal regularisation", ("arguments.orthogonal_regularization=0",)),
     *(Trial("ambientgan", "unmeasure", UNMEASURE, p) for p in ("quickstart", "block_patch", "rotate_project_theta")),
 ]
 

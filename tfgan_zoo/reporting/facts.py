@@ -66,7 +66,9 @@ def facts_of(run, history, step):
 def imported_rows(imported, shape):
     """What is known of a run whose weights another library trained: `imported.json`, and the shape of its images."""
     rows = [("Images", shape), ("Imported from", imported["layout"])]
-    rows += [(f"The {who}'s file", f"{file['name']}, SHA-256 {file['sha256']}") for who, file in imported["files"].items()]
+    rows += [
+        (f"The {who}'s file", f"{file['name']}, SHA-256 {file['sha256']}") for who, file in imported["files"].items()
+    ]
     return rows + [("Note", note) for note in imported["notes"]]
 
 
