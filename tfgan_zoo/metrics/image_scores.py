@@ -11,6 +11,7 @@ from tfgan_zoo.metrics.discriminator_scores import check_held_out, told_of
 from tfgan_zoo.metrics.embedding import slices
 from tfgan_zoo.metrics.measurement import Measurement, mean_of
 from tfgan_zoo.metrics.players import ScoreKind
+from tfgan_zoo.metrics.sliced_influence import image_influences
 from tfgan_zoo.metrics.sliced_wasserstein import PatchDescriptors, sliced_wasserstein
 from tfgan_zoo.metrics.ssim import class_similarity, scales_of
 from tfgan_zoo.metrics.stacked_modes import digits_of, stacked_modes
@@ -62,8 +63,20 @@ class SlicedWasserstein(ScoreKind):
             for _, images in drawn.images(count):
                 fake.update(images)
             levels = sliced_wasserstein(real, fake, PROJECTIONS, seed)
-        mean = Measurement("swd_mean", float(np.mean(list(levels.values()))))
-        return [*(Measurement(f"swd_{level}", value) for level, value in levels.items()), mean]
+            influences = image_influences(real, fake, PROJECTIONS, seed)
+        levels["mean"] = float(np.mean(list(levels.values())))
+        influences["mean"] = np.mean(list(influences.values()), axis=0)
+        return [self.of(f"swd_{level}", value, *influences[level]) for level, value in levels.items()]
+
+    def of(self, name, value, real, fake):
+        """The `Measurement` of a level's distance; a resample is to first order, by the influence of each image [count]."""
+        return Measurement(
+            name,
+            value,
+            float(np.sqrt((real.var() + fake.var()) / len(real))),
+            lambda random: value + float(resampled(real, random).mean() + resampled(fake, random).mean()),
+            bounds=(0.0, np.inf),
+        )
 
 
 class ClassSimilarity(ScoreKind):

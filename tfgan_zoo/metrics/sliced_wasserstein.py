@@ -125,13 +125,18 @@ def sliced_wasserstein(real, fake, projections=512, seed=0):
     kinds = [f"{x.patches} patches of {x.count} images of shape {x.image_shape}" for x in (real, fake)]
     if kinds[0] != kinds[1]:
         raise ZooError(f"real descriptors are of {kinds[0]}, fake ones of {kinds[1]}; expected the same.")
-    random, distances = np.random.default_rng(seed), {}
-    for name in real.sizes:
-        first, second = real.level(name), fake.level(name)
-        directions = random.normal(size=(projections, first.shape[1]))
-        directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-        distances[name] = 1000 * _distance(first, second, directions.astype(np.float32))
-    return distances
+    return {
+        name: 1000 * _distance(real.level(name), fake.level(name), directions)
+        for name, directions in directions_by_level(real, projections, seed)
+    }
+
+
+def directions_by_level(descriptors, projections, seed):
+    """(level, float32 [projections, C * 49] of rows of length 1) of each level of `PatchDescriptors`, finest first."""
+    random = np.random.default_rng(seed)
+    for name in descriptors.sizes:
+        directions = random.normal(size=(projections, descriptors.level(name).shape[1]))
+        yield name, (directions / np.linalg.norm(directions, axis=1, keepdims=True)).astype(np.float32)
 
 
 def sliced_wasserstein_distance(real_images, fake_images, patches=128, projections=512, seed=0):
@@ -211,9 +216,15 @@ def _distance(real, fake, directions):
 
 def _sorted_projections(descriptors, directions):
     """float32 [P, N], each row ascending."""
+    projected = projections_on(descriptors, directions)
+    projected.sort(axis=1)
+    return projected
+
+
+def projections_on(descriptors, directions):
+    """Of descriptors [N, D] on directions [P, D]: float32 [P, N]."""
     projected = np.empty([len(directions), len(descriptors)], np.float32)
     for start in range(0, len(descriptors), ROWS_AT_ONCE):
         block = slice(start, start + ROWS_AT_ONCE)
         np.matmul(directions, descriptors[block].T, out=projected[:, block])
-    projected.sort(axis=1)
     return projected
