@@ -78,9 +78,10 @@ def test_three_calls_in_training_iterate_u_and_v_as_torch_does():
         stored = {key.removeprefix(prefix): FILE[key] for key in FILE if key.startswith(prefix) and "weight_" in key}
         assert len(stored) >= 14
         start = weights(f"sagan/{player}", shapes("sagan", player))
+        moved = [key for key, value in stored.items() if np.abs(start[key] - value).max() > 1e-2]
+        assert len(moved) > len(stored) / 2  # some are there at once, such as those of a single row
         for key, value in stored.items():
             ((variable, convert),) = SLOTS[player](network)[key].targets
-            assert value.size < 9 or np.abs(start[key] - value).max() > 1e-4  # it has moved
             assert_all_close(variable.numpy(), convert(value), 1e-5)
 
 
