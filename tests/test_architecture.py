@@ -17,7 +17,7 @@ PACKAGE = ROOT / "tfgan_zoo"
 FLOORS = (
     {"errors", "draws", "pictures", "replicas", "zoo_files"},
     {"layers"},
-    {"game", "recipe", "priors", "measurements"},
+    {"game", "recipe", "priors", "measurements", "augmentations"},
     {"networks", "objectives", "data", "metrics"},
     {"training", "models", "serving"},
     {"catalog", "runs", "judging", "exporting", "reporting", "training_run"},
