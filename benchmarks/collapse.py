@@ -16,7 +16,7 @@ from tfgan_zoo.runs import Run
 
 SCORE = "fd_points"
 RUN = (
-    "steps=3000",
+    "steps=2000",
     "generator_optimizer.schedule=constant",
     "discriminator_optimizer.schedule=constant",
     "generator_optimizer.learning_rate=0.01",
@@ -26,7 +26,7 @@ RUN = (
     "checkpoints.every_steps=100",
     "log.samples_every_steps=1000",
 )
-GUARD = ("guard.on_collapse=rollback", "guard.score_factor=3", "guard.score_margin=0.2", "guard.rate_factor=0.3")
+GUARD = ("guard.on_collapse=rollback", "guard.score_margin=0.5", "guard.rate_factor=0.1")
 
 
 def sets(assignments):
@@ -46,15 +46,15 @@ def main():
     lines = []
     for seed in map(int, arguments.seeds.split(",")):
         plain, guarded = (arguments.to / f"{name}-{seed}" for name in ("plain", "guarded"))
-        train("gan", "ring8", plain, seed, sets(RUN))
-        train("gan", "ring8", guarded, seed, sets([*RUN, *GUARD]))
+        train("lsgan", "ring8", plain, seed, sets(RUN))
+        train("lsgan", "ring8", guarded, seed, sets([*RUN, *GUARD]))
         run = Run(guarded)
         collapses = run.collapses()
         for record in collapses:
             print(f"seed {seed}, step {record['step']}: {record['why']}; back to step {record['went_back_to']}")
         before = best_before(run, collapses[0]["went_back_to"]) if collapses else None
         end, without = final_scores(guarded)[SCORE], final_scores(plain)[SCORE]
-        lines.append((seed, best_before(Run(plain), 3000), without, len(collapses), before, end))
+        lines.append((seed, best_before(Run(plain), 2000), without, len(collapses), before, end))
     print(
         f"| seed | {SCORE} without the guard: best | end | collapses seen | best before the first | end | end / best |"
     )
