@@ -17,7 +17,7 @@ PACKAGE = ROOT / "tfgan_zoo"
 FLOORS = (
     {"errors", "draws", "pictures", "replicas", "torch_file", "zoo_files"},
     {"layers"},
-    {"game", "recipe", "priors", "measurements"},
+    {"game", "recipe", "priors", "measurements", "augmentations"},
     {"networks", "objectives", "data", "metrics"},
     {"training", "models", "serving", "imports"},
     {"catalog", "runs", "judging", "exporting", "importing", "opening", "reporting", "training_run"},

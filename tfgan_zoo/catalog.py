@@ -105,7 +105,9 @@ def measured_arguments(build, settings, image_shape):
 
 def game_builder(a_recipe, image_shape, num_classes):
     """A function without arguments that builds the recipe's game for such data; arguments are checked at once."""
+    from tfgan_zoo.augmentations import augment
+
     build, image_shape = model_module(a_recipe.model).build, tuple(image_shape)
     arguments = checked_arguments(a_recipe.model, a_recipe.arguments)
     measured = measured_arguments(build, a_recipe.data.measurement, image_shape)
-    return lambda: build(image_shape, num_classes, **measured, **arguments)
+    return lambda: augment(build(image_shape, num_classes, **measured, **arguments), a_recipe.augmentation)

@@ -13,7 +13,10 @@ def fold(seed, purpose):
 
 
 def seed_of(number):
-    """The seed int32 [2] that a whole number stands for."""
+    """The seed int32 [2] that a whole number stands for, or an int64 scalar tensor."""
+    if tf.is_tensor(number):
+        halves = tf.stack([number, tf.bitwise.right_shift(number, tf.constant(31, tf.int64))])
+        return tf.cast(tf.bitwise.bitwise_and(halves, tf.constant(0x7FFFFFFF, tf.int64)), tf.int32)
     return tf.constant([int(number) & 0x7FFFFFFF, (int(number) >> 31) & 0x7FFFFFFF], tf.int32)
 
 

@@ -143,10 +143,13 @@ class Game:
 
     Attributes:
         sees_images: False where the discriminator is shown something else, so that it cannot be asked about images.
+        augmentation: function (batch, draws, purpose) -> batch, done to what `observe_real` and `observe_fake` give before the
+            discriminator sees it; None for none. See `augmentations.augment`.
         generators: the generator, then the copies of it that follow it, such as its moving average; who makes one adds it.
     """
 
     sees_images = True
+    augmentation = None
 
     def __init__(self, generator, discriminator, prior, objective, one_pass=False):
         self.generator, self.discriminator, self.prior = generator, discriminator, prior
@@ -166,10 +169,12 @@ class Game:
         latents = self.prior.sample(draws)
         fake = {**latents, "images": run_network(self.generator, latents, training=True)}
         real, fake = self.observe_real(real, draws), self.observe_fake(fake, draws)
+        if self.augmentation:
+            real, fake = self.augmentation(real, draws, "real"), self.augmentation(fake, draws, "fake")
         return Turn(self.discriminator, real, fake, draws, one_pass)
 
     def observe_real(self, batch, draws):
-        """What the discriminator is shown of a real batch: measurements, augmentations."""
+        """What the discriminator is shown of a real batch: measurements, other resolutions."""
         return batch
 
     def observe_fake(self, batch, draws):

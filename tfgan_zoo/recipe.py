@@ -160,6 +160,38 @@ class Log(Section):
     scalars_every_steps: Count = 50
     samples_every_steps: Count = 500
     grid: Count = Field(8, description="sample grids have grid x grid images")
+    accuracy_images: Steps = Field(
+        0,
+        description="with each sample grid the discriminator's accuracy on so many training and as many held-out images; "
+        "0 for none",
+    )
+
+
+class Guard(Section):
+    """What counts as a collapse, and what is done about it. What is not finite always counts; each other bound may be 0 for none."""
+
+    on_collapse: Literal["none", "stop", "rollback"] = Field(
+        "none",
+        description="stop: end the run; rollback: go back to the last good checkpoint, the best where there are scores, and "
+        "on from there with another seed",
+    )
+    every_steps: Steps = Field(0, description="steps between two looks; 0 looks before every checkpoint")
+    from_step: Steps = Field(0, description="until then only what is not finite counts")
+    loss_floor: float = Field(
+        1e-3, ge=0, description="the discriminator's mean loss must not come closer to 0; 0 for critics, whose loss may"
+    )
+    loss_factor: float = Field(
+        20.0, ge=0, description="nor be so many times its level over the last looks, or 1 if larger"
+    )
+    singular_factor: float = Field(
+        4.0, ge=0, description="nor any kernel's largest singular value so many times its level, or 1 if larger"
+    )
+    score_factor: float = Field(
+        2.0, ge=0, description="nor evaluation.best_by be worse than its best by this factor and score_margin"
+    )
+    score_margin: float = Field(0.0, ge=0, description="in the units of that score")
+    rollbacks: Count = Field(3, description="at most; the next collapse ends the run with an error")
+    rate_factor: float = Field(1.0, gt=0, le=1, description="both learning rates are multiplied by it at each rollback")
 
 
 class Stage(Section):
@@ -200,6 +232,11 @@ class Recipe(Section):
     evaluation: Evaluation = Evaluation()
     checkpoints: Checkpoints = Checkpoints()
     log: Log = Log()
+    guard: Guard = Guard()
+    augmentation: tuple[Literal["color", "translation", "cutout"], ...] = Field(
+        (),
+        description="what is done to real and fake images alike before the discriminator sees them, for small data sets",
+    )
 
     @pydantic.model_validator(mode="before")
     @classmethod
@@ -226,6 +263,27 @@ class Recipe(Section):
         if self.steps != self.total_steps:
             raise ValueError(
                 f"steps={self.steps}, and the stages have {self.total_steps} in all: change theirs, or leave stages out (stages=[])"
+            )
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def check_augmentation(self):
+        if len(set(self.augmentation)) < len(self.augmentation):
+            raise ValueError(f"augmentation={list(self.augmentation)} names one twice")
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def check_guard(self):
+        """No checkpoint is written, and no score is the best, that was not looked at in that step."""
+        saved, scored, looked = self.checkpoints.every_steps, self.evaluation.every_steps, self.guard.every_steps
+        if self.guard.on_collapse != "rollback":
+            return self
+        if looked and saved % looked:
+            raise ValueError(f"guard.every_steps={looked} does not divide checkpoints.every_steps={saved}")
+        if scored % saved:
+            raise ValueError(
+                f"guard.on_collapse=rollback goes back to what was scored, and evaluation.every_steps={scored} is no multiple "
+                f"of checkpoints.every_steps={saved}"
             )
         return self
 
@@ -264,9 +322,11 @@ class Recipe(Section):
 
 # Keys that change how a run is watched and how fast it goes, but never its weights: a resumed run may change them.
 FREE_KEYS = re.compile(
-    r"(summary|steps_per_call|(checkpoints|log|evaluation)\..*"
+    r"(summary|steps_per_call|(checkpoints|log|evaluation|guard)\..*"
     r"|data\.(classes|data_dir|download|cache_dir|memory_limit_mb))"
 )
+# But where a run goes back when it collapses, what it is judged by and what it can go back to decide on its weights.
+ROLLBACK_KEYS = re.compile(r"(guard\.(?!rollbacks).*|evaluation\..*|checkpoints\.every_steps)")
 
 
 def flatten(table, prefix=""):
@@ -289,9 +349,14 @@ def differences(old, new):
     different = {k: (a.get(k), b.get(k)) for k in a.keys() | b.keys() if a.get(k) != b.get(k)}
     optimizers = (old.generator_optimizer, old.discriminator_optimizer)
     free_length = all(optimizer.schedule != "linear" for optimizer in optimizers)
-    return {
-        k: v for k, v in sorted(different.items()) if not FREE_KEYS.fullmatch(k) and not (k == "steps" and free_length)
-    }
+    goes_back = "rollback" in (old.guard.on_collapse, new.guard.on_collapse)
+
+    def free(key):
+        if goes_back and ROLLBACK_KEYS.fullmatch(key):
+            return False
+        return FREE_KEYS.fullmatch(key) or (key == "steps" and free_length)
+
+    return {k: v for k, v in sorted(different.items()) if not free(k)}
 
 
 def parse(table, origin="the recipe"):

@@ -31,6 +31,7 @@ class Run:
         export/        the generator as a SavedModel
         protocols.json the protocols of the recipe's own scores
         imported.json  of weights that another library trained: which files they came from
+        collapses.jsonl  when and why it collapsed, and what was done, where it did
 
     Attributes:
         folder: its path; recipe: its `Recipe`; dataset: plain values (image_shape, num_classes, sha256, ...).
@@ -195,6 +196,19 @@ class Run:
     def write_scores(self, scores):
         lines = "".join(json.dumps(s.as_dict()) + "\n" for s in scores)
         write_atomically(self.folder / "scores.jsonl", lambda file: file.write(lines.encode()))
+
+    def collapses(self):
+        """[record] of each collapse, oldest first: plain values, as `add_collapse` takes them."""
+        path = self.folder / "collapses.jsonl"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def add_collapse(self, number, record):
+        """Puts plain values into collapses.jsonl as its line `number`, counted from 0, and drops what stood there and after.
+
+        record: step; why; went_back_to, a step, None where the run ended; seed and rate_scale from then on.
+        """
+        lines = "".join(json.dumps(r) + "\n" for r in [*self.collapses()[:number], record])
+        write_atomically(self.folder / "collapses.jsonl", lambda file: file.write(lines.encode()))
 
     def remove_half_written(self):
         """Removes what a crash left half written."""

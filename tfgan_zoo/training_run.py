@@ -10,13 +10,15 @@ from tfgan_zoo.data.pipeline import batches
 from tfgan_zoo.data.sources import load_source
 from tfgan_zoo.errors import ZooError, no_such
 from tfgan_zoo.judging import judge_of, players_of
+from tfgan_zoo.metrics.discriminator_scores import accuracies
 from tfgan_zoo.metrics.features import feature_network
 from tfgan_zoo.metrics.scores import direction, kinds_of
 from tfgan_zoo.runs import Run
 from tfgan_zoo.serving.signatures import ExportedGenerator
 from tfgan_zoo.serving.sweeps import overview
 from tfgan_zoo.serving.version_folder import newest, versions
-from tfgan_zoo.training.guards import StopRequest
+from tfgan_zoo.training.collapse import last_good, refused
+from tfgan_zoo.training.guards import Collapse, StopRequest
 from tfgan_zoo.training.loop import Due, train
 from tfgan_zoo.training.progress import Progress
 from tfgan_zoo.training.standing import stand
@@ -79,6 +81,8 @@ class TrainingRun:
         self.images, self.measure = training_view(self.source, recipe.data)
         self.trainer = Trainer(recipe, build, strategy)
         self.judge = self.checked_judge()
+        if recipe.log.accuracy_images:
+            self.check_accuracy()
         Run.refuse_other_files(folder)
         self.lock = lock(folder)  # before recipe.json is written, which another process may be at work by
         self.run = Run.start(folder, recipe, dataset)
@@ -91,6 +95,8 @@ class TrainingRun:
         self.run.forget_scores_after(self.start)
         if self.start:
             tell(f"Goes on at step {self.start:,}.")
+        if self.recipe.guard.on_collapse == "rollback" and not self.checkpoints.steps():
+            self.checkpoints.save(0)  # from the first step on there is one to go back to
         self.exports = self.run.folder / "export" / recipe.model
         self.sampler, self.sampled_stage = None, None
 
@@ -106,15 +112,60 @@ class TrainingRun:
             Due(log.scalars_every_steps, self.log_scalars),
             Due(log.samples_every_steps, self.draw_samples, after_stages=True),
             Due(self.recipe.evaluation.every_steps, self.score),
+            Due(self.looked_every, self.look),
             Due(checks.every_steps, self.save, when_stopped=True),
         ]
         with StopRequest() as wish, Progress(self.total, self.start, self.recipe.images_seen) as self.progress:
             dues.insert(0, Due(min(self.recipe.steps_per_call, log.scalars_every_steps), self.progress.update))
-            train(self.trainer, self.make_batches, dues, stopping=lambda: bool(wish.received))
+            while self.went_back(dues, lambda: bool(wish.received)):
+                pass
         self.scalars.close()
         if int(self.trainer.step.numpy()) < self.total:
             return None
         return self.export()
+
+    def went_back(self, dues, stopping):
+        """Takes the steps that are left, up to the end, a wish to stop or a collapse. Returns whether the run went back from
+        one and is to go on.
+
+        Raises:
+            ZooError: it collapsed, and the recipe's guard does not ask to go back, or not so often.
+        """
+        try:
+            train(self.trainer, self.make_batches, dues, stopping)
+            return False
+        except Collapse as collapse:
+            if not self.trainer.guard:
+                raise
+            seen = collapse
+        guard, settings = self.trainer.guard, self.recipe.guard
+        count, to = int(guard.rollbacks.numpy()), self.last_good(seen.step, self.run.best_step())
+        goes_back = settings.on_collapse == "rollback" and count < settings.rollbacks and to is not None
+        record = {"step": seen.step, "why": seen.why, "went_back_to": to if goes_back else None}
+        self.scalars.write_collapse(seen.step, seen.why, count + 1)
+        if goes_back:
+            guard.go_back(self.checkpoints, to)
+            self.run.forget_scores_after(to)
+            self.tell(f"Step {seen.step:,}: {seen.why}. Back to step {to:,}, on with seed {self.trainer.seed}.")
+        scale = float(guard.rate.numpy())
+        self.run.add_collapse(count, {**record, "seed": self.trainer.seed, "rate_scale": scale})
+        if not goes_back:
+            raise refused(seen, to, count)
+        return True
+
+    @property
+    def looked_every(self):
+        """Steps between two looks of the guard; 0 for none."""
+        guard = self.recipe.guard
+        return (guard.every_steps or self.recipe.checkpoints.every_steps) if self.trainer.guard else 0
+
+    def look(self, step, means):
+        if self.trainer.guard:
+            self.trainer.guard.look(step, self.run.own_scores())
+
+    def last_good(self, step, best=None):
+        """The step of the checkpoint to go back to from a collapse at `step`, as `training.collapse.last_good` has it."""
+        return last_good(self.checkpoints, step, self.recipe.checkpoints.every_steps, self.looked_every, best)
 
     def checked_judge(self):
         """The `Judge` by the recipe, refused now where it cannot take the scores; None for a run without them."""
@@ -132,6 +183,17 @@ class TrainingRun:
             raise ZooError(f"{error} Or train without scores: --set evaluation.samples=0.") from None
         return judge
 
+    def check_accuracy(self):
+        """Raises `ZooError` where log.accuracy_images asks for what the data or the discriminator does not have."""
+        if not self.judge:
+            raise ZooError(
+                "log.accuracy_images needs what scores need: set evaluation.samples above 0, or leave it out."
+            )
+        try:
+            self.judge.check(["discriminator_accuracy"], players_of(self.trainer.game))
+        except ZooError as error:
+            raise ZooError(f"log.accuracy_images: {error}") from None
+
     def exported_step(self):
         """The step of the newest export in the run's folder, None where there is none."""
         if not versions(self.exports):
@@ -148,7 +210,7 @@ class TrainingRun:
             self.images_of(stage),
             self.source.labels,
             stage.batch_size,
-            self.recipe.seed,
+            self.trainer.seed,
             first,
             flip=self.recipe.data.flip,
             replicas=self.trainer.replicas,
@@ -181,6 +243,14 @@ class TrainingRun:
         sheet = overview(self.averaged(), self.trainer.game.prior, self.recipe.log.grid)
         path = self.run.folder / "samples" / f"step-{step:09d}.png"
         pictures.save_png(pictures.picture(sheet.samples, sheet.columns, real=self.source.images), path)
+        self.log_accuracy(step)
+
+    def log_accuracy(self, step):
+        """The discriminator's accuracy on training and on held-out images; none before the full resolution."""
+        count, game = self.recipe.log.accuracy_images, self.trainer.game
+        if count and game.generator.output_shape[1:] == self.source.image_shape:
+            found = accuracies(self.players(), self.source, self.judge.test, count)
+            self.scalars.scalars(step, {f"discriminator_accuracy/{name}": value for name, value in found.items()})
 
     def score(self, step, means):
         """Takes the recipe's scores. In a stage below the full resolution there are none: its images have no reals to be
@@ -200,7 +270,8 @@ class TrainingRun:
         self.scalars.scalars(step, {f"scores/{s.name}": s.value for s in scores})
 
     def save(self, step, means):
-        self.checkpoints.save(step, self.run.best_step())
+        good = self.last_good(step + 1) if self.trainer.guard else None
+        self.checkpoints.save(step, self.run.best_step(), good)
 
     def own_scores(self, step):
         """The `Score`s of a step by the recipe's own protocols."""

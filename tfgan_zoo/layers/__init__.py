@@ -18,6 +18,7 @@ from tfgan_zoo.layers.pixel_norm import PixelNorm
 from tfgan_zoo.layers.resampling_conv import ConvDownsample2D, Upsample2D, UpsampleConv2D
 from tfgan_zoo.layers.self_attention import SelfAttention
 from tfgan_zoo.layers.spectral_normalization import SpectralNormalization
+from tfgan_zoo.layers.top_singular_clamp import TopSingularClamp, top_singular_clamped
 from tfgan_zoo.layers.weight_clip import WeightClip
 from tfgan_zoo.layers.weight_normalization import WeightNormalization
 
@@ -40,9 +41,11 @@ __all__ = [
     "PixelNorm",
     "SelfAttention",
     "SpectralNormalization",
+    "TopSingularClamp",
     "Upsample2D",
     "UpsampleConv2D",
     "WeightClip",
     "WeightNormalization",
     "standing_statistics",
+    "top_singular_clamped",
 ]

@@ -169,6 +169,23 @@ def random_codes(kinds, count, seed):
     return np.concatenate([categories, random.uniform(-1, 1, [count, kinds.continuous])], axis=1).astype(np.float32)
 
 
+def accuracies(players, train, held_out, count, seed=0):
+    """{"d_accuracy_train", "d_accuracy_held_out"}: as the score `discriminator_accuracy` has them, of few images and no fakes.
+
+    Args:
+        players: `Players`.
+        train, held_out: data sources with `images`, `labels` and `size`.
+        count: how many images of each at most, drawn by `seed`.
+    """
+    found = {}
+    for name, source in (("train", train), ("held_out", held_out)):
+        count_here = min(count, source.size)
+        numbers = np.sort(np.random.default_rng(seed).choice(source.size, count_here, replace=False))
+        labels = None if source.labels is None else source.labels[numbers]
+        found[f"d_accuracy_{name}"] = float((players.discriminate(source.images[numbers], labels)["logits"] > 0).mean())
+    return found
+
+
 class DiscriminatorAccuracy(ScoreKind):
     """Whether the discriminator knows the images that it was trained on from held-out ones: Brock et al. 2018, section 4.2.
 

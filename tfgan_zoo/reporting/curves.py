@@ -5,7 +5,7 @@ from tfgan_zoo.reporting.page import Figure, Section
 
 PLAYERS = ("discriminator", "generator")
 NORMS = ("/gradient_norm", "/weight_norm")
-APART = ("discriminator/", "generator/", "speed/", "scores/", "singular_values/")
+APART = ("discriminator/", "generator/", "speed/", "scores/", "singular_values/", "guard/", "discriminator_accuracy/")
 CUT = " Spikes beyond the frame are cut."
 
 
@@ -37,6 +37,14 @@ def losses_section(history):
             term, _, state = name.rpartition("/")
             text = f"A quantity that the term “{term.replace('_', ' ')}” steers itself by."
             figures += figure(state.replace("_", " ").capitalize(), text, {state: curve})
+    accuracies = {
+        name.removeprefix("d_accuracy_").replace("_", " "): curve
+        for name, curve in history.named("discriminator_accuracy/").items()
+    }
+    text = (
+        "How often the discriminator takes real images for real. Where held-out ones fall behind, it learns by heart."
+    )
+    figures += figure("Accuracy of the discriminator", text, accuracies, marks=True)
     rates = {player: curve for player in PLAYERS if (curve := history.curves.get(f"{player}/learning_rate"))}
     figures += figure("Learning rate", "How large the steps of each player are.", rates, log=True)
     figures += figure("Speed", "Real images that the discriminator saw in a second.", history.named("speed/"))
@@ -49,15 +57,17 @@ def losses_section(history):
 
 
 def singular_values_section(history):
-    """The `Section` of the first singular value of every layer's kernel."""
+    """The `Section` of the first three singular values of every layer's kernel."""
     figures = []
     for player in PLAYERS:
         values = history.named(f"singular_values/{player}/")
-        first = {name.removesuffix("/0"): curve for name, curve in values.items() if name.endswith("/0")}
-        text = "One curve a layer."
-        figures += figure(f"Largest singular value, {player}", text, first, log=True, marks=True)
+        for rank, word in enumerate(("Largest", "Second", "Third")):
+            end = f"/{rank}"
+            of_rank = {name.removesuffix(end): curve for name, curve in values.items() if name.endswith(end)}
+            figures += figure(f"{word} singular value, {player}", "One curve a layer.", of_rank, log=True, marks=True)
     text = (
         "The most that a layer's weights can stretch what comes in. Brock et al. 2018 found that in large GANs it grows"
-        " slowly while all goes well, and explodes in the generator when the training collapses."
+        " slowly while all goes well, and explodes in the generator when the training collapses. It is that of the stored"
+        " weights: spectral normalisation, which divides by it, comes after."
     )
     return Section("singular-values", "Singular values", text, figures)

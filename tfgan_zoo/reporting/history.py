@@ -65,6 +65,8 @@ def read_events(path):
     events.Reload()
     times, scalars = [], {}
     for name in events.Tags()["tensors"]:
+        if events.SummaryMetadata(name).plugin_data.plugin_name != "scalars":
+            continue  # the text on a collapse, which collapses.jsonl tells, too
         for event in events.Tensors(name):
             times.append(event.wall_time)
             scalars.setdefault(name, {})[event.step] = float(make_ndarray(event.tensor_proto))

@@ -8,6 +8,7 @@ import numpy as np
 
 from tfgan_zoo.data.sources import load_source
 from tfgan_zoo.errors import ZooError
+from tfgan_zoo.reporting.collapses import collapses_section
 from tfgan_zoo.reporting.curves import losses_section, singular_values_section
 from tfgan_zoo.reporting.facts import details_of, facts_of
 from tfgan_zoo.reporting.gallery import Gallery
@@ -47,7 +48,8 @@ class Report:
     def html(self):
         """The page."""
         of_samples = [self.grids, self.scores, self.gallery, self.copies, self.truncation]
-        sections = [chapter() for chapter in self.watch([*of_samples, self.losses, self.singular_values], "Report")]
+        of_training = [self.collapses, self.losses, self.singular_values]
+        sections = [chapter() for chapter in self.watch([*of_samples, *of_training], "Report")]
         facts = facts_of(self.run, self.history, self.step)
         return render(facts, sections, details_of(self.run), self.left_out)
 
@@ -105,6 +107,9 @@ class Report:
             return truncation_section(stored_sweep(self.run.scores()))
         found = sweep(self.run, self.game, self.generator, self.source, self.bounds, self.samples)
         return truncation_section(found, self.samples)
+
+    def collapses(self):
+        return collapses_section(self.run.collapses())
 
     def losses(self):
         return losses_section(self.history)

@@ -43,6 +43,9 @@ def read(path):
         raise ZooError(f"{path}: damaged checkpoint ({error}).") from None
 
 
+GUARD = "guard/"  # the state of what watches a run, which may be switched on and off on the way
+
+
 class Checkpoints:
     """The numbered checkpoints of a folder: the last `keep`, and one that is asked to stay.
 
@@ -63,13 +66,13 @@ class Checkpoints:
         names = (re.fullmatch(r"checkpoint-(\d+)\.npz", p.name) for p in self.folder.glob("checkpoint-*.npz"))
         return sorted(int(match[1]) for match in names if match)
 
-    def save(self, step, best=None):
-        """Writes the checkpoint of `step`. best: the step of one that stays however old it is."""
+    def save(self, step, best=None, good=None):
+        """Writes the checkpoint of `step`. best, good: steps of some that stay however old they are."""
         self.folder.mkdir(parents=True, exist_ok=True)
         arrays = {name: np.asarray(variable.numpy()) for name, variable in self.variables.items()}
         write_atomically(self.path(step), lambda file: np.savez(file, **arrays))
         for old in self.steps()[: -self.keep]:
-            if old != best:
+            if old not in (best, good):
                 self.path(old).unlink()
 
     def restore(self, step):
@@ -81,7 +84,10 @@ class Checkpoints:
         self.assign(step, read(self.path(step)))
 
     def assign(self, step, arrays):
-        expected = {name: tuple(variable.shape) for name, variable in self.variables.items()}
+        guard = {name for name in self.variables.keys() ^ arrays.keys() if name.startswith(GUARD)}
+        arrays = {name: array for name, array in arrays.items() if name not in guard}
+        variables = {name: v for name, v in self.variables.items() if name not in guard}
+        expected = {name: tuple(variable.shape) for name, variable in variables.items()}
         found = {name: array.shape for name, array in arrays.items()}
         odd = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
         if odd:
@@ -90,7 +96,7 @@ class Checkpoints:
                 f"{n} is {found.get(n, 'not there')} and should be {expected.get(n, 'not there')}" for n in odd[:3]
             ]
             raise ZooError(f"{self.path(step)}: of another network: {'; '.join(lines)}{more}.")
-        for name, variable in self.variables.items():
+        for name, variable in variables.items():
             variable.assign(arrays[name])
 
     def restore_latest(self, report=print):

@@ -1,4 +1,4 @@
-"""What stops a run: losses that are no numbers, and a person's wish."""
+"""What stops a run: a collapse, such as losses that are no numbers, and a person's wish."""
 
 import math
 import signal
@@ -6,14 +6,26 @@ import signal
 from tfgan_zoo.errors import ZooError
 
 
-def check_finite(step, values):
-    """Raises a `ZooError` that names the step and every term of `values` {name: float} that is no finite number."""
-    broken = [f"{name} = {value}" for name, value in values.items() if not math.isfinite(value)]
-    if broken:
-        raise ZooError(
-            f"step {step}: {', '.join(broken)}. The run stops here, and its last checkpoint is from before; "
+class Collapse(ZooError):
+    """A training that has gone wrong for good.
+
+    Attributes:
+        step: the one after which it was seen; why: the values and their bounds, in words.
+    """
+
+    def __init__(self, step, why):
+        super().__init__(
+            f"step {step}: {why}. The run stops here, and its last checkpoint is from before; "
             "a lower learning rate or another seed may help."
         )
+        self.step, self.why = step, why
+
+
+def check_finite(step, values):
+    """Raises a `Collapse` that names the step and every term of `values` {name: float} that is no finite number."""
+    broken = [f"{name} = {value}" for name, value in values.items() if not math.isfinite(value)]
+    if broken:
+        raise Collapse(step, ", ".join(broken))
 
 
 class StopRequest:

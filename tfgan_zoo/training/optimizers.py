@@ -80,6 +80,20 @@ class Plateau(keras.optimizers.schedules.LearningRateSchedule):
         }
 
 
+class GuardedRate(keras.optimizers.schedules.LearningRateSchedule):
+    """A learning rate, or a schedule of it, times a variable: what the guard against collapse lowers."""
+
+    def __init__(self, rate, scale):
+        self.rate, self.scale = rate, scale
+
+    def __call__(self, step):
+        rate = self.rate(step) if callable(self.rate) else self.rate
+        return rate * tf.convert_to_tensor(self.scale)
+
+    def get_config(self):
+        return {"rate": self.rate}
+
+
 def make_plateau(settings, states, origin):
     """The `Plateau` of a recipe's `Optimizer` section that asks for one.
 
@@ -96,7 +110,7 @@ def make_plateau(settings, states, origin):
     return Plateau(settings.watch, settings.learning_rate, settings.patience, settings.factor, settings.min_rate)
 
 
-def make_optimizer(settings, steps, updates_per_step, name, plateau=None):
+def make_optimizer(settings, steps, updates_per_step, name, plateau=None, scale=None):
     """A Keras optimiser.
 
     Args:
@@ -105,12 +119,15 @@ def make_optimizer(settings, steps, updates_per_step, name, plateau=None):
         updates_per_step: updates of this player in one step.
         name: of the optimiser, under which its variables are saved.
         plateau: the learning rate, a `Plateau`, where that is the schedule.
+        scale: a float32 variable that the rate is multiplied by; None for none.
     """
     rate = settings.learning_rate
     if settings.schedule == "linear":
         rate = LinearDecay(rate, settings.decay_from * updates_per_step, steps * updates_per_step)
     elif settings.schedule == "plateau":
         rate = plateau
+    if scale is not None:
+        rate = GuardedRate(rate, scale)
     if settings.name == "adam":
         return keras.optimizers.Adam(rate, settings.beta_1, settings.beta_2, settings.epsilon, name=name)
     if settings.name == "rmsprop":

@@ -45,5 +45,11 @@ class ScalarWriter:
                 tf.summary.scalar(name, value)
         self.writer.flush()
 
+    def write_collapse(self, step, text, count):
+        """A collapse at `step`, in words, and how many there have been."""
+        with self.writer.as_default(step=step):
+            tf.summary.text("guard/collapse", text)
+        self.scalars(step, {"guard/collapses": count})
+
     def close(self):
         self.writer.close()

@@ -8,6 +8,7 @@ import tensorflow as tf
 from tfgan_zoo.draws import Draws, fold, seed_of
 from tfgan_zoo.errors import ZooError
 from tfgan_zoo.training.averaging import MovingAverage
+from tfgan_zoo.training.collapse import CollapseGuard
 from tfgan_zoo.training.optimizers import make_optimizer, make_plateau
 from tfgan_zoo.training.strategies import precision
 
@@ -32,6 +33,7 @@ class Trainer:
     Attributes:
         game, average: the `Game`, and the `MovingAverage` of its generator.
         plateaus: {player: `Plateau`} of those whose learning rate is one.
+        guard: the `CollapseGuard`, None where the recipe has none.
         step: int64 variable, generator updates so far.
         log_names: what the values that `run` returns mean; known once a step has been traced.
     """
@@ -54,6 +56,8 @@ class Trainer:
             self.average = MovingAverage(self.game.generator, recipe.averaging.decay, recipe.averaging.start_step)
             self.game.generators.append(self.average.network)
             total = sum(stage.steps for stage in recipe.schedule)
+            guarded = recipe.guard.on_collapse != "none"
+            self.guard = CollapseGuard(recipe.guard, self.game) if guarded else None
             self.plateaus = {}
             self.generator_optimizer = self.optimizer("generator", recipe.generator_optimizer, total, 1)
             self.discriminator_optimizer = self.optimizer(
@@ -81,7 +85,17 @@ class Trainer:
             )
         if settings.schedule == "plateau":
             self.plateaus[player] = make_plateau(settings, self.game.objective.state, name)
-        return make_optimizer(settings, steps, updates_per_step, name, self.plateaus.get(player))
+        return make_optimizer(settings, steps, updates_per_step, name, self.plateaus.get(player), self.rate_scale)
+
+    @property
+    def rate_scale(self):
+        """The variable that both learning rates are multiplied by, None where they are not."""
+        return self.guard.rate if self.guard and self.recipe.guard.rate_factor < 1 else None
+
+    @property
+    def seed(self):
+        """Of the latents and the order of the images as things stand: the recipe's, and one more for each time it went back."""
+        return self.recipe.seed + (int(self.guard.rollbacks.numpy()) if self.guard else 0)
 
     def renew_optimizers(self):
         """Brings both optimisers to where they were when built; plateaus, which watch the whole run, go on."""
@@ -110,6 +124,7 @@ class Trainer:
         }
         named = {"step": self.step}
         named |= {f"objective/{name}": v for name, v in self.game.objective.state.items()}
+        named |= self.guard.state if self.guard else {}
         for player, plateau in self.plateaus.items():
             named |= {f"{player}_optimizer/plateau/{name}": v for name, v in plateau.state.items()}
         for group, variables in groups.items():
@@ -165,7 +180,10 @@ class Trainer:
     def replica_step(self, batches, step, fraction):
         """What one replica does in one step: every update of both players, then the average. Returns a vector of logs."""
         self.game.advance(fraction)
-        seed = fold(fold(seed_of(self.recipe.seed), "training"), tf.cast(step, tf.int32))
+        seed = self.recipe.seed
+        if self.guard:
+            seed += tf.convert_to_tensor(self.guard.rollbacks)
+        seed = fold(fold(seed_of(seed), "training"), tf.cast(step, tf.int32))
         logs = {}
         dtype = self.game.generator.variable_dtype
         batches = tf.nest.map_structure(lambda t: tf.cast(t, dtype) if t.dtype.is_floating else t, list(batches))
@@ -179,10 +197,22 @@ class Trainer:
         states = self.game.objective.state
         logs |= {name: state / self.replicas for name, state in states.items() if state.shape.rank == 0}
         for player, plateau in self.plateaus.items():
-            logs[f"{player}/learning_rate"] = plateau(step) / self.replicas
+            scale = 1.0 if self.rate_scale is None else tf.convert_to_tensor(self.rate_scale)
+            logs[f"{player}/learning_rate"] = scale * plateau(step) / self.replicas
             plateau.observe(states[plateau.watch])
         self.log_names = tuple(logs)
         return tf.stack([tf.cast(value, tf.float32) for value in logs.values()])
+
+    def discriminator_loss(self, logs):
+        """The sum of the discriminator's terms in the vector of logs."""
+        apart = ("/gradient_norm", "/learning_rate")
+        return tf.add_n(
+            [
+                logs[i]
+                for i, name in enumerate(self.log_names)
+                if name.startswith("discriminator/") and not name.endswith(apart)
+            ]
+        )
 
     def compile(self, stage, first_step):
         """The function that takes steps of a stage: (iterator, limit) -> (steps taken, last logs, mean logs).
@@ -198,6 +228,8 @@ class Trainer:
             logs = self.strategy.run(self.replica_step, (batches, step, fraction))
             logs = self.strategy.reduce(tf.distribute.ReduceOp.SUM, logs, axis=None)
             self.step.assign_add(1)
+            if self.guard:
+                self.guard.count(self.discriminator_loss(logs))
             return done + 1, tf.reduce_all(tf.math.is_finite(logs)), logs, total + logs
 
         @tf.function(autograph=False)

@@ -1,0 +1,68 @@
+"""A run that is made to collapse by a learning rate far too high, without the guard and with it.
+
+    python -m benchmarks.collapse                     one seed, some two minutes on one core
+    python -m benchmarks.collapse --seeds=0,1,2
+
+GAN on 8 Gaussians on a ring, at fifty times the quickstart's usual learning rate for Adam: it finds most of the modes within some
+hundred steps and then loses them. With the guard it goes back to its best checkpoint, with another seed and a lower rate. Each run
+is a folder of --to; the same command goes on where it was stopped, and only prints once all runs are complete.
+"""
+
+import argparse
+from pathlib import Path
+
+from benchmarks.seeds import final_scores, train
+from tfgan_zoo.runs import Run
+
+SCORE = "fd_points"
+RUN = (
+    "steps=2000",
+    "generator_optimizer.schedule=constant",
+    "discriminator_optimizer.schedule=constant",
+    "generator_optimizer.learning_rate=0.01",
+    "discriminator_optimizer.learning_rate=0.01",
+    "evaluation.every_steps=100",
+    "evaluation.samples=2500",
+    "checkpoints.every_steps=100",
+    "log.samples_every_steps=1000",
+)
+GUARD = ("guard.on_collapse=rollback", "guard.score_margin=0.5", "guard.rate_factor=0.1")
+
+
+def sets(assignments):
+    return [f"--set={assignment}" for assignment in assignments]
+
+
+def best_before(run, step):
+    """The best of the run's scores up to a step."""
+    return min(score.value for score in run.scores() if score.name == SCORE and score.step <= step)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", default="0")
+    parser.add_argument("--to", default="runs/collapse", type=Path)
+    arguments = parser.parse_args()
+    lines = []
+    for seed in map(int, arguments.seeds.split(",")):
+        plain, guarded = (arguments.to / f"{name}-{seed}" for name in ("plain", "guarded"))
+        train("lsgan", "ring8", plain, seed, sets(RUN))
+        train("lsgan", "ring8", guarded, seed, sets([*RUN, *GUARD]))
+        run = Run(guarded)
+        collapses = run.collapses()
+        for record in collapses:
+            print(f"seed {seed}, step {record['step']}: {record['why']}; back to step {record['went_back_to']}")
+        before = best_before(run, collapses[0]["went_back_to"]) if collapses else None
+        end, without = final_scores(guarded)[SCORE], final_scores(plain)[SCORE]
+        lines.append((seed, best_before(Run(plain), 2000), without, len(collapses), before, end))
+    print(
+        f"| seed | {SCORE} without the guard: best | end | collapses seen | best before the first | end | end / best |"
+    )
+    print("|---" * 7 + "|")
+    for seed, best, without, count, before, end in lines:
+        share = f"{before:.3g} | {end:.3g} | {end / before:.2f}" if count else f"- | {end:.3g} | -"
+        print(f"| {seed} | {best:.3g} | {without:.3g} | {count} | {share} |")
+
+
+if __name__ == "__main__":
+    main()
