@@ -15,7 +15,7 @@ import numpy as np
 import scipy.cluster.vq
 import tensorflow as tf
 
-from tfgan_zoo import recipe
+from tfgan_zoo import sections
 from tfgan_zoo.data.sources import load_source
 from tfgan_zoo.metrics.agreement import clustering_errors
 
@@ -57,7 +57,7 @@ def main():
     parser.add_argument("--categories", type=int, default=20)
     parser.add_argument("--seeds", type=int, default=3)
     arguments = parser.parse_args()
-    train, test = (load_source(recipe.Data(split=split, resolution=32)) for split in ("train", "test"))
+    train, test = (load_source(sections.Data(split=split, resolution=32)) for split in ("train", "test"))
     known, held_out = (data.images.reshape(data.size, -1).astype(np.float32) / 255 for data in (train, test))
     for method in (k_means, rim):
         errors = []

@@ -11,7 +11,7 @@ import functools
 import numpy as np
 import scipy.ndimage
 
-from tfgan_zoo import recipe
+from tfgan_zoo import sections
 from tfgan_zoo.data.sources import load_source
 from tfgan_zoo.judging import judge_of
 from tfgan_zoo.metrics.features import feature_network
@@ -49,7 +49,7 @@ def without_a_class(images, labels):
 
 def rungs():
     """{name: uint8 images [500, 32, 32, 1]}, from the held-out digits down."""
-    test = load_source(recipe.Data(split="test", resolution=32))
+    test = load_source(sections.Data(split="test", resolution=32))
     images = test.images
     return {
         "held out": images,
@@ -64,8 +64,8 @@ def rungs():
 @functools.cache
 def judge():
     """Of the training digits."""
-    evaluation = recipe.Evaluation(samples=500, real_images=4500)
-    return judge_of(recipe.Data(split="train", resolution=32), feature_network("mnist_cnn"), evaluation)
+    evaluation = sections.Evaluation(samples=500, real_images=4500)
+    return judge_of(sections.Data(split="train", resolution=32), feature_network("mnist_cnn"), evaluation)
 
 
 def of(images, scores=SCORES):

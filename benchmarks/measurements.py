@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from tfgan_zoo import recipe
+from tfgan_zoo import sections
 from tfgan_zoo.data.measuring import measured_once
 from tfgan_zoo.data.pipeline import as_floats
 from tfgan_zoo.data.sources import load_source
@@ -62,13 +62,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", default="docs/ambientgan_measurements.png", type=Path)
     arguments = parser.parse_args()
-    data = recipe.Data(resolution=32)
+    data = sections.Data(resolution=32)
     source = load_source(data)
     chosen = [np.flatnonzero(source.labels == digit)[0] for digit in DIGITS]
     few = dataclasses.replace(source, images=source.images[chosen], labels=source.labels[chosen])
     settings = {"patch": 14}
     squares = picture(
-        few, lambda kind: data.model_copy(update={"measurement": recipe.Measurement(kind=kind, **settings)})
+        few, lambda kind: data.model_copy(update={"measurement": sections.Measurement(kind=kind, **settings)})
     )
     save_png(grid(squares.reshape(-1, SIDE, SIDE, 1), squares.shape[1], gap=2), arguments.out, scale=2)
 

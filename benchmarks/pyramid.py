@@ -37,7 +37,7 @@ def written(source, folder, png_from):
     """(seconds, MiB) of writing the pyramid of a folder of images."""
     from tfgan_zoo.data.plan import resolutions_of
     from tfgan_zoo.data.prepare import prepare
-    from tfgan_zoo.recipe import Data
+    from tfgan_zoo.sections import Data
 
     start = time.perf_counter()
     settings = Data(source=f"folder:{source}", resolution=LARGEST)
@@ -60,7 +60,7 @@ def rate(source, batch_size):
 
 def report(folder):
     from tfgan_zoo.data.sources import load_source
-    from tfgan_zoo.recipe import Data
+    from tfgan_zoo.sections import Data
 
     source = load_source(Data(source=f"pyramid:{folder}"))
     for side in source.images.about["resolutions"]:

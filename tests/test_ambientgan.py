@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from small_games import assert_same, values
 
-from tfgan_zoo import catalog, recipe
+from tfgan_zoo import catalog, recipe, sections
 from tfgan_zoo.data.measuring import training_view
 from tfgan_zoo.data.pipeline import batches
 from tfgan_zoo.data.sources import Source
@@ -72,10 +72,10 @@ def turn_of(game, real):
 def test_discriminator_sees_reals_and_fakes_in_the_shape_of_their_measurements(kind):
     measurement = {"kind": kind, "patch": 16 if kind == "extract_patch" else 5}
     game = game_of(measurement)
-    images, measure = training_view(SOURCE, recipe.Data(measurement=measurement))
+    images, measure = training_view(SOURCE, sections.Data(measurement=measurement))
     real = next(iter(batches(images, None, BATCH, 0, measure=measure)))
     turn = turn_of(game, real)
-    seen = (BATCH, *measurement_of(recipe.Measurement(**measurement), SHAPE).shape(SHAPE))
+    seen = (BATCH, *measurement_of(sections.Measurement(**measurement), SHAPE).shape(SHAPE))
     assert turn.real["images"].shape == turn.fake["images"].shape == seen
     assert (
         ("theta" in turn.fake)
@@ -122,7 +122,7 @@ def test_pixels_blocked_with_probability_zero_play_the_plain_game_bit_for_bit():
 
 def test_ignore_shows_fakes_as_they_are_beside_measured_reals():
     game = game_of({"kind": "block_pixels", "probability": 1}, ignore=True)
-    images, measure = training_view(SOURCE, recipe.Data(measurement={"kind": "block_pixels", "probability": 1}))
+    images, measure = training_view(SOURCE, sections.Data(measurement={"kind": "block_pixels", "probability": 1}))
     turn = turn_of(game, next(iter(batches(images, None, BATCH, 0, measure=measure))))
     assert np.all(turn.real["images"] == -1)
     assert np.all(turn.fake["images"] != -1)

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "tfgan_zoo"
 
 FLOORS = (
-    {"errors", "draws", "pictures", "replicas", "torch_file", "zoo_files"},
+    {"sections", "errors", "draws", "pictures", "replicas", "torch_file", "zoo_files"},
     {"layers"},
     {"game", "recipe", "priors", "measurements", "augmentations"},
     {"networks", "objectives", "data", "metrics"},

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tfgan_zoo.errors import ZooError
 from tfgan_zoo.layers import BatchNorm
-from tfgan_zoo.recipe import Optimizer
+from tfgan_zoo.sections import Optimizer
 from tfgan_zoo.training.averaging import MovingAverage
 from tfgan_zoo.training.checkpoints import Checkpoints, read, write_atomically
 from tfgan_zoo.training.guards import StopRequest, check_finite

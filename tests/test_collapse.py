@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from small_games import assert_same, play, points_game, points_recipe, values
 
-from tfgan_zoo import recipe
+from tfgan_zoo import recipe, sections
 from tfgan_zoo.errors import ZooError
 from tfgan_zoo.metrics.protocol import Protocol, Score
 from tfgan_zoo.reporting.collapses import collapses_section
@@ -24,7 +24,7 @@ PROTOCOL = Protocol("points", "", "none", "toy:ring8", "all", "ab", 10, 10, 0, N
 
 
 def guard_of(**settings):
-    return CollapseGuard(recipe.Guard(on_collapse="stop", **settings), points_game())
+    return CollapseGuard(sections.Guard(on_collapse="stop", **settings), points_game())
 
 
 def seen(guard, step, losses=(1.0,), scores=()):

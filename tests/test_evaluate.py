@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tfgan_zoo import judging, recipe
+from tfgan_zoo import judging, sections
 from tfgan_zoo.data.sources import load_source
 from tfgan_zoo.errors import ZooError
 from tfgan_zoo.metrics.protocol import Protocol, Score
@@ -48,7 +48,7 @@ def told(*calls):
 
 
 def test_exports_and_images_are_scored_and_mistakes_are_told(tmp_path):
-    data = load_source(recipe.Data(split="test", resolution=32))
+    data = load_source(sections.Data(split="test", resolution=32))
     path = tmp_path / "held_out.npz"
     np.savez(path, images=data.images)
     export, images = f"--export={ROOT / 'export' / 'acgan_mnist'}", f"--images=arrays:{path}"

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from numeric import assert_all_close, slopes
 
-from tfgan_zoo import recipe
+from tfgan_zoo import sections
 from tfgan_zoo.data import unmeasuring
 from tfgan_zoo.data.measuring import measured_once, training_view
 from tfgan_zoo.data.pipeline import as_floats, batches
@@ -25,7 +25,7 @@ every_kind = pytest.mark.parametrize("kind", KINDS)
 
 
 def settings_of(kind, **changes):
-    return recipe.Measurement(kind=kind, **{**CHANGES, **changes})
+    return sections.Measurement(kind=kind, **{**CHANGES, **changes})
 
 
 def made(kind, shape=SHAPE, **changes):
@@ -217,7 +217,7 @@ SOURCE = Source("none", PIXELS, np.arange(13, dtype=np.int32), tuple("abcdefghij
 def seen_by_number(kind, count, batch_size, **options):
     """{label, which is the number: [what was seen of it, each time]} over so many batches."""
     found = {}
-    images, measure = training_view(SOURCE, recipe.Data(measurement=settings_of(kind)))
+    images, measure = training_view(SOURCE, sections.Data(measurement=settings_of(kind)))
     stream = iter(batches(images, SOURCE.labels, batch_size, 0, measure=measure, **options))
     for _ in range(count):
         element = {name: value.numpy() for name, value in next(stream).items()}
@@ -257,12 +257,12 @@ def test_draws_by_seed_are_alike_in_any_company_and_normal():
 
 
 def test_pixels_blocked_with_probability_zero_leave_the_stream_as_it_is_bit_for_bit():
-    images, measure = training_view(SOURCE, recipe.Data(measurement={"kind": "block_pixels", "probability": 0}))
+    images, measure = training_view(SOURCE, sections.Data(measurement={"kind": "block_pixels", "probability": 0}))
     measured, plain = (iter(batches(PIXELS, None, 4, 0, measure=m)) for m in (measure, None))
     for _ in range(4):
         np.testing.assert_array_equal(next(measured)["images"], next(plain)["images"])
     assert images is PIXELS
-    assert training_view(SOURCE, recipe.Data()) == (PIXELS, None)
+    assert training_view(SOURCE, sections.Data()) == (PIXELS, None)
 
 
 @every_kind
@@ -284,9 +284,9 @@ def test_labelled_images_are_measured_too():
 
 
 def test_recipe_knows_every_kind():
-    named = typing.get_args(recipe.Measurement.model_fields["kind"].annotation)
+    named = typing.get_args(sections.Measurement.model_fields["kind"].annotation)
     assert named == ("none", *KINDS)
-    assert measurement_of(recipe.Measurement(), SHAPE) is None
+    assert measurement_of(sections.Measurement(), SHAPE) is None
 
 
 def test_mistakes_are_told_with_what_would_do():
@@ -297,7 +297,7 @@ def test_mistakes_are_told_with_what_would_do():
     with pytest.raises(ZooError, match=r"data.flip would measure each image twice"):
         batches(PIXELS, None, 4, 0, flip=True, measure=lambda images, numbers: {"images": images})
     with pytest.raises(ZooError, match=r"pad_rotate_project cannot be inverted .* block_pixels, .* can"):
-        training_view(SOURCE, recipe.Data(measurement=settings_of("pad_rotate_project", unmeasure=True)))
+        training_view(SOURCE, sections.Data(measurement=settings_of("pad_rotate_project", unmeasure=True)))
 
 
 # ---------------------------------------------------------------------------------------------------------- the inverses
@@ -319,7 +319,7 @@ def test_inpainting_keeps_what_is_known_and_continues_a_step_through_a_gap():
 
 
 def test_inpainting_has_less_variation_than_the_image_that_was_blocked():
-    images = as_floats(tf.constant(load_source(recipe.Data(resolution=32)).images[::500])).numpy()
+    images = as_floats(tf.constant(load_source(sections.Data(resolution=32)).images[::500])).numpy()
     known = np.random.default_rng(0).uniform(size=(10, 32, 32, 1)) < 0.5
     found = unmeasuring.inpainted(np.where(known, images, -1), known)
     assert variation(found) < variation(images)
@@ -337,9 +337,9 @@ def test_inpainting_has_less_variation_than_the_image_that_was_blocked():
     ],
 )
 def test_unmeasured_digits_are_nearer_to_the_clean_ones_than_their_measurements(kind, changes, left, tmp_path):
-    digits = load_source(recipe.Data(resolution=32))
+    digits = load_source(sections.Data(resolution=32))
     digits = dataclasses.replace(digits, images=digits.images[::250], labels=digits.labels[::250])
-    data = recipe.Data(measurement={"kind": kind, "unmeasure": True, **changes}, cache_dir=str(tmp_path))
+    data = sections.Data(measurement={"kind": kind, "unmeasure": True, **changes}, cache_dir=str(tmp_path))
     images, measure = training_view(digits, data)
     assert measure is None
     assert images.dtype == np.uint8
@@ -366,7 +366,7 @@ def test_lines_projected_back_are_not_shifted_or_mirrored():
 
 
 def test_unmeasured_images_are_kept_for_the_next_time(tmp_path, monkeypatch):
-    data = recipe.Data(measurement=settings_of("block_pixels", unmeasure=True), cache_dir=str(tmp_path))
+    data = sections.Data(measurement=settings_of("block_pixels", unmeasure=True), cache_dir=str(tmp_path))
     first, _ = training_view(SOURCE, data)
     monkeypatch.setattr(unmeasuring, "inverted_rows", None)
     again, _ = training_view(SOURCE, data)

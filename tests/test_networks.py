@@ -13,7 +13,7 @@ from tfgan_zoo.errors import ZooError
 from tfgan_zoo.models import sngan
 from tfgan_zoo.networks import dcgan, resnet
 from tfgan_zoo.networks.shapes import halvings
-from tfgan_zoo.recipe import Optimizer
+from tfgan_zoo.sections import Optimizer
 from tfgan_zoo.training.optimizers import make_optimizer
 
 

@@ -24,9 +24,9 @@ from tfgan_zoo.models import pggan
 from tfgan_zoo.networks.progressive import ProgressiveDiscriminator, ProgressiveGenerator, feature_maps
 from tfgan_zoo.objectives.adaptive_noise import AdaptiveNoise
 from tfgan_zoo.priors import Prior
-from tfgan_zoo.recipe import Stage
 from tfgan_zoo.reporting import growth
 from tfgan_zoo.runs import Run
+from tfgan_zoo.sections import Stage
 from tfgan_zoo.serving.version_folder import load_version
 from tfgan_zoo.training.checkpoints import Checkpoints
 from tfgan_zoo.training.loop import Due, train

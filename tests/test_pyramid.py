@@ -24,7 +24,7 @@ from tfgan_zoo.data.prepare import prepare
 from tfgan_zoo.data.sources import Source, load_source
 from tfgan_zoo.data.verify import findings
 from tfgan_zoo.errors import ZooError
-from tfgan_zoo.recipe import Data
+from tfgan_zoo.sections import Data
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -15,7 +15,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tfgan_zoo import catalog, recipe
+from tfgan_zoo import catalog, recipe, sections
 from tfgan_zoo.data.sources import load_source
 from tfgan_zoo.metrics.protocol import Protocol, Score
 from tfgan_zoo.priors import Codes, Prior
@@ -202,7 +202,7 @@ def test_the_gallery_sweeps_every_code_and_knows_points(monkeypatch):
 def test_a_generator_that_copies_is_seen_to():
     images = np.random.default_rng(0).integers(0, 256, [30, 8, 8, 1], np.uint8)
     copies = types.SimpleNamespace(sample=lambda seeds: images[np.asarray(seeds) % 30])
-    section, left_out = resemblance_section(copies, images, recipe.Evaluation())
+    section, left_out = resemblance_section(copies, images, sections.Evaluation())
     by_pixels, by_features, twins, reals = section.figures
     for figure in (by_pixels, by_features):
         for i, row in enumerate(figure.rows):
@@ -218,7 +218,7 @@ def test_a_generator_that_copies_is_seen_to():
 def test_what_features_cannot_be_taken_of_is_left_out_with_the_reason():
     images = np.random.default_rng(0).integers(0, 256, [30, 8, 8, 3], np.uint8)
     copies = types.SimpleNamespace(sample=lambda seeds: images[np.asarray(seeds) % 30])
-    section, left_out = resemblance_section(copies, images, recipe.Evaluation())
+    section, left_out = resemblance_section(copies, images, sections.Evaluation())
     assert len(section.figures) == 3
     assert "mnist_cnn reads images of 1 channel" in left_out[0]
 

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from tfgan_zoo import judging, recipe
+from tfgan_zoo import judging, sections
 from tfgan_zoo.data.sources import Source, load_source
 from tfgan_zoo.errors import ZooError
 from tfgan_zoo.metrics.embedding import FeatureCache, embedded, room, slices
@@ -356,12 +356,12 @@ def test_a_judge_takes_as_many_reals_as_are_asked_for():
 
 def test_a_folder_of_images_is_judged_in_an_order_drawn_by_seed(tmp_path):
     path = tmp_path / "some.npz"
-    np.savez(path, images=load_source(recipe.Data(resolution=32)).images[:30])
-    subject = judging.ImagesSubject(f"arrays:{path}", recipe.Data(resolution=32), None, 5)
+    np.savez(path, images=load_source(sections.Data(resolution=32)).images[:30])
+    subject = judging.ImagesSubject(f"arrays:{path}", sections.Data(resolution=32), None, 5)
     images = subject.players().generate(np.arange(5, 35))
-    np.testing.assert_array_equal(images, load_source(recipe.Data(resolution=32)).images[:30][subject.order])
+    np.testing.assert_array_equal(images, load_source(sections.Data(resolution=32)).images[:30][subject.order])
     with pytest.raises(ZooError, match="holds 30 images, and 31 are needed"):
-        judging.ImagesSubject(f"arrays:{path}", recipe.Data(), 31, 0)
+        judging.ImagesSubject(f"arrays:{path}", sections.Data(), 31, 0)
     with pytest.raises(ZooError, match="--truncation is for a generator"):
         subject.players(0.5)
     assert sorted(subject.order) == list(range(30))

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from tfgan_zoo import catalog, exporting, recipe
+from tfgan_zoo import catalog, exporting, recipe, sections
 from tfgan_zoo.data import toy
 from tfgan_zoo.data.sources import Source, load_source
 from tfgan_zoo.errors import ZooError
@@ -231,15 +231,15 @@ def test_two_of_eight_modes_are_found_by_a_generator_that_knows_two():
 
 def test_real_training_points_find_all_modes_and_are_nearly_all_good():
     for name, count in (("ring8", 8), ("grid25", 25)):
-        data = recipe.Data(source=f"toy:{name}")
+        data = sections.Data(source=f"toy:{name}")
         found, good = modes_of(load_source(data).images, *mixture_of(data))
         assert found == count
         assert good.mean() == pytest.approx(1 - np.exp(-4.5), abs=0.002)  # P(r <= 3 sigma) of a Gaussian in the plane
-    assert mixture_of(recipe.Data(source="toy:circles")) is mixture_of(recipe.Data()) is None
+    assert mixture_of(sections.Data(source="toy:circles")) is mixture_of(sections.Data()) is None
 
 
 def test_every_score_that_the_recipe_names_is_there_and_each_is_taken_once():
-    described = recipe.Evaluation.model_fields["scores"].description
+    described = sections.Evaluation.model_fields["scores"].description
     assert all(name in described for name in SCORES)
     assert len(kinds_of(["modes", "distances", "modes"])) == 2
     with pytest.raises(ZooError, match=r"no score 'test_eror'\. Did you mean 'test_error'"):
@@ -400,7 +400,7 @@ def test_a_run_keeps_all_its_scores_and_a_checkpoint_gives_them_again(play):
         np.testing.assert_array_equal(game.generator.variables[0].numpy(), arrays["average/pixels/kernel"])
 
     weights = {v.path: v.numpy() for v in game.discriminator.variables}
-    test = load_source(recipe.Data(split="test", resolution=8))
+    test = load_source(sections.Data(split="test", resolution=8))
     flat = test.images.reshape(500, 64) / 127.5 - 1
     logits = flat @ weights["class_logits/kernel"] + weights["class_logits/bias"]
     assert done.final_scores()[3].value == pytest.approx(np.mean(logits.argmax(1) != test.labels), abs=0.005)

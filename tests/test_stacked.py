@@ -11,7 +11,7 @@ from tfgan_zoo.data.stacked import digits_of_mode
 from tfgan_zoo.errors import ZooError
 from tfgan_zoo.metrics.features import FeatureNetwork, feature_network
 from tfgan_zoo.metrics.stacked_modes import digits_of, expected_modes, stacked_modes
-from tfgan_zoo.recipe import Data
+from tfgan_zoo.sections import Data
 
 
 def load(**settings):

@@ -51,7 +51,7 @@ def asked(recipe):
     from tfgan_zoo.errors import ZooError
     from tfgan_zoo.metrics.protocols import preset
     from tfgan_zoo.metrics.scores import kinds_of
-    from tfgan_zoo.recipe import Data, Evaluation
+    from tfgan_zoo.sections import Data, Evaluation
 
     if not (recipe or AGAINST.value):
         raise ZooError("against which data? Give --against, such as --against=mnist5k.")

@@ -47,7 +47,7 @@ MOST = flags.DEFINE_integer("most", 20, "verify: findings of each kind that are 
 def prepare_pyramid(source):
     from tfgan_zoo.data.plan import resolutions_of
     from tfgan_zoo.data.prepare import prepare
-    from tfgan_zoo.recipe import Data
+    from tfgan_zoo.sections import Data
 
     if not TO.value:
         raise ZooError("prepare writes into a folder: give --to DIR.")

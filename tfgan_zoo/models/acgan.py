@@ -15,7 +15,7 @@ from tfgan_zoo.networks.heads import dense_heads
 from tfgan_zoo.objectives.adversarial import NonSaturating
 from tfgan_zoo.objectives.auxiliary import ClassCrossEntropy
 from tfgan_zoo.priors import Prior
-from tfgan_zoo.recipe import Count, Share
+from tfgan_zoo.sections import Count, Share
 
 
 def build(

@@ -20,7 +20,7 @@ from tfgan_zoo.networks.shapes import plain
 from tfgan_zoo.objectives.adversarial import Hinge, LeastSquares, NonSaturating, Wasserstein
 from tfgan_zoo.objectives.penalties import GradientPenalty
 from tfgan_zoo.priors import Prior, Uniform
-from tfgan_zoo.recipe import Count
+from tfgan_zoo.sections import Count
 
 OBJECTIVES = {
     "non_saturating": lambda penalty: NonSaturating(),

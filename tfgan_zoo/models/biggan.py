@@ -17,7 +17,7 @@ from tfgan_zoo.networks.spectral_layers import attended
 from tfgan_zoo.objectives.adversarial import Hinge
 from tfgan_zoo.objectives.penalties import R1
 from tfgan_zoo.priors import Prior
-from tfgan_zoo.recipe import Count
+from tfgan_zoo.sections import Count
 
 
 def build(

@@ -17,7 +17,7 @@ from tfgan_zoo.networks.heads import dense_heads
 from tfgan_zoo.objectives.auxiliary import Classifier, LabelledCrossEntropy
 from tfgan_zoo.objectives.entropy import CategoricalEntropy
 from tfgan_zoo.priors import Prior
-from tfgan_zoo.recipe import Count
+from tfgan_zoo.sections import Count
 
 
 def build(

@@ -9,7 +9,7 @@ from tfgan_zoo.game import Game
 from tfgan_zoo.networks import mlp
 from tfgan_zoo.objectives.adversarial import NonSaturating
 from tfgan_zoo.priors import Prior, Uniform
-from tfgan_zoo.recipe import Count, Share
+from tfgan_zoo.sections import Count, Share
 
 
 def build(

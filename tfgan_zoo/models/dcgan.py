@@ -9,7 +9,7 @@ from tfgan_zoo.layers import BatchNorm
 from tfgan_zoo.networks import dcgan
 from tfgan_zoo.objectives.adversarial import NonSaturating
 from tfgan_zoo.priors import Prior, Uniform
-from tfgan_zoo.recipe import Count
+from tfgan_zoo.sections import Count
 
 
 def build(

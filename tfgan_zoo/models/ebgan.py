@@ -12,7 +12,7 @@ from tfgan_zoo.game import Game
 from tfgan_zoo.networks import autoencoder, dcgan
 from tfgan_zoo.objectives.energy import EnergyMargin, PullingAway
 from tfgan_zoo.priors import Prior
-from tfgan_zoo.recipe import Count
+from tfgan_zoo.sections import Count
 
 
 def build(

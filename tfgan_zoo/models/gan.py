@@ -10,7 +10,7 @@ from tfgan_zoo.game import Game
 from tfgan_zoo.networks import dcgan, mlp
 from tfgan_zoo.objectives.adversarial import Minimax, NonSaturating
 from tfgan_zoo.priors import Normal, Prior, Uniform
-from tfgan_zoo.recipe import Count, Share
+from tfgan_zoo.sections import Count, Share
 
 PRIORS = {"uniform": Uniform, "normal": Normal}
 

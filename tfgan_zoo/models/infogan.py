@@ -14,7 +14,7 @@ from tfgan_zoo.networks.heads import code_heads
 from tfgan_zoo.objectives.adversarial import NonSaturating
 from tfgan_zoo.objectives.auxiliary import CategoryInformation, CodeInformation
 from tfgan_zoo.priors import Codes, Prior, Uniform
-from tfgan_zoo.recipe import Count
+from tfgan_zoo.sections import Count
 
 Weight = Annotated[float, Field(ge=0)]
 

@@ -11,7 +11,7 @@ from tfgan_zoo.networks import dcgan, lsgan
 from tfgan_zoo.networks.bodies import body
 from tfgan_zoo.objectives.adversarial import LeastSquares
 from tfgan_zoo.priors import Prior, Uniform
-from tfgan_zoo.recipe import Count
+from tfgan_zoo.sections import Count
 
 
 def build(

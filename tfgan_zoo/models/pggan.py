@@ -18,7 +18,7 @@ from tfgan_zoo.objectives.adversarial import LeastSquares, Wasserstein
 from tfgan_zoo.objectives.auxiliary import ClassCrossEntropy
 from tfgan_zoo.objectives.penalties import Drift, GradientPenalty
 from tfgan_zoo.priors import Prior
-from tfgan_zoo.recipe import Count
+from tfgan_zoo.sections import Count
 
 
 class GrowingGame(Game):

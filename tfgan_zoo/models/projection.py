@@ -19,7 +19,7 @@ from tfgan_zoo.networks.conditioning import AuxiliaryClassifier, Concatenation, 
 from tfgan_zoo.objectives.adversarial import Hinge, NonSaturating
 from tfgan_zoo.objectives.auxiliary import ClassCrossEntropy
 from tfgan_zoo.priors import Prior
-from tfgan_zoo.recipe import Count
+from tfgan_zoo.sections import Count
 
 LOSSES = {"hinge": Hinge, "non_saturating": NonSaturating}
 

@@ -16,7 +16,7 @@ from tfgan_zoo.networks.conditioning import Projection, Unconditional
 from tfgan_zoo.networks.shapes import plain
 from tfgan_zoo.objectives.adversarial import Hinge, NonSaturating
 from tfgan_zoo.priors import Prior
-from tfgan_zoo.recipe import Count
+from tfgan_zoo.sections import Count
 
 LOSSES = {"hinge": Hinge, "non_saturating": NonSaturating}
 

@@ -15,7 +15,7 @@ from tfgan_zoo.networks.heads import dense_heads
 from tfgan_zoo.objectives.auxiliary import Classifier, FakeClass, FeatureMatching
 from tfgan_zoo.objectives.regularizers import HistoricalAveraging
 from tfgan_zoo.priors import Prior, Uniform
-from tfgan_zoo.recipe import Count, Share
+from tfgan_zoo.sections import Count, Share
 
 Weight = Annotated[float, Field(ge=0)]
 

@@ -14,7 +14,7 @@ from tfgan_zoo.networks import dcgan, resnet, shapes
 from tfgan_zoo.objectives.adversarial import Hinge, NonSaturating
 from tfgan_zoo.objectives.penalties import GradientPenalty
 from tfgan_zoo.priors import Prior
-from tfgan_zoo.recipe import Count
+from tfgan_zoo.sections import Count
 
 
 def clipped(layer):

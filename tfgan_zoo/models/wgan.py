@@ -13,7 +13,7 @@ from tfgan_zoo.layers import WeightClip
 from tfgan_zoo.networks.bodies import body
 from tfgan_zoo.objectives.adversarial import Wasserstein
 from tfgan_zoo.priors import Prior
-from tfgan_zoo.recipe import Count
+from tfgan_zoo.sections import Count
 
 
 def build(

@@ -16,7 +16,7 @@ from tfgan_zoo.networks.bodies import LayerNorm, body
 from tfgan_zoo.objectives.adversarial import Wasserstein
 from tfgan_zoo.objectives.penalties import GradientPenalty
 from tfgan_zoo.priors import Prior
-from tfgan_zoo.recipe import Count
+from tfgan_zoo.sections import Count
 
 
 def build(
