@@ -91,7 +91,15 @@ def played(request):
     return game
 
 
-@pytest.fixture(scope="module", params=MODELS)
+# Tracing on two replicas takes 10 to 20 seconds a model. Those that differ in kind are traced by default: spectral and batch norm,
+# labels of a few images, codes, an objective with a state, stages, attention with latents in every norm. The rest is slow.
+ON_TWO_BY_DEFAULT = {"sngan", "sgan", "infogan", "began", "pggan", "biggan"}
+
+
+@pytest.fixture(
+    scope="module",
+    params=[m if m in ON_TWO_BY_DEFAULT else pytest.param(m, marks=pytest.mark.slow) for m in MODELS],
+)
 def on_two(request, two_replicas):
     """A game on two replicas in float64 and in a graph. Attribute besides: end, the values after the steps."""
     plain = [f"{p}_optimizer.{k}" for p in ("generator", "discriminator") for k in ("name=sgd", "learning_rate=0.01")]
