@@ -67,7 +67,8 @@ PLAIN = {  # each model's own setting, and over how many seeds
     "biggan": ("orthogonal regularisation", (0,)),
     "biggan_deep": ("quickstart", (0,)),
 }
-SAME_IMAGES = ("stages=[]", "steps=5600", "batch_size=16")  # all of the quickstart's 89,600 images at full resolution
+FULL = ("stages=[]", "batch_size=32")  # the same network at full resolution from the start
+SAME_TIME, SAME_IMAGES = (*FULL, "steps=2400"), (*FULL, "steps=4200")  # as the quickstart, of two free cores
 IGNORE, UNMEASURE = ("arguments.ignore=true",), ("data.measurement.unmeasure=true",)
 TRIALS = [Trial(model, name, seeds=(0,)) for model, (name, _) in PLAIN.items()]
 TRIALS += [
@@ -85,7 +86,8 @@ TRIALS += [
     Trial("infogan", "codes without effect", ("arguments.category_weight=0", "arguments.continuous_weight=0")),
     Trial("gan", "saturating", ("arguments.saturating=true",)),
     Trial("lsgan", "Pearson (-1, 1, 0)", ("arguments.a=-1", "arguments.c=0")),
-    Trial("pggan", "full resolution from the start", SAME_IMAGES),
+    Trial("pggan", "full resolution, equal time", SAME_TIME),
+    Trial("pggan", "full resolution, equal images", SAME_IMAGES),
     *(Trial("ambientgan", "ambient", preset=p) for p in ("block_patch", "rotate_project", "rotate_project_theta")),
     *(Trial("ambientgan", "ignore", IGNORE, p) for p in ("quickstart", "block_patch")),
     Trial("projection", "auxiliary classifier", ("arguments.conditioning='auxiliary_classifier'",)),
