@@ -1,9 +1,8 @@
-"""The page's controls for what a model may take: truncation, a class, codes; and its card in HTML."""
+"""The page's controls for what a model may take: truncation, a class and codes."""
 
 import functools
 import html
 import math
-import re
 
 import gradio as gr
 
@@ -80,14 +79,6 @@ def kind(codes, number):
     return "category" if number < len(codes.categorical) else "continuous"
 
 
-def card(about):
-    """An `About` in HTML, where nothing of a card is markup but the link to its paper."""
-    paper = r'<a href="https://arxiv.org/abs/\1" target="_blank" rel="noopener noreferrer">arXiv:\1</a>'
-    summary = re.sub(r"\barXiv:(\d{4}\.\d{4,5})\b", paper, html.escape(about.summary))
-    facts = " · ".join(html.escape(fact) for fact in (f"version {about.version}", *about.facts))
-    return f'<div class="card"><p>{summary}</p><p class="facts">{facts}</p></div>'
-
-
 def told(function):
     """The function, whose errors show on the page as sentences."""
 
@@ -96,9 +87,9 @@ def told(function):
         try:
             return function(*values)
         except (ZooError, OSError) as error:
-            raise gr.Error(html.escape(str(error)), title="Not drawn", print_exception=False) from None
+            raise gr.Error(html.escape(str(error)), print_exception=False) from None
         except Exception as error:
             message = f"It failed by {type(error).__name__}; the terminal tells more."
-            raise gr.Error(message, title="Not drawn") from error
+            raise gr.Error(message) from error
 
     return guarded

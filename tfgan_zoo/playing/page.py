@@ -18,14 +18,16 @@ from tfgan_zoo import pictures
 from tfgan_zoo.errors import ZooError
 from tfgan_zoo.playing.tabs import DRAWING, Compare, Draw, Walk
 
-TITLE = "Playground"
+TITLE = "tfgan_zoo playground"
 LOCAL = ("127.0.0.1", "localhost")
 FONTS = ("system-ui", "sans-serif")
 POLICY = b"default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:"  # a browser that heeds it asks no other host
 STYLE = """
 .gradio-container { max-width: 1180px !important; margin: 0 auto !important; }
-.picture img { image-rendering: pixelated; width: 100%; max-height: 72vh; object-fit: contain; }
-.card p { margin: 0 0 4px; } .card .facts { color: var(--body-text-color-subdued); font-size: var(--text-sm); }
+.picture img { image-rendering: pixelated; width: 100% !important; height: auto !important; max-height: 68vh; }
+.picture img { object-fit: contain; }
+.card p { margin: 0 0 4px; } .card .facts, .caption { font-size: var(--text-sm); }
+.card .facts, .caption { color: var(--body-text-color-subdued); } .card a { padding: 0 !important; margin: 0 !important; }
 """
 PICTURES = 64  # files kept: browsers fetch one as soon as it is drawn
 
@@ -92,6 +94,7 @@ def application(shelf, keep, host):
     quiet = {"footer_links": [], "run_history": False, "enable_monitoring": False, "ssr_mode": False, "pwa": False}
     silent = {"docs_url": None, "redoc_url": None, "openapi_url": None}
     theme = gr.themes.Default(font=FONTS, font_mono=("ui-monospace", "monospace"))
+    theme.set(body_text_color_subdued="*neutral_500", block_info_text_color="*neutral_500")  # legible on white
     mounted = gr.mount_gradio_app(
         app,
         blocks(shelf, keep),

@@ -3,11 +3,13 @@
 import gradio as gr
 
 from tfgan_zoo.playing import drawing
-from tfgan_zoo.playing.controls import Conditions, card, told
+from tfgan_zoo.playing.card import card
+from tfgan_zoo.playing.controls import Conditions, told
 from tfgan_zoo.playing.shelf import About, common_classes
 
 QUIET = {"api_visibility": "private", "show_progress": "hidden"}
 DRAWING = {**QUIET, "trigger_mode": "always_last"}  # while a slider is dragged, what it shows in the end is drawn
+OF_THE_FIRST = "Of the first image; each next one has the next seed."
 
 
 class Tab:
@@ -22,92 +24,82 @@ class Tab:
     """
 
     def __init__(self, shelf, keep):
-        self.shelf, self.keep = shelf, keep
-        with gr.Row():
-            with gr.Column(scale=2, min_width=320):
-                models, controls, self.conditions = self.controls()
-            with gr.Column(scale=3, min_width=320):
-                outputs, events = self.pictures()
+        self.shelf, self.keep, self.names = shelf, keep, list(shelf.abouts)
+        models, cards, controls, self.conditions, outputs, events = self.layout()
         self.redrawn = told(self.draw), [*models, *controls, *self.conditions.inputs], outputs
         for control in (*controls, *self.conditions.inputs):
             control.input(*self.redrawn, **DRAWING)
-        adapted = [*self.adapted, *self.conditions.shown]
+        adapted = [*cards, *self.conditions.shown]
         for event in (*events, *(model.input(told(self.adapt), models, adapted, **QUIET) for model in models)):
             event.success(*self.redrawn, **DRAWING)
 
-    def controls(self):
-        """Makes the left column. Returns the models' dropdowns, other controls, and the `Conditions`."""
-        raise NotImplementedError
-
-    def pictures(self):
-        """Makes the right column. Returns the components that `draw` gives values to, and events to draw again after."""
+    def layout(self):
+        """Makes the components. Returns (the models' dropdowns, what `adapt` changes of them, other controls, the
+        `Conditions`, what `draw` gives values to, events to draw again after).
+        """
         raise NotImplementedError
 
     def adapt(self, *names):
-        """Updates of `adapted`, which `controls` sets, and of the conditions, for the chosen models."""
+        """Updates of what `layout` named, and of the conditions, for the chosen models."""
         raise NotImplementedError
 
     def draw(self, *values):
-        """Values of the pictures for those of the models, the other controls and the conditions."""
+        """Values of the outputs for those of the models, the other controls and the conditions."""
         raise NotImplementedError
 
     def model(self, name, label, id):
         """(a dropdown of models, the card beneath it)."""
-        dropdown = gr.Dropdown(list(self.shelf.abouts), value=name, label=label, elem_id=id)
-        return dropdown, gr.HTML(card(self.shelf.about(name)))
+        return gr.Dropdown(self.names, value=name, label=label, elem_id=id), gr.HTML(card(self.shelf.about(name)))
+
+    def image(self, name, seed, count, conditions):
+        """Values of a `picture`'s components for so many seeds of a model; none while a seed is being typed."""
+        if seed is None:
+            return [gr.skip()] * 3
+        image, caption = drawing.draw(self.shelf.generator(name), seed, count, self.conditions.read(*conditions))
+        path = self.keep.png(f"{name}-seed-{seed}", image)
+        return [caption, path, path]
 
 
 class Draw(Tab):
     """A grid of seeds, or a cloud of points."""
 
-    def controls(self):
-        name = next(iter(self.shelf.abouts))
-        about = self.shelf.about(name)
-        model, shown = self.model(name, "Model", "draw-model")
+    def layout(self):
+        about = self.shelf.about(self.names[0])
         with gr.Row():
-            seed = whole("Seed", 0, "Of the first image; each next one has the next seed.", "draw-seed")
-        count = gr.Slider(1, 100, 36, step=1, label="Images", visible=not about.points)
-        self.adapted = [shown, count]
-        self.seed, self.count = seed, count
-        return [model], [seed, count], Conditions(about, self.shelf.most_codes, by_seed=True)
-
-    def pictures(self):
-        shown = picture("draw-picture")
-        with gr.Row():
-            more = gr.Button("Next seeds")
-            download = gr.DownloadButton("Download PNG")
-        numbers = [self.seed, self.count]
-        return [shown, download], [more.click(lambda seed, count: (seed or 0) + count, numbers, self.seed, **QUIET)]
+            with gr.Column(scale=2, min_width=320):
+                model, shown = self.model(about.name, "Model", "draw-model")
+                seed = whole("Seed", 0, "draw-seed", OF_THE_FIRST)
+                count = gr.Slider(1, 100, 36, step=1, label="Images", visible=not about.points)
+                conditions = Conditions(about, self.shelf.most_codes, by_seed=True)
+            with gr.Column(scale=3, min_width=320):
+                outputs = picture("draw-picture", "Download PNG")
+                more = gr.Button("Next seeds")
+        stepped = more.click(lambda seed, count: (seed or 0) + count, [seed, count], seed, **QUIET)
+        return [model], [shown, count], [seed, count], conditions, outputs, [stepped]
 
     def adapt(self, name):
         about = self.shelf.about(name)
         return [card(about), gr.update(visible=not about.points), *self.conditions.updates(about)]
 
     def draw(self, name, seed, count, *conditions):
-        if seed is None:  # while another is typed
-            return gr.skip(), gr.skip()
-        given = self.conditions.read(*conditions)
-        image, caption = drawing.draw(self.shelf.generator(name), seed, count, given)
-        path = self.keep.png(f"{name}-seed-{seed}", image)
-        return gr.update(value=path, label=caption), path
+        return self.image(name, seed, count, conditions)
 
 
 class Walk(Tab):
     """An animation from one seed's sample to another's."""
 
-    def controls(self):
-        name = next(iter(self.shelf.abouts))
-        about = self.shelf.about(name)
-        model, shown = self.model(name, "Model", "walk-model")
+    def layout(self):
+        about = self.shelf.about(self.names[0])
         with gr.Row():
-            first, second = whole("From seed", 1, None, "walk-first"), whole("To seed", 9, None, "walk-second")
-        steps = gr.Slider(2, 60, 24, step=1, label="Frames", info="On the way there; ten a second.")
-        self.adapted = [shown]
-        return [model], [first, second, steps], Conditions(about, self.shelf.most_codes, by_seed=False)
-
-    def pictures(self):
-        shown, download = picture("walk-picture"), gr.DownloadButton("Download GIF")
-        return [shown, download], []
+            with gr.Column(scale=2, min_width=320):
+                model, shown = self.model(about.name, "Model", "walk-model")
+                with gr.Row():
+                    ends = whole("From seed", 1, "walk-first"), whole("To seed", 9, "walk-second")
+                steps = gr.Slider(2, 60, 24, step=1, label="Frames", info="On the way there; ten a second.")
+                conditions = Conditions(about, self.shelf.most_codes, by_seed=False)
+            with gr.Column(scale=3, min_width=320):
+                outputs = picture("walk-picture", "Download GIF")
+        return [model], [shown], [*ends, steps], conditions, outputs, []
 
     def adapt(self, name):
         about = self.shelf.about(name)
@@ -115,29 +107,33 @@ class Walk(Tab):
 
     def draw(self, name, first, second, steps, *conditions):
         if first is None or second is None:
-            return gr.skip(), gr.skip()
+            return [gr.skip()] * 3
         given = self.conditions.read(*conditions)
         frames, caption = drawing.walk(self.shelf.generator(name), first, second, steps, given)
         path = self.keep.gif(f"{name}-from-{first}-to-{second}", frames)
-        return gr.update(value=path, label=caption), path
+        return [caption, path, path]
 
 
 class Compare(Tab):
     """Two models' samples of the same seeds and class; their codes are drawn by seed."""
 
-    def controls(self):
-        names = list(self.shelf.abouts)
-        left, right = names[0], names[min(1, len(names) - 1)]
-        first, first_card = self.model(left, "Left", "compare-left")
-        second, second_card = self.model(right, "Right", "compare-right")
-        seed = whole("Seed", 0, "Of the first image; each next one has the next seed.", "compare-seed")
-        count = gr.Slider(1, 64, 16, step=1, label="Images of each")
-        self.adapted = [first_card, second_card]
-        return [first, second], [seed, count], Conditions(self.both(left, right), 0, by_seed=True)
-
-    def pictures(self):
+    def layout(self):
+        models, cards, outputs = [], [], []
+        chosen = [self.names[0], self.names[min(1, len(self.names) - 1)]]
         with gr.Row():
-            return [picture("compare-left-picture"), picture("compare-right-picture")], []
+            with gr.Column(min_width=320):
+                seed = whole("Seed", 0, "compare-seed", OF_THE_FIRST)
+                count = gr.Slider(1, 64, 16, step=1, label="Images of each")
+            with gr.Column(min_width=320):
+                conditions = Conditions(self.both(*chosen), 0, by_seed=True)
+        with gr.Row():
+            for side, name in zip(("left", "right"), chosen, strict=True):
+                with gr.Column(min_width=320):
+                    model, shown = self.model(name, f"Model on the {side}", f"compare-{side}")
+                    outputs += picture(f"compare-{side}-picture", "Download PNG")
+                models.append(model)
+                cards.append(shown)
+        return models, cards, [seed, count], conditions, outputs, []
 
     def both(self, *names):
         """What the conditions may offer to two models."""
@@ -147,22 +143,18 @@ class Compare(Tab):
         return [*(card(self.shelf.about(name)) for name in names), *self.conditions.updates(self.both(*names))]
 
     def draw(self, left, right, seed, count, *conditions):
-        if seed is None:
-            return gr.skip(), gr.skip()
-        return [self.one(name, seed, count, self.conditions.read(*conditions)) for name in (left, right)]
-
-    def one(self, name, seed, count, given):
-        image, caption = drawing.draw(self.shelf.generator(name), seed, count, given)
-        return gr.update(value=self.keep.png(f"{name}-seed-{seed}", image), label=f"{name}: {caption}")
+        return [*self.image(left, seed, count, conditions), *self.image(right, seed, count, conditions)]
 
 
-def whole(label, value, info, id):
+def whole(label, value, id, info=None):
     """A field for a seed."""
     return gr.Number(value, label=label, info=info, precision=0, elem_id=id, min_width=120)
 
 
-def picture(id):
-    buttons = ["download", "fullscreen"]
-    return gr.Image(
-        type="filepath", interactive=False, buttons=buttons, elem_id=id, elem_classes="picture", format="png"
+def picture(id, download):
+    """[a caption, a picture, a button to download it]: the caption not on it, as Gradio's label would be."""
+    caption = gr.HTML(elem_id=f"{id}-caption", elem_classes="caption")
+    shown = gr.Image(
+        type="filepath", interactive=False, show_label=False, buttons=[], elem_id=id, elem_classes="picture"
     )
+    return [caption, shown, gr.DownloadButton(download)]
