@@ -258,12 +258,14 @@ class Ear:
 
 
 @pytest.fixture
-def running():
-    """(the page's address, an `Ear` for its server, the process)."""
+def running(tmp_path):
+    """(the page's address, an `Ear` for its server, the process), whose temporary folder is "files"."""
     ear = Ear()
     proxies = {f"{kind}_proxy": f"http://127.0.0.1:{ear.port}" for kind in ("http", "https", "all")}
+    (tmp_path / "files").mkdir()
+    environment = {**os.environ, **proxies, "TMPDIR": str(tmp_path / "files")}
     command = [sys.executable, "-m", "tfgan_zoo.playground", f"--zoo={ROOT / 'export'}", "--port=0", "--noopen"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env={**os.environ, **proxies})
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment)
     try:
         lines = iter(process.stdout.readline, "")
         yield next(line.split()[1] for line in lines if line.startswith("Playground: ")), ear, process
@@ -280,7 +282,7 @@ def page():
         pytest.skip("there is no Chromium")
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1280, "height": 860})
+        page = browser.new_page(viewport={"width": 1280, "height": 960})
         page.set_default_timeout(60_000)
         page.asked, page.said = [], []
         page.on("request", lambda request: page.asked.append(request.url))
@@ -375,15 +377,21 @@ def test_the_page_draws_walks_and_compares_and_asks_nobody_else(running, page, s
     assert [url for url in page.asked if not url.startswith((address, "data:", "blob:"))] == []
     assert [line for line in page.said if "Content Security Policy" in line or "Refused" in line] == []
     assert ear.heard == []
+    assert len(list((tmp_path / "files").glob("playground-*/*/*.png"))) > 5
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == 0
+    assert list((tmp_path / "files").glob("playground-*")) == []
 
 
 @needs_gradio
 @pytest.mark.slow
-def test_a_foreign_name_for_the_page_is_refused(running):
+def test_a_foreign_name_for_the_page_is_refused_and_so_is_a_port_that_is_taken(running, tmp_path):
+    from tfgan_zoo.playing.page import serve
+
     address, _, _ = running
     name, port = address.removeprefix("http://").rstrip("/").split(":")
     with socket.create_connection((name, int(port)), 30) as connection:
         connection.sendall(b"GET /config HTTP/1.1\r\nHost: elsewhere.example\r\nConnection: close\r\n\r\n")
         assert connection.recv(100).startswith(b"HTTP/1.1 400")
+    with pytest.raises(ZooError, match=f"cannot listen at {name}, port {port}: .* --port=0 takes any that is free"):
+        serve(None, tmp_path, name, int(port), False, print)

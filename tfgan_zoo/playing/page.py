@@ -24,8 +24,7 @@ FONTS = ("system-ui", "sans-serif")
 POLICY = b"default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:"  # a browser that heeds it asks no other host
 STYLE = """
 .gradio-container { max-width: 1180px !important; margin: 0 auto !important; }
-.picture img { image-rendering: pixelated; width: 100% !important; height: auto !important; max-height: 68vh; }
-.picture img { object-fit: contain; }
+.picture img { max-height: 76vh; object-fit: contain; }
 .card p { margin: 0 0 4px; } .card .facts, .caption { font-size: var(--text-sm); }
 .card .facts, .caption { color: var(--body-text-color-subdued); } .card a { padding: 0 !important; margin: 0 !important; }
 """

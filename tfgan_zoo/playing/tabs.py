@@ -52,7 +52,7 @@ class Tab:
         return gr.Dropdown(self.names, value=name, label=label, elem_id=id), gr.HTML(card(self.shelf.about(name)))
 
     def image(self, name, seed, count, conditions):
-        """Values of a `picture`'s components for so many seeds of a model; none while a seed is being typed."""
+        """[caption, picture, download] of so many seeds of a model; none while a seed is being typed."""
         if seed is None:
             return [gr.skip()] * 3
         image, caption = drawing.draw(self.shelf.generator(name), seed, count, self.conditions.read(*conditions))
@@ -72,8 +72,10 @@ class Draw(Tab):
                 count = gr.Slider(1, 100, 36, step=1, label="Images", visible=not about.points)
                 conditions = Conditions(about, self.shelf.most_codes, by_seed=True)
             with gr.Column(scale=3, min_width=320):
-                outputs = picture("draw-picture", "Download PNG")
-                more = gr.Button("Next seeds")
+                outputs = picture("draw-picture")
+                with gr.Row():
+                    more = gr.Button("Next seeds")
+                    outputs.append(gr.DownloadButton("Download PNG"))
         stepped = more.click(lambda seed, count: (seed or 0) + count, [seed, count], seed, **QUIET)
         return [model], [shown, count], [seed, count], conditions, outputs, [stepped]
 
@@ -98,7 +100,7 @@ class Walk(Tab):
                 steps = gr.Slider(2, 60, 24, step=1, label="Frames", info="On the way there; ten a second.")
                 conditions = Conditions(about, self.shelf.most_codes, by_seed=False)
             with gr.Column(scale=3, min_width=320):
-                outputs = picture("walk-picture", "Download GIF")
+                outputs = [*picture("walk-picture"), gr.DownloadButton("Download GIF")]
         return [model], [shown], [*ends, steps], conditions, outputs, []
 
     def adapt(self, name):
@@ -130,7 +132,7 @@ class Compare(Tab):
             for side, name in zip(("left", "right"), chosen, strict=True):
                 with gr.Column(min_width=320):
                     model, shown = self.model(name, f"Model on the {side}", f"compare-{side}")
-                    outputs += picture(f"compare-{side}-picture", "Download PNG")
+                    outputs += [*picture(f"compare-{side}-picture"), gr.DownloadButton("Download PNG")]
                 models.append(model)
                 cards.append(shown)
         return models, cards, [seed, count], conditions, outputs, []
@@ -151,10 +153,10 @@ def whole(label, value, id, info=None):
     return gr.Number(value, label=label, info=info, precision=0, elem_id=id, min_width=120)
 
 
-def picture(id, download):
-    """[a caption, a picture, a button to download it]: the caption not on it, as Gradio's label would be."""
+def picture(id):
+    """[a caption, a picture]: the caption above and not in its corner, where Gradio puts labels."""
     caption = gr.HTML(elem_id=f"{id}-caption", elem_classes="caption")
-    shown = gr.Image(
-        type="filepath", interactive=False, show_label=False, buttons=[], elem_id=id, elem_classes="picture"
-    )
-    return [caption, shown, gr.DownloadButton(download)]
+    return [
+        caption,
+        gr.Image(type="filepath", interactive=False, show_label=False, buttons=[], elem_id=id, elem_classes="picture"),
+    ]
