@@ -100,8 +100,8 @@ def test_samples_are_compared_on_what_the_signature_sample_draws(exported):
 
 
 def test_nearest_upsampling_takes_the_place_of_average_poolings_gradient(exported, tmp_path):
-    signature = load_version(exported).signatures["serving_default"]
-    plain.write_plain(signature, tmp_path / "plain")
+    generator = load_version(exported)
+    plain.write_plain(generator.signatures["serving_default"], tmp_path / "plain")
     loaded = tf.saved_model.load(str(tmp_path / "plain"))
     functions = loaded.signatures["serving_default"].graph.as_graph_def().library
     operations = {node.op for function in functions.function for node in function.node_def}
@@ -160,7 +160,7 @@ def test_a_converter_that_fails_leaves_nothing_and_is_told(exported, tmp_path):
         raise RuntimeError("no such operation: Swirl\nand a long trace")
 
     broken = {"swirl": Format(".swirl", lambda: None, fail, lambda path: None, "nothing")}
-    with pytest.raises(ZooError, match="small cannot be had as swirl: RuntimeError: no such operation: Swirl$"):
+    with pytest.raises(ZooError, match=r"small cannot be had as swirl: RuntimeError: no such operation: Swirl$"):
         convert(exported.parent, tmp_path / "x", broken)
     assert list(tmp_path.iterdir()) == []
 
@@ -181,12 +181,12 @@ def test_what_is_not_installed_is_told_with_what_would_do(monkeypatch, exported,
         chosen("onnx")["onnx"].check()
 
 
-def test_a_tfjs_converter_that_fails_is_told(exported, tmp_path):
+def test_a_tfjs_converter_that_fails_is_told(tmp_path):
     program = tmp_path / "converter"
     program.write_text("#!/bin/sh\necho first >&2\necho no flatbuffers >&2\nexit 3\n")
     program.chmod(0o755)
     with pytest.raises(ZooError, match=r"converter fails with status 3: first / no flatbuffers"):
-        convert(exported, tmp_path / "x", chosen("tfjs", tfjs_converter=str(program)), seeds=2)
+        browser.write_tfjs(str(program), tmp_path, tmp_path / "x")
 
 
 def test_a_tfjs_folder_is_computed_as_its_files_say(tmp_path):
