@@ -20,8 +20,30 @@ FLOORS = (
     {"game", "recipe", "priors", "measurements", "augmentations"},
     {"networks", "objectives", "data", "metrics"},
     {"training", "models", "serving", "imports"},
-    {"catalog", "runs", "judging", "exporting", "importing", "opening", "playing", "reporting", "training_run"},
-    {"train", "evaluate", "sample", "export", "report", "growth", "serve", "serving_config", "import_weights"}
+    {
+        "catalog",
+        "runs",
+        "judging",
+        "exporting",
+        "conversions",
+        "importing",
+        "opening",
+        "playing",
+        "reporting",
+        "training_run",
+    },
+    {
+        "train",
+        "evaluate",
+        "sample",
+        "export",
+        "report",
+        "growth",
+        "serve",
+        "serving_config",
+        "import_weights",
+        "convert",
+    }
     | {"playground"},
 )
 COMMAND_LINES = FLOORS[6]
@@ -165,7 +187,9 @@ def test_only_command_lines_can_be_run():
     assert runnable <= COMMAND_LINES | {"data", "metrics", "serving"}  # and what made the files that are shipped
 
 
-@pytest.mark.parametrize("name", ["train", "evaluate", "sample", "export", "serve", "serving_config", "playground"])
+@pytest.mark.parametrize(
+    "name", ["train", "evaluate", "sample", "export", "serve", "serving_config", "convert", "playground"]
+)
 def test_help_and_list_wait_for_no_tensorflow(name):
     """They answer at once: the package, the catalog and the command lines load TensorFlow in their functions."""
     code = f"import sys, tfgan_zoo.catalog, tfgan_zoo.{name}; print(*sys.modules)"
