@@ -175,6 +175,17 @@ def test_gradient_in_training_is_the_one_of_the_paper(make, inputs, axis):
     assert_all_close(gradient, (arriving - np.sum(arriving * stored / sigma) * np.outer(v, u)) / sigma)
 
 
+def test_inference_divides_by_the_same_sigma_where_the_vectors_are_shorter_than_1():
+    """As those of a moving average are, the mean of unit vectors."""
+    layer = SpectralNormalization(keras.layers.Dense(3, kernel_initializer=random()))
+    x = np.random.default_rng(0).normal(size=(4, 5)).astype("float32")
+    layer(x, training=True)
+    before = layer(x).numpy()
+    layer.u.assign(0.9 * layer.u)
+    layer.v.assign(0.8 * layer.v)
+    np.testing.assert_allclose(layer(x).numpy(), before, rtol=1e-5)
+
+
 @every_wrapped
 def test_inference_moves_neither_kernel_nor_vectors(make, inputs, axis):
     layer = SpectralNormalization(make())

@@ -15,10 +15,10 @@ class SpectralNormalization(keras.layers.Wrapper):
     singular value, estimated by power iteration on the kernel seen as a matrix [everything else, outputs].
 
     Every call with `training=True` takes `power_iterations` steps from the stored vectors and stores the new ones; a
-    call in inference changes nothing. The kernel itself is never overwritten, and the gradient flows through W in
-    sigma = v^T W u, with u and v held fixed, so that it is (1 / sigma) (G - <G, W / sigma> v u^T) for the gradient G
-    that arrives. The iteration runs in float32 at least, whatever the precision of the layer. Replicas compute the same
-    vectors from the same kernel, so nothing is communicated.
+    call in inference changes nothing, and takes the stored vectors at norm 1. The kernel itself is never overwritten, and
+    the gradient flows through W in sigma = v^T W u, with u and v held fixed, so that it is (1 / sigma) (G - <G, W / sigma>
+    v u^T) for the gradient G that arrives. The iteration runs in float32 at least, whatever the precision of the layer.
+    Replicas compute the same vectors from the same kernel, so nothing is communicated.
 
     Args:
         layer: the layer to wrap.
@@ -90,8 +90,8 @@ class SpectralNormalization(keras.layers.Wrapper):
             u, v = self.iterate(tf.stop_gradient(matrix), self.u.value, self.power_iterations)
             self.u.assign(u)
             self.v.assign(v)
-        else:
-            u, v = self.u.value, self.v.value
+        else:  # those of a moving average are shorter than 1
+            u, v = self.unit(self.u.value), self.unit(self.v.value)
         sigma = tf.tensordot(v, tf.linalg.matvec(matrix, u), 1)
         normalized = tf.cast(kernel, sigma.dtype) / tf.where(sigma > self.epsilon, sigma, tf.ones_like(sigma))
         with replaced_kernel(self.layer, tf.cast(normalized, kernel.dtype)):
