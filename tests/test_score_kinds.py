@@ -9,6 +9,7 @@ import pytest
 from tfgan_zoo import judging, sections
 from tfgan_zoo.data.sources import Source, load_source
 from tfgan_zoo.errors import ZooError
+from tfgan_zoo.metrics.discriminator_scores import accuracies
 from tfgan_zoo.metrics.embedding import FeatureCache, embedded, room, slices
 from tfgan_zoo.metrics.features import FeatureNetwork
 from tfgan_zoo.metrics.measurement import mean_of
@@ -237,6 +238,22 @@ def test_a_discriminator_that_knows_its_training_images_by_heart_is_told_by_the_
         "d_rank_train": 1,
         "d_rank_held_out": 0.5,  # ties with the generated ones
     }
+
+
+def test_accuracies_are_of_as_many_images_as_asked_for_with_their_labels():
+    seen = []
+
+    def discriminate(images, labels):
+        seen.append((len(images), set(labels)))
+        return {"logits": np.where(labels == 1, -1.0, 2.0)[:, None].astype(np.float32)}
+
+    train = Source("random", IMAGES, LABELS % 2, ("0", "1"))
+    few = Source("random", IMAGES[:3], np.array([0, 1, 1], np.int32), ("0", "1"))
+    found = accuracies(Players(None, discriminate), train, few, 20)
+    assert seen == [(20, {0, 1}), (3, {0, 1})]
+    drawn = np.random.default_rng(0).choice(COUNT, 20, replace=False)
+    assert found["d_accuracy_train"] == pytest.approx((LABELS[drawn] % 2 == 0).mean())
+    assert found["d_accuracy_held_out"] == pytest.approx(1 / 3)
 
 
 # Intervals

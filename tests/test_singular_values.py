@@ -6,11 +6,16 @@ import pytest
 from small_games import points_game, points_recipe
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from tfgan_zoo import recipe
+from tfgan_zoo.errors import ZooError
+from tfgan_zoo.reporting.curves import losses_section
+from tfgan_zoo.reporting.history import read_history
 from tfgan_zoo.training import singular_values
 from tfgan_zoo.training.singular_values import by_lanczos, kernels_of, singular_value_scalars, top_singular_values
 from tfgan_zoo.training.strategies import make_strategy
 from tfgan_zoo.training.summaries import ScalarWriter
 from tfgan_zoo.training.trainer import Trainer
+from tfgan_zoo.training_run import TrainingRun
 
 
 @pytest.mark.parametrize("shape", [(7, 5), (5, 7), (3, 3, 4, 6), (4, 4, 1, 2), (40, 1)])
@@ -73,3 +78,34 @@ def test_the_scalar_writer_writes_them_at_the_step(tmp_path):
     written = {tag: events.Tensors(tag) for tag in events.Tags()["tensors"]}
     assert written.keys() == singular_value_scalars(trainer.game).keys()
     assert {event.step for values in written.values() for event in values} == {40}
+
+
+def digits(split):
+    table = {
+        "model": "acgan",
+        "steps": 2,
+        "batch_size": 4,
+        "arguments": {"network": "compact", "channels": 2, "dense": 4, "noise_size": 3},
+        "data": {"split": split, "resolution": 16},
+        "evaluation": {"samples": 2, "real_images": 2},
+        "log": {"samples_every_steps": 1, "accuracy_images": 30, "grid": 2},
+    }
+    return recipe.parse(table)
+
+
+def test_the_accuracy_on_training_and_held_out_images_is_written_with_each_sample_grid(tmp_path):
+    TrainingRun(digits("train"), tmp_path / "run", tell=lambda text: None).execute()
+    history = read_history(tmp_path / "run")
+    named = history.named("discriminator_accuracy/d_accuracy_")
+    assert named.keys() == {"train", "held_out"}
+    for steps, shares in named.values():
+        assert steps.tolist() == [1, 2]
+        assert all((share * 30) % 1 == pytest.approx(0, abs=1e-4) or (share * 30) % 1 > 0.9999 for share in shares)
+    titles = [figure.title for figure in losses_section(history).figures]
+    assert "Accuracy of the discriminator" in titles
+    assert not [title for title in titles if title.startswith("D accuracy")]
+
+
+def test_the_accuracy_is_refused_where_nothing_is_held_out(tmp_path):
+    with pytest.raises(ZooError, match=r"log\.accuracy_images: discriminator_accuracy .* set data\.split=train"):
+        TrainingRun(digits("all"), tmp_path / "run")
