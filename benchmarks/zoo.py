@@ -102,8 +102,7 @@ TRIALS += [
 def recipe_of(trial, seed):
     """The `Recipe` that a trial asks for now."""
     table = {"model": trial.model, **catalog.preset_table(trial.model, trial.preset)}
-    asked = recipe.parse(recipe.override(table, [f"seed={seed}", *trial.changes]))
-    return asked.model_copy(update={"arguments": catalog.checked_arguments(trial.model, asked.arguments)})
+    return catalog.completed(recipe.parse(recipe.override(table, [f"seed={seed}", *trial.changes])))
 
 
 def scores_of(base, trial, seed):
@@ -111,7 +110,7 @@ def scores_of(base, trial, seed):
     folder, asked = trial.folder(base, seed), recipe_of(trial, seed)
     if not (folder / "recipe.json").exists() or not any(folder.glob("export/*/1")):
         return None
-    run = recipe.parse(json.loads((folder / "recipe.json").read_text()))
+    run = catalog.completed(recipe.parse(json.loads((folder / "recipe.json").read_text())))
     if run.steps != asked.steps or recipe.differences(run, asked):
         print(f"{folder} is of another recipe, and left out.")
         return None

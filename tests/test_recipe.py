@@ -8,6 +8,7 @@ import pytest
 
 from tfgan_zoo import catalog, recipe
 from tfgan_zoo.errors import ZooError, no_such
+from tfgan_zoo.runs import Run
 
 LEAST = {"model": "sngan", "steps": 10}
 
@@ -365,6 +366,16 @@ def test_argument_of_a_wrong_kind_is_refused_with_what_came_and_what_would_do():
         catalog.checked_arguments("sngan", {"weights": "spectral"})
     with pytest.raises(ZooError, match=r"(?s)arguments\.loss: .*arguments\.noise_size: "):
         catalog.checked_arguments("sngan", {"noise_size": "many", "loss": "other"})
+
+
+def test_a_run_that_is_older_than_an_argument_of_its_model_has_it_at_its_default(tmp_path):
+    now = catalog.completed(recipe.parse({"model": "sngan", "steps": 3}))
+    data = {"image_shape": [32, 32, 1], "num_classes": 10, "sha256": "0" * 64}
+    older = now.model_copy(update={"arguments": {"noise_size": 128}})
+    assert Run.start(tmp_path / "run", older, data).recipe == now
+    assert Run.start(tmp_path / "run", now, data).recipe == now
+    with pytest.raises(ZooError, match="noise_size: 128 there, 64 now"):
+        Run.start(tmp_path / "run", now.model_copy(update={"arguments": {**now.arguments, "noise_size": 64}}), data)
 
 
 def test_checked_arguments_hold_the_defaults_of_what_was_left_out():

@@ -83,6 +83,15 @@ def checked_arguments(name, arguments):
         ) from None
 
 
+def completed(a_recipe):
+    """The recipe with every argument of its model, at its default where the recipe leaves it out or is older than it.
+
+    Raises:
+        ZooError: as `checked_arguments`.
+    """
+    return a_recipe.model_copy(update={"arguments": checked_arguments(a_recipe.model, a_recipe.arguments)})
+
+
 def measured_arguments(build, settings, image_shape):
     """{"measurement": what the discriminator sees in place of images, None for images}, where `build` asks for that.
 

@@ -45,9 +45,8 @@ class Run:
         """
         self.folder = Path(folder)
         try:
-            self.recipe = recipe.parse(
-                json.loads((self.folder / "recipe.json").read_text()), self.folder / "recipe.json"
-            )
+            written = json.loads((self.folder / "recipe.json").read_text())
+            self.recipe = catalog.completed(recipe.parse(written, self.folder / "recipe.json"))
             self.dataset = json.loads((self.folder / "dataset.json").read_text())
         except (FileNotFoundError, NotADirectoryError) as missing:
             near = sorted(str(p.parent) for p in self.folder.parent.glob("*/recipe.json"))[:5]

@@ -47,8 +47,7 @@ def resolved_recipe():
         raise ZooError(f"give --model, one of {', '.join(catalog.model_names())}, or a recipe by --config; see --help.")
     parsed = recipe.parse(recipe.override(table, SET.value), origin)
     command_line.load_tensorflow()  # not before it is needed: a mistyped key is told at once
-    arguments = catalog.checked_arguments(parsed.model, parsed.arguments)
-    return parsed.model_copy(update={"arguments": arguments})
+    return catalog.completed(parsed)
 
 
 def dry_run(recipe):

@@ -88,8 +88,7 @@ def changes_from(preset, a_recipe):
     """[(key, value as in --set)] from a preset to the recipe; None where --set cannot say them, or the preset is broken."""
     model = a_recipe.model
     try:
-        base = recipe.parse({"model": model, **catalog.preset_table(model, preset)}, preset)
-        base = base.model_copy(update={"arguments": catalog.checked_arguments(model, base.arguments)})
+        base = catalog.completed(recipe.parse({"model": model, **catalog.preset_table(model, preset)}, preset))
     except ZooError:
         return None
     old, new = recipe.flatten(base.as_dict()), recipe.flatten(a_recipe.as_dict())
