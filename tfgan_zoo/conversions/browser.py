@@ -22,8 +22,8 @@ def check_program(program):
     if shutil.which(program) is None:
         raise ZooError(
             f"--formats=tfjs needs {PROGRAM}, and {program} is no program here. Its package, tensorflowjs, asks for an "
-            "older TensorFlow than this library's: install it in an environment of its own (pip install tensorflowjs "
-            f"'setuptools<81') and give --tfjs_converter=ENVIRONMENT/bin/{PROGRAM}, or leave tfjs out."
+            "older TensorFlow than this library's: install it in an environment of its own, as docs/convert.md says, and "
+            f"give --tfjs_converter=ENVIRONMENT/bin/{PROGRAM}, or leave tfjs out."
         )
 
 
