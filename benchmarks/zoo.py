@@ -163,7 +163,7 @@ def zoo_rows(base, readme):
             runs = scores_of_seeds(base, Trial(model[1], name, seeds=seeds))
             values = [scores["fd_mnist_cnn"] for scores in runs.values()]
             if values:
-                cells = line.strip("| ").split(" | ")
+                cells = [cell.strip() for cell in line[1:-1].split("|")]
                 cells[3] = f"{statistics.mean(values):.2f} ({len(values)} seed{'s' * (len(values) > 1)})"
                 line = "| " + " | ".join(cells) + " |"
         lines.append(line)
