@@ -67,7 +67,7 @@ def uninterrupted(tmp_path_factory):
     return end_of(folder), scores_of(folder)
 
 
-@pytest.mark.parametrize("kills", [4, pytest.param(11, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [2, pytest.param(11, marks=pytest.mark.slow)])
 def test_kills_at_random_moments_leave_no_trace(uninterrupted, tmp_path, kills):
     folder, moments = tmp_path / "run", random.Random(0)
     killed_at = []

@@ -28,6 +28,11 @@ MODELS = catalog.model_names()
 README = (catalog.recipes_folder().parent / "README.md").read_text()
 BATCH, STEPS = 4, 2
 
+# Tracing on two replicas takes 10 to 25 seconds a model. Those that differ in kind are traced by default: spectral and batch norm,
+# an objective with a state, stages, attention with latents in every norm. The rest is slow, and so is all of the deepest network.
+ON_TWO_BY_DEFAULT = {"sngan", "began", "pggan", "biggan"}
+DEEPEST = {"biggan_deep"}
+
 
 def settings_of(model, *changes):
     table = {"model": model, **catalog.preset_table(model, "quickstart")}
@@ -83,7 +88,12 @@ class Played:
             variable.assign(values[name])
 
 
-@pytest.fixture(scope="module", params=MODELS)
+def slow_but(by_default):
+    """The models as parameters, of which those beyond `by_default` are slow."""
+    return [m if m in by_default else pytest.param(m, marks=pytest.mark.slow) for m in MODELS]
+
+
+@pytest.fixture(scope="module", params=slow_but(set(MODELS) - DEEPEST))
 def played(request):
     """A game by the recipe itself. Attributes besides: logs of each step, and end, the values after them."""
     game = Played(settings_of(request.param))
@@ -91,15 +101,7 @@ def played(request):
     return game
 
 
-# Tracing on two replicas takes 10 to 20 seconds a model. Those that differ in kind are traced by default: spectral and batch norm,
-# labels of a few images, codes, an objective with a state, stages, attention with latents in every norm. The rest is slow.
-ON_TWO_BY_DEFAULT = {"sngan", "sgan", "infogan", "began", "pggan", "biggan"}
-
-
-@pytest.fixture(
-    scope="module",
-    params=[m if m in ON_TWO_BY_DEFAULT else pytest.param(m, marks=pytest.mark.slow) for m in MODELS],
-)
+@pytest.fixture(scope="module", params=slow_but(ON_TWO_BY_DEFAULT))
 def on_two(request, two_replicas):
     """A game on two replicas in float64 and in a graph. Attribute besides: end, the values after the steps."""
     plain = [f"{p}_optimizer.{k}" for p in ("generator", "discriminator") for k in ("name=sgd", "learning_rate=0.01")]
@@ -283,7 +285,11 @@ def options_of(model):
     return [*found, *NUMBERS.get(model, [])]
 
 
-OPTIONS = [(model, *option) for model in MODELS for option in options_of(model)]
+OPTIONS = [
+    pytest.param(model, *option, marks=[pytest.mark.slow] * (model in DEEPEST))
+    for model in MODELS
+    for option in options_of(model)
+]
 
 
 @pytest.mark.parametrize(
