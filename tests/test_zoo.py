@@ -268,9 +268,9 @@ NUMBERS = {
 NEEDS = {
     ("ambientgan", "loss"): {"norm": "none"},
     ("projection", "class_weight"): {"conditioning": "auxiliary_classifier"},
-    **{("wgan_gp", other): {"generator_channels": None} for other in ("dcgan", "compact", "mlp")},
+    ("wgan_gp", "network"): {"generator_channels": None},
     ("biggan", "shared_size"): {"hierarchical": False},
-    ("wgan_gp", "layer_norm"): {"network": "compact"},
+    ("wgan_gp", "layer_norm"): {"network": "compact", "generator_channels": None},
     ("sngan", "gradient_penalty"): {"weights": "none"},
 }
 
