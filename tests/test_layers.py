@@ -12,6 +12,7 @@ import tensorflow as tf
 from tfgan_zoo import layers
 from tfgan_zoo.layers import (
     BatchNorm,
+    BilinearUpsample2D,
     ConditionalBatchNorm,
     ConvDownsample2D,
     Dropout,
@@ -67,6 +68,7 @@ CASES = {
         lambda: ConditionalBatchNorm(spectral_norm=True, kernel_initializer=normal(), momentum=0.5, epsilon=1e-3),
         [IMAGES, FEATURES],
     ),
+    "BilinearUpsample2D": (lambda: BilinearUpsample2D(), [IMAGES]),
     "ConvDownsample2D": (lambda: ConvDownsample2D(3, activation="tanh"), [IMAGES]),
     "EqualizedConv2D": (lambda: EqualizedConv2D(3, 3, padding="same", gain=1.0), [IMAGES]),
     "EqualizedConv2DTranspose": (lambda: EqualizedConv2DTranspose(3, 4, strides=2, padding="same"), [IMAGES]),

@@ -74,7 +74,7 @@ class Run:
         cls.refuse_other_files(folder)
         if (folder / "recipe.json").is_file() and (folder / "dataset.json").is_file():
             before = cls(folder)
-            different = recipe.differences(before.recipe, a_recipe)
+            different = recipe.differences(before.recipe, catalog.completed(a_recipe))
             taken = max(before.checkpoints().steps(), default=0)
             if a_recipe.total_steps < taken:
                 different["steps"] = (f"{taken} are taken", a_recipe.total_steps)
