@@ -170,7 +170,7 @@ def test_both_players_see_augmented_images_with_other_draws_in_each_turn():
     )
 
 
-@pytest.mark.parametrize("model", ["wgan_gp", "dragan"])
+@pytest.mark.parametrize("model", ["wgan_gp", pytest.param("dragan", marks=pytest.mark.slow)])
 def test_two_replicas_equal_one_under_a_gradient_penalty(model, two_replicas):
     a_recipe = settings(["color", "translation", "cutout"], model, 2, precision="float64", generator_batch_size=8)
     one, two = (values(trained(a_recipe, strategy=s)) for s in (None, two_replicas))
