@@ -1,6 +1,6 @@
 """A run that is made to collapse by a learning rate far too high, without the guard and with it.
 
-    python -m benchmarks.collapse                     one seed, two to three minutes on one core
+    python -m benchmarks.collapse                     one seed: two runs of about two minutes each on one core
     python -m benchmarks.collapse --seeds=0,1,2
 
 GAN's dense layers on 5,000 MNIST digits, at fourteen times the quickstart's learning rates: digits appear, and are lost again. With
