@@ -1,14 +1,17 @@
-"""A server on a thread of the test process, its clients, and a gate to hold its computations at."""
+"""A server on a thread of the test process, TensorFlow Serving in a container, their clients, and a gate for computations."""
 
 import asyncio
 import contextlib
 import json
+import shutil
+import subprocess
 import threading
 import time
 import urllib.error
 import urllib.request
 
 import grpc
+import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import (
     model_pb2,
@@ -17,11 +20,31 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
+from tfgan_zoo.serving.deployment import IMAGE
 from tfgan_zoo.serving.server.application import Options, Server
 
 
-class Running:
-    """Attributes: server; predict, models: stubs; lines: what it said."""
+class Clients:
+    """Of the server at a gRPC address and a REST port. Attributes: predict, models: stubs; exact: its numbers are this machine's."""
+
+    def __init__(self, address, url, exact):
+        self.address, self.url, self.exact = address, url, exact
+        self.channel = grpc.insecure_channel(self.address)
+        self.predict = prediction_service_pb2_grpc.PredictionServiceStub(self.channel)
+        self.models = model_service_pb2_grpc.ModelServiceStub(self.channel)
+
+    def rest(self, path, body=None, raw=None):
+        """(status, JSON) of a GET, or of a POST where there is a body."""
+        data = raw if raw is not None else json.dumps(body).encode() if body is not None else None
+        try:
+            with urllib.request.urlopen(urllib.request.Request(self.url + path, data=data), timeout=30) as reply:
+                return reply.status, json.loads(reply.read())
+        except urllib.error.HTTPError as error:
+            return error.code, json.loads(error.read())
+
+
+class Running(Clients):
+    """Attributes: server; lines: what it said."""
 
     def __init__(self, **options):
         self.lines, self.loop = [], asyncio.new_event_loop()
@@ -29,11 +52,8 @@ class Running:
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
         self.server = self.call(self.made())
-        self.address = f"127.0.0.1:{self.server.grpc_port}"
-        self.url = f"http://127.0.0.1:{self.server.rest_port}"
-        self.channel = grpc.insecure_channel(self.address)
-        self.predict = prediction_service_pb2_grpc.PredictionServiceStub(self.channel)
-        self.models = model_service_pb2_grpc.ModelServiceStub(self.channel)
+        ports = (self.server.grpc_port, self.server.rest_port)
+        super().__init__(f"127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}", exact=True)
 
     async def made(self):
         return await Server(self.options).start()
@@ -47,15 +67,6 @@ class Running:
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(10)
 
-    def rest(self, path, body=None, raw=None):
-        """(status, JSON) of a GET, or of a POST where there is a body."""
-        data = raw if raw is not None else json.dumps(body).encode() if body is not None else None
-        try:
-            with urllib.request.urlopen(urllib.request.Request(self.url + path, data=data), timeout=30) as reply:
-                return reply.status, json.loads(reply.read())
-        except urllib.error.HTTPError as error:
-            return error.code, json.loads(error.read())
-
 
 @contextlib.contextmanager
 def running(**options):
@@ -64,6 +75,30 @@ def running(**options):
         yield server
     finally:
         server.stop()
+
+
+@contextlib.contextmanager
+def tensorflow_serving(folders, *flags):
+    """`Clients` of TensorFlow Serving's own image, which sees the folders where they are; skips where there is no Docker."""
+    if not shutil.which("docker") or subprocess.run(["docker", "info"], capture_output=True).returncode:
+        pytest.skip("no Docker runs here, so TensorFlow Serving itself was not asked")
+    mounts = [f"--volume={folder}:{folder}:ro" for folder in folders]
+    ports = [f"--publish=127.0.0.1::{port}" for port in (8500, 8501)]
+    command = ["docker", "run", "--detach", "--rm", *mounts, *ports, IMAGE, *flags]
+    container = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    try:
+        grpc_address, rest_address = (
+            subprocess.run(
+                ["docker", "port", container, str(port)], check=True, capture_output=True, text=True
+            ).stdout.split()[0]
+            for port in (8500, 8501)
+        )
+        made = Clients(grpc_address, f"http://{rest_address}", exact=False)
+        grpc.channel_ready_future(made.channel).result(120)
+        yield made
+        made.channel.close()
+    finally:
+        subprocess.run(["docker", "stop", container], check=True, capture_output=True)
 
 
 def wait_for(true, seconds=30):
