@@ -2,6 +2,7 @@
 
     python -m benchmarks.pyramid                  makes photograph-like images of 1024 x 1024 in a temporary folder
     python -m benchmarks.pyramid --dir=DIR        an existing pyramid
+    python -m benchmarks.pyramid --beside_steps   each level of the embedded digits' beside a step of pggan's quickstart
 
 The batch sizes are those of progressive growing (16 up to 128 x 128, then 14, 6 and 3). Random access, as training does it:
 each batch is a part of a permutation of all images. The files are in the operating system's cache, as far as it has room.
@@ -71,11 +72,58 @@ def report(folder):
         )
 
 
+def step_rate(trainer, stage, source, seconds=SECONDS):
+    """Images/s of one stage's training steps, from the middle of its fade."""
+    import tensorflow as tf
+
+    from tfgan_zoo.data.pipeline import batches
+
+    images = source.at(stage.resolution).images
+    run = trainer.compile(stage, 0)
+    iterator = iter(batches(images, source.labels, stage.batch_size, seed=0))
+    run(iterator, tf.constant(2))
+    count, start = 0, time.perf_counter()
+    while time.perf_counter() - start < seconds:
+        run(iterator, tf.constant(5))[0].numpy()
+        count += 5 * stage.batch_size
+    return count / (time.perf_counter() - start)
+
+
+def beside_steps(folder):
+    """Prints a row for each stage of pggan's quickstart, which trains from a pyramid of the embedded digits."""
+    from tfgan_zoo import catalog, recipe
+    from tfgan_zoo.data.plan import resolutions_of
+    from tfgan_zoo.data.prepare import prepare
+    from tfgan_zoo.data.sources import load_source
+    from tfgan_zoo.sections import Data
+    from tfgan_zoo.training.strategies import make_strategy
+    from tfgan_zoo.training.trainer import Trainer
+
+    table = {"model": "pggan", **catalog.preset_table("pggan", "quickstart")}
+    settings = catalog.completed(recipe.parse(recipe.override(table, [f"data.source=pyramid:{folder}"])))
+    prepare(Data(source="mnist5k", resolution=32), folder, resolutions_of("4..32"))
+    source = load_source(settings.data)
+    trainer = Trainer(
+        settings, catalog.game_builder(settings, source.image_shape, source.classes), make_strategy("one")
+    )
+    print("| stage | batch | pipeline alone, images/s | steps, images/s | ratio |\n|---|---|---|---|---|")
+    for stage in settings.schedule:
+        alone = rate(source.at(stage.resolution), stage.batch_size)
+        steps = step_rate(trainer, stage, source)
+        side, batch = stage.resolution, stage.batch_size
+        print(f"| {side} x {side} | {batch} | {alone:,.0f} | {steps:,.0f} | {alone / steps:.0f} |", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dir", help="an existing pyramid")
     parser.add_argument("--images", type=int, default=64, help="images that are made")
+    parser.add_argument("--beside_steps", action="store_true", help="beside the steps of pggan's quickstart")
     arguments = parser.parse_args()
+    if arguments.beside_steps:
+        with tempfile.TemporaryDirectory() as folder:
+            beside_steps(Path(folder) / "mnist5k")
+        return
     if arguments.dir:
         report(Path(arguments.dir))
         return
