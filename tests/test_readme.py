@@ -2,12 +2,16 @@
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
+import sys
 import venv
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tensorflow as tf
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -51,6 +55,29 @@ def test_the_readme_from_top_to_bottom(tmp_path):
     scores = [json.loads(line) for line in (checkout / "runs" / "first" / "scores.jsonl").read_text().splitlines()]
     distance = next(s["value"] for s in scores if s["name"] == "fd_mnist_cnn")
     assert distance < 3, "the quickstart's digits are not what docs/sngan.md states"
+
+
+@pytest.mark.timeout(900)
+def test_the_readmes_server_answers_its_client_and_curl(tmp_path):
+    blocks = [text for kind, text in BLOCK.findall((ROOT / "README.md").read_text()) if "tfgan_zoo.serve " in text]
+    served, *asked = blocks[0].replace("python ", f"{sys.executable} ").splitlines()
+    copy_of_the_checkout(tmp_path)
+    server = subprocess.Popen(
+        served.split(), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    try:
+        assert any(line.startswith("REST: ") for line in server.stdout), "it did not say where it listens"
+        by_client, by_curl = (
+            subprocess.run(shlex.split(command), cwd=tmp_path, capture_output=True, text=True) for command in asked
+        )
+    finally:
+        server.terminate()
+    assert by_client.returncode == 0, by_client.stderr
+    assert (tmp_path / "runs" / "served.png").exists()
+    seed = {"seed": tf.constant([1], tf.int64), "truncation": tf.constant([np.inf])}
+    expected = tf.saved_model.load(str(ROOT / "export" / "sngan_mnist" / "1")).signatures["sample"](**seed)["images"]
+    assert np.abs(np.int32(json.loads(by_curl.stdout)["predictions"]) - np.int32(expected)).max() <= 1
+    assert server.wait(60) == 0
 
 
 @pytest.mark.timeout(1800)
