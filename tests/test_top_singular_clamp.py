@@ -3,8 +3,11 @@
 import keras
 import numpy as np
 import pytest
+from small_games import assert_same, played, points_game, points_recipe, values
 
-from tfgan_zoo.layers import SpectralNormalization, TopSingularClamp, top_singular_clamped
+from tfgan_zoo.errors import ZooError
+from tfgan_zoo.layers import SpectralNormalization, TopSingularClamp, WeightClip, top_singular_clamped
+from tfgan_zoo.training.singular_values import kernels_of
 
 
 def matrix_of(values, shape=(12, 7), seed=0):
@@ -79,3 +82,38 @@ def test_it_is_saved_with_its_layer():
 def test_one_positive_bound_is_asked_for(odd):
     with pytest.raises(ValueError, match="expected one of them, a positive number"):
         TopSingularClamp(**odd)
+
+
+def tops(network):
+    """The two largest singular values of each kernel that has two."""
+    found = [np.linalg.svd(k.reshape(-1, k.shape[-1]), compute_uv=False) for k in kernels_of(network).values()]
+    return np.array([s[:2] for s in found if len(s) > 1])
+
+
+def test_a_recipe_clamps_the_kernels_of_one_player_alike_on_two_replicas(two_replicas):
+    settings = points_recipe(precision="float64", generator_optimizer={"learning_rate": 0.05, "singular_limit": 0.5})
+    trainer = played(settings)
+    np.testing.assert_allclose(tops(trainer.game.generator)[:, 0].max(), 0.5, rtol=1e-4)
+    assert tops(trainer.game.discriminator)[:, 0].min() > 0.6
+    assert_same(values(trainer), values(played(settings, strategy=two_replicas)), tolerance=1e-9)
+
+
+def test_by_ratio_the_two_largest_become_equal_and_a_kernel_of_one_column_stays():
+    trainer = played(points_recipe(precision="float64", discriminator_optimizer={"singular_ratio": 1.0}))
+    first, second = tops(trainer.game.discriminator).T
+    np.testing.assert_allclose(first, second, rtol=1e-2)
+    assert min(np.abs(kernel).max() for kernel in kernels_of(trainer.game.discriminator).values()) > 0.01
+
+
+def test_both_bounds_or_another_constraint_are_refused():
+    with pytest.raises(ZooError, match="singular_limit and singular_ratio exclude each other"):
+        points_recipe(generator_optimizer={"singular_limit": 1.0, "singular_ratio": 1.0})
+
+    def clipped():
+        game = points_game()
+        for layer in game.generator.layers[1:2]:
+            layer.kernel.constraint = WeightClip(0.01)
+        return game
+
+    with pytest.raises(ZooError, match="WeightClip on its kernel already"):
+        played(points_recipe(generator_optimizer={"singular_limit": 1.0}), clipped)

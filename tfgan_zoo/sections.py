@@ -90,6 +90,16 @@ class Optimizer(Section):
     )
     factor: float = Field(0.5, gt=0, lt=1, description="plateau")
     min_rate: float = Field(0.0, ge=0, description="plateau: the rate does not fall below it")
+    singular_limit: float | None = Field(
+        None, gt=0, description="each kernel's largest singular value is brought down to it after each update"
+    )
+    singular_ratio: float | None = Field(None, gt=0, description="the same, as a multiple of the second largest")
+
+    @pydantic.model_validator(mode="after")
+    def check_clamp(self):
+        if None not in (self.singular_limit, self.singular_ratio):
+            raise ValueError("singular_limit and singular_ratio exclude each other; set one of them")
+        return self
 
     @pydantic.model_validator(mode="after")
     def check_plateau(self):

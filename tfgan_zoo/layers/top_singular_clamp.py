@@ -16,7 +16,8 @@ class TopSingularClamp(keras.constraints.Constraint):
 
     Args:
         limit: s_clamp as a constant, above 0; or
-        ratio: s_clamp over s1, above 0. At 1 the two largest become equal.
+        ratio: s_clamp over s1, above 0. At 1 the two largest become equal. A kernel of one row or one column, which has no s1,
+            is left as it is.
         axis: of the kernel, that counts outputs.
         iterations: steps of subspace iteration on four vectors from a fixed start, which find s0 the better, the farther it is
             from the fifth value: to 1e-4 at 10 steps where that is at most 0.6 s0. 0 takes the full decomposition.
@@ -35,9 +36,10 @@ class TopSingularClamp(keras.constraints.Constraint):
         dtype = tf.float64 if w.dtype == tf.float64 else tf.float32
         moved = tf.experimental.numpy.moveaxis(tf.cast(w, dtype), self.axis, -1)
         matrix = tf.reshape(moved, [-1, moved.shape[-1]])
+        if self.ratio is not None and min(matrix.shape) == 1:
+            return w
         s, left, right = self.leading(matrix)
-        second = s[1] if s.shape[0] > 1 else tf.zeros([], dtype)
-        clamp = self.limit if self.ratio is None else self.ratio * second
+        clamp = self.limit if self.ratio is None else self.ratio * s[1]
         excess = tf.nn.relu(s[0] - clamp)
         clamped = matrix - excess * left[:, :1] * right[None, :, 0]
         clamped = tf.experimental.numpy.moveaxis(tf.reshape(clamped, moved.shape), -1, self.axis)

@@ -7,6 +7,8 @@ They are those of the stored kernels: what a layer with spectral normalisation d
 import keras
 import numpy as np
 
+from tfgan_zoo.errors import ZooError
+from tfgan_zoo.layers import TopSingularClamp
 from tfgan_zoo.layers.replaced_kernel import CONVOLUTIONS, kernel_of, output_axis
 
 LARGE = 1024  # on the smaller side: beyond it some Lanczos steps are quicker than all of the Gram matrix
@@ -54,18 +56,37 @@ def by_lanczos(matrix, count):
     return np.sort(found.astype(np.float64))[::-1]
 
 
-def kernels_of(network):
-    """{layer: array [..., outputs]} of every Dense and convolution in a Keras model, those inside other layers too.
+def layers_with_kernels(network):
+    """Yields (name, layer) of every Dense and convolution in a Keras model, those inside other layers too.
 
     A layer is named by the path of its kernel; a wrapper and the layer in it that share a name are named once.
     """
-    kernels = {}
     for layer in network._flatten_layers(include_self=False):  # Keras has no public walk over layers within layers
         if isinstance(layer, (keras.layers.Dense, *CONVOLUTIONS)):
-            kernel = kernel_of(layer)
-            name = "/".join(dict.fromkeys(kernel.path.split("/")[:-1]))
-            kernels[name] = np.moveaxis(kernel.numpy(), output_axis(layer), -1)
-    return kernels
+            yield "/".join(dict.fromkeys(kernel_of(layer).path.split("/")[:-1])), layer
+
+
+def kernels_of(network):
+    """{layer: array [..., outputs]} of `layers_with_kernels`."""
+    layers = layers_with_kernels(network)
+    return {name: np.moveaxis(kernel_of(layer).numpy(), output_axis(layer), -1) for name, layer in layers}
+
+
+def clamp_kernels(network, limit, ratio):
+    """Gives every kernel of `layers_with_kernels` the constraint `TopSingularClamp(limit, ratio)`.
+
+    Raises:
+        ZooError: one has a constraint already.
+    """
+    for name, layer in layers_with_kernels(network):
+        kernel = kernel_of(layer)
+        if kernel.constraint is not None:
+            what = type(kernel.constraint).__name__
+            raise ZooError(
+                f"{name} of the {network.name} has {what} on its kernel already, which a clamp of singular values would replace; "
+                f"leave {network.name}_optimizer.singular_limit and .singular_ratio out."
+            )
+        kernel.constraint = TopSingularClamp(limit, ratio, output_axis(layer))
 
 
 def singular_value_scalars(game, count=3):

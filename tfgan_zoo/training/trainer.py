@@ -10,6 +10,7 @@ from tfgan_zoo.errors import ZooError
 from tfgan_zoo.training.averaging import MovingAverage
 from tfgan_zoo.training.collapse import CollapseGuard
 from tfgan_zoo.training.optimizers import make_optimizer, make_plateau
+from tfgan_zoo.training.singular_values import clamp_kernels
 from tfgan_zoo.training.strategies import precision
 
 
@@ -59,6 +60,8 @@ class Trainer:
             guarded = recipe.guard.on_collapse != "none"
             self.guard = CollapseGuard(recipe.guard, self.game) if guarded else None
             self.plateaus = {}
+            self.clamp(self.game.generator, recipe.generator_optimizer)
+            self.clamp(self.game.discriminator, recipe.discriminator_optimizer)
             self.generator_optimizer = self.optimizer("generator", recipe.generator_optimizer, total, 1)
             self.discriminator_optimizer = self.optimizer(
                 "discriminator", recipe.discriminator_optimizer, total, recipe.discriminator_steps
@@ -86,6 +89,11 @@ class Trainer:
         if settings.schedule == "plateau":
             self.plateaus[player] = make_plateau(settings, self.game.objective.state, name)
         return make_optimizer(settings, steps, updates_per_step, name, self.plateaus.get(player), self.rate_scale)
+
+    def clamp(self, network, settings):
+        """Clamps the singular values of a player's kernels where its optimiser's settings ask for it."""
+        if (settings.singular_limit, settings.singular_ratio) != (None, None):
+            clamp_kernels(network, settings.singular_limit, settings.singular_ratio)
 
     @property
     def rate_scale(self):
