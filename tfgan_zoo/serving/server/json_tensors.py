@@ -40,9 +40,9 @@ def read(told, signature, largest):
     """
     columns = by_name(told["inputs"], signature) if "inputs" in told else from_rows(told["instances"], signature)
     signature.check_names(columns)
-    flat = {name: flattened(name, columns[name], spec.shape.rank) for name, spec in signature.inputs.items()}
+    flat = {name: flattened(name, columns[name], i.spec.shape.rank) for name, i in signature.inputs.items()}
     rows = signature.rows({name: shape for name, (_, shape) in flat.items()}, largest)
-    return {n: array_of(n, *flat[n], spec.dtype.as_numpy_dtype) for n, spec in signature.inputs.items()}, rows
+    return {n: array_of(n, *flat[n], i.spec.dtype.as_numpy_dtype) for n, i in signature.inputs.items()}, rows
 
 
 def by_name(values, signature):

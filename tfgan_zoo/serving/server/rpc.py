@@ -72,11 +72,10 @@ def tensor_of(array):
     """A TensorProto that holds numbers as `tensor_content`, and texts one by one."""
     if array.dtype == object:
         return tf.make_tensor_proto(array)
-    return tensor_pb2.TensorProto(
-        dtype=tf.as_dtype(array.dtype).as_datatype_enum,
-        tensor_shape=tf.TensorShape(array.shape).as_proto(),
-        tensor_content=array.tobytes(),
-    )
+    made = tensor_pb2.TensorProto(dtype=tf.as_dtype(array.dtype).as_datatype_enum, tensor_content=array.tobytes())
+    for size in array.shape:
+        made.tensor_shape.dim.add(size=size)
+    return made
 
 
 def no_method(kind, name):

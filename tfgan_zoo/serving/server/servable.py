@@ -1,6 +1,7 @@
 """One loaded version of a model: its signatures, which check what comes before anything is run."""
 
 import contextlib
+import math
 import time
 from pathlib import Path
 
@@ -16,21 +17,46 @@ from tfgan_zoo.serving.server.status import Refused, invalid, of_error, precondi
 WARM_UP = Path("assets.extra") / "tf_serving_warmup_requests"
 MOST_RECORDS = 1000  # as TF Serving's saved_model_warmup_util.h
 DEFAULT = "serving_default"
+# Where a TensorProto has the numbers that generators are asked with, if not as bytes.
+VALUES = {np.dtype("float32"): "float_val", np.dtype("int32"): "int_val", np.dtype("int64"): "int64_val"}
+
+
+class Input:
+    """What a signature's input is, in a form that is quick to compare with: every request is.
+
+    Attributes:
+        spec: `tf.TensorSpec`; dtype: its number in `types_pb2`; sizes: its dimensions, None where open; None for any rank.
+        numbers: the NumPy type that its `tensor_content` holds; None for texts and the like.
+    """
+
+    def __init__(self, spec):
+        self.spec, self.dtype = spec, spec.dtype.as_datatype_enum
+        self.sizes = None if spec.shape.rank is None else spec.shape.as_list()
+        numbers = np.dtype(spec.dtype.as_numpy_dtype)
+        self.numbers = None if numbers.hasobject else numbers
+
+    def fits(self, shape):
+        """Whether sizes, all known, are such a shape."""
+        if self.sizes is None:
+            return min(shape, default=0) >= 0
+        return len(shape) == len(self.sizes) and all(
+            size >= 0 and wanted in (None, size) for size, wanted in zip(shape, self.sizes, strict=True)
+        )
 
 
 class Signature:
     """One function of a version.
 
     Attributes:
-        model, name; inputs, outputs: {name: `tf.TensorSpec`}.
+        model, name; inputs: {name: `Input`}; outputs: {name: `tf.TensorSpec`}.
         batched: every input and output has an open first dimension, so that requests can be run together.
     """
 
     def __init__(self, model, name, function):
         self.model, self.name, self.function = model, name, function
-        self.inputs = dict(sorted(function.structured_input_signature[1].items()))
+        self.inputs = {key: Input(spec) for key, spec in sorted(function.structured_input_signature[1].items())}
         self.outputs = function.structured_outputs
-        specs = [*self.inputs.values(), *self.outputs.values()]
+        specs = [*(i.spec for i in self.inputs.values()), *self.outputs.values()]
         self.batched = bool(self.inputs) and all(s.shape.rank and s.shape[0] is None for s in specs)
 
     def check_names(self, given):
@@ -64,13 +90,14 @@ class Signature:
         Raises:
             Refused: INVALID_ARGUMENT, of shapes that are not the signature's.
         """
-        for number, (name, spec) in enumerate(self.inputs.items()):
+        for number, (name, wanted) in enumerate(self.inputs.items()):
             shape = shapes[name]
             if self.batched and not shape:
                 raise invalid("Batching Run() input tensors must have at least one dimension")
-            if min(shape, default=0) < 0 or not spec.shape.is_compatible_with(shape):
-                raise invalid(f"Expects arg[{number}] {name} to have shape {spec.shape} but shape {shape} is provided")
-            if np.prod(shape[1 if self.batched else 0 :], dtype=float) > 2**24:
+            if not wanted.fits(shape):
+                expected = f"to have shape {wanted.spec.shape} but shape {shape} is provided"
+                raise invalid(f"Expects arg[{number}] {name} {expected}")
+            if math.prod(shape[1 if self.batched else 0 :]) > 2**24:
                 raise invalid(f"Expects arg[{number}] {name} to be smaller than shape {shape}")
         if not self.batched:
             return 1
@@ -90,34 +117,39 @@ class Signature:
             Refused: INVALID_ARGUMENT, of whatever is not the signature's.
         """
         self.check_names(given)
-        for number, (name, spec) in enumerate(self.inputs.items()):
-            if given[name].dtype != spec.dtype.as_datatype_enum:
-                came = types_pb2.DataType.Name(given[name].dtype) if given[name].dtype in known_types() else "unknown"
-                came = came.removeprefix("DT_").lower()
-                wanted = types_pb2.DataType.Name(spec.dtype.as_datatype_enum).removeprefix("DT_").lower()
-                raise invalid(f"Expects arg[{number}] to be {wanted} but {came} is provided, as input {name}")
+        for number, (name, wanted) in enumerate(self.inputs.items()):
+            if given[name].dtype != wanted.dtype:
+                came, expected = type_name(given[name].dtype), type_name(wanted.dtype)
+                raise invalid(f"Expects arg[{number}] to be {expected} but {came} is provided, as input {name}")
             if given[name].tensor_shape.unknown_rank:
                 raise invalid(f"tensor parsing error: {name}: its shape is unknown")
         rows = self.rows({n: [d.size for d in given[n].tensor_shape.dim] for n in self.inputs}, largest)
-        return {name: array_of(name, given[name]) for name in self.inputs}, rows
+        return {name: array_of(name, given[name], self.inputs[name].numbers) for name in self.inputs}, rows
 
     def run(self, arrays):
         """{name: array} of whole inputs. Raises: whatever TensorFlow does."""
-        tensors = {name: tf.constant(arrays[name], spec.dtype) for name, spec in self.inputs.items()}
+        tensors = {name: tf.constant(arrays[name], i.spec.dtype) for name, i in self.inputs.items()}
         return {name: value.numpy() for name, value in self.function(**tensors).items()}
 
 
-def known_types():
-    return types_pb2.DataType.values()
+def type_name(number):
+    """Of a number in `types_pb2`, as TensorFlow's messages have it."""
+    known = number in types_pb2.DataType.values()
+    return types_pb2.DataType.Name(number).removeprefix("DT_").lower() if known else "unknown"
 
 
-def array_of(name, proto):
-    """The values of a TensorProto whose shape was found good."""
+def array_of(name, proto, numbers):
+    """The values of a TensorProto whose type and shape were found good; `numbers` as in `Input`."""
+    shape = [d.size for d in proto.tensor_shape.dim]
+    content, values = proto.tensor_content, getattr(proto, VALUES[numbers]) if numbers in VALUES else ()
+    if content and numbers and len(content) == math.prod(shape) * numbers.itemsize:
+        return np.frombuffer(content, numbers).reshape(shape)
+    if len(values) == math.prod(shape) and not content:
+        return np.array(values, numbers).reshape(shape)
     try:
-        array = tf.make_ndarray(proto)
+        return tf.make_ndarray(proto)  # which is slow, and knows all that a TensorProto may be
     except (ValueError, TypeError, IndexError):
         raise invalid(f"tensor parsing error: {name}") from None
-    return array
 
 
 class Servable:
