@@ -28,8 +28,9 @@ def train(model, preset, folder, seed, changes):
 
 
 def final_scores(folder):
-    """{score: value} of the last step."""
+    """{score: value} of the last step, of latents without a bound."""
     lines = [json.loads(line) for line in (folder / "scores.jsonl").read_text().splitlines()]
+    lines = [line for line in lines if line["protocol"].get("truncation") is None]
     last = max(line["step"] for line in lines)
     return {line["name"]: line["value"] for line in lines if line["step"] == last}
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from small_games import assert_same, play, points_game, points_recipe, values
 
-from tfgan_zoo import recipe, sections
+from tfgan_zoo import recipe, sections, training_run
 from tfgan_zoo.errors import ZooError
 from tfgan_zoo.metrics.protocol import Protocol, Score
 from tfgan_zoo.reporting.collapses import collapses_section
@@ -296,6 +296,21 @@ def test_killed_after_a_rollback_or_within_it_it_ends_with_the_same_bits(rolled_
     assert_same(end_of(tmp_path / "run"), end_of(rolled_back[0]))
     for name in ("collapses.jsonl", "scores.jsonl"):
         assert (tmp_path / "run" / name).read_text() == (rolled_back[0] / name).read_text()
+
+
+@pytest.mark.slow
+def test_two_replicas_collapse_and_go_back_as_one_does(two_replicas, tmp_path, monkeypatch):
+    one, _ = run_of(tmp_path / "one", BACK, precision="float64")
+    assert one.execute() is not None
+    monkeypatch.setattr(training_run, "make_strategy", lambda name: two_replicas)
+    two, _ = run_of(tmp_path / "two", BACK, precision="float64")
+    assert two.trainer.replicas == 2
+    assert two.execute() is not None
+    kept = ("step", "went_back_to", "seed", "rate_scale")
+    records = [[{k: r[k] for k in kept} for r in Run(tmp_path / name).collapses()] for name in ("one", "two")]
+    assert records[0]
+    assert records[0] == records[1]
+    assert_same(end_of(tmp_path / "one"), end_of(tmp_path / "two"), tolerance=1e-6)
 
 
 def test_a_run_that_collapses_too_often_ends_with_its_last_good_checkpoint(tmp_path):

@@ -1,0 +1,94 @@
+"""BigGAN's truncation: quality against variety as the latent's bound falls, with and without orthogonal regularisation.
+
+    python -m benchmarks.truncation --to runs/zoo
+
+It scores the quickstarts that `benchmarks.zoo --only=biggan` has trained at each bound, those that are scored already left out, and
+writes the table and the picture of docs/biggan.md: Brock et al. 2018, arXiv:1809.11096, figure 2.
+"""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.zoo import ROOT, TRIALS, between_marks
+
+BOUNDS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
+METRICS = ("distances", "inception_score", "precision_recall", "class_accuracy")
+COLUMNS = ("fd_mnist_cnn", "is_mnist_cnn", "precision", "recall", "class_accuracy")
+
+
+def sweep_of(folder):
+    """{bound: {score name: value}} of a run, None being no bound, measured where it is not yet."""
+    from tfgan_zoo.reporting.truncation import stored_sweep
+    from tfgan_zoo.runs import Run
+
+    missing = [bound for bound in BOUNDS if bound not in dict(stored_sweep(Run(folder).scores()))]
+    plain = [score for score in Run(folder).scores() if score.protocol.truncation is None]
+    asked = [[f"--truncation={bound}" for bound in missing]] if missing else []
+    asked += [[]] if COLUMNS[1] not in {score.name for score in plain} else []
+    for bounds in asked:
+        command = ["-m", "tfgan_zoo.evaluate", f"--run={folder}", *bounds, f"--metrics={','.join(METRICS)}"]
+        subprocess.run([sys.executable, *command, "--resamples=0"], check=True, cwd=ROOT)
+    scores = Run(folder).scores()
+    return dict(stored_sweep(scores)) | {None: {s.name: s.value for s in scores if s.protocol.truncation is None}}
+
+
+def table(sweeps):
+    lines = ["| | bound | " + " | ".join(COLUMNS) + " |", "|---" * (2 + len(COLUMNS)) + "|"]
+    for variant, sweep in sweeps.items():
+        for bound in (*BOUNDS, None):
+            cells = [f"{sweep[bound][name]:.3g}" for name in COLUMNS]
+            lines.append(f"| {variant} | {'none' if bound is None else bound} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def samples(folder, bound, seeds=range(20)):
+    """uint8 [H, 20 W]: a row of two samples a class at a bound."""
+    from tfgan_zoo.opening import open_run
+
+    labels = np.repeat(np.arange(10), 2)
+    images = open_run(folder)[0].sample(list(seeds), bound, labels=labels)
+    return np.concatenate(list(images[..., 0]), axis=1)
+
+
+def draw(sweeps, folders, path):
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(1, 1 + len(sweeps), figsize=(14, 3.2), layout="constrained")
+    for variant, sweep in sweeps.items():
+        points = [(sweep[bound]["is_mnist_cnn"], sweep[bound]["fd_mnist_cnn"]) for bound in (*BOUNDS, None)]
+        axes[0].plot(*zip(*points, strict=True), "o-", label=variant)
+        for bound, point in zip((*BOUNDS, "none"), points, strict=True):
+            axes[0].annotate(f" {bound}", point, fontsize=7)
+    axes[0].set(xlabel="is_mnist_cnn", ylabel="fd_mnist_cnn", yscale="log")
+    axes[0].legend(fontsize=8)
+    shown = (None, 1.0, 0.5, 0.25)
+    for axis, (variant, folder) in zip(axes[1:], folders.items(), strict=True):
+        picture = np.concatenate([samples(folder, bound) for bound in shown])
+        axis.imshow(picture, cmap="gray", vmin=0, vmax=255)
+        side = picture.shape[0] / len(shown)
+        axis.set_yticks([side * (row + 0.5) for row in range(len(shown))], ["no bound", *map(str, shown[1:])])
+        axis.set_xticks([])
+        axis.set_title(variant, fontsize=9)
+    figure.savefig(path, dpi=110)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--to", default="runs/zoo", type=Path, help="where the runs' folders are")
+    base = parser.parse_args().to.resolve()
+    folders = {trial.variant: trial.folder(base, 0) for trial in TRIALS if trial.model == "biggan"}
+    sweeps = {variant: sweep_of(folder) for variant, folder in folders.items()}
+    draw(sweeps, folders, ROOT / "docs" / "biggan_truncation.png")
+    between_marks(ROOT / "docs" / "biggan.md", "truncation", table(sweeps))
+    print(table(sweeps))
+
+
+if __name__ == "__main__":
+    main()
