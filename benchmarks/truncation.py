@@ -45,13 +45,13 @@ def table(sweeps):
     return "\n".join(lines)
 
 
-def samples(folder, bound, seeds=range(20)):
-    """uint8 [H, 20 W]: a row of two samples a class at a bound."""
+def samples(folder, bounds):
+    """uint8 [H, W]: for each bound a row of a sample of each class, of the same seeds."""
     from tfgan_zoo.opening import open_run
 
-    labels = np.repeat(np.arange(10), 2)
-    images = open_run(folder)[0].sample(list(seeds), bound, labels=labels)
-    return np.concatenate(list(images[..., 0]), axis=1)
+    generator, _ = open_run(folder)
+    rows = [generator.sample(range(10), bound, labels=np.arange(10))[..., 0] for bound in bounds]
+    return np.concatenate([np.concatenate(list(row), axis=1) for row in rows])
 
 
 def draw(sweeps, folders, path):
@@ -70,7 +70,7 @@ def draw(sweeps, folders, path):
     axes[0].legend(fontsize=8)
     shown = (None, 1.0, 0.5, 0.25)
     for axis, (variant, folder) in zip(axes[1:], folders.items(), strict=True):
-        picture = np.concatenate([samples(folder, bound) for bound in shown])
+        picture = samples(folder, shown)
         axis.imshow(picture, cmap="gray", vmin=0, vmax=255)
         side = picture.shape[0] / len(shown)
         axis.set_yticks([side * (row + 0.5) for row in range(len(shown))], ["no bound", *map(str, shown[1:])])
