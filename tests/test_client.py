@@ -249,6 +249,16 @@ def test_the_deadline_ends_the_tries(server, address):
     )  # 0.005 + 0.01 + 0.02 + 0.04 + 0.08 s at least, by the fifth try, more than half
 
 
+def test_a_queue_that_stays_full_is_not_taken_for_a_server_that_is_not_there(server, address):
+    server.errors = [("UNAVAILABLE", "The batch scheduling queue to which this task was submitted is full")] * 1000
+    with (
+        Client(address, timeout=0.1, first_pause=0.01) as client,
+        pytest.raises(ZooError, match=r"full\. Send less") as told,
+    ):
+        client.generator("toy")
+    assert "Is a server running" not in str(told.value)
+
+
 def test_pauses_double_with_jitter_up_to_the_longest_and_other_errors_have_none():
     class Error(grpc.RpcError):
         def __init__(self, code, details=""):

@@ -136,6 +136,14 @@ def test_codes_and_labels_for_a_generator_without_are_refused(coded):
         coded.generator().sample([0], labels=1)
 
 
+@pytest.mark.parametrize("seeds", [[2**63], [10**20], np.arange(2**63 - 2, 2**63 + 2), [-(10**20)]])
+def test_seeds_and_labels_beyond_their_types_are_refused(coded, seeds):
+    with pytest.raises(ZooError, match="expected numbers of 64 bits"):
+        coded.generator().sample(seeds)
+    with pytest.raises(ZooError, match="label 10000000000 is no class"):
+        of_labels().generator().sample([0], labels=10**10)
+
+
 def test_labels_beyond_the_classes_are_refused_with_their_range():
     module = of_labels(num_classes=5)
     for label in (5, -2):

@@ -1,7 +1,9 @@
 """The embedded server: TF Serving's calls and status codes, by the official stubs, an HTTP client and curl."""
 
+import asyncio
 import base64
 import datetime
+import gc
 import ipaddress
 import json
 import os
@@ -38,11 +40,14 @@ from tensorflow_serving.apis import (
 from tensorflow_serving.config import model_server_config_pb2
 
 from tests.small_server import Gate, draws, refusal, request, running, spec, tensorflow_serving, wait_for
+from tfgan_zoo import serve
 from tfgan_zoo.errors import ZooError
 from tfgan_zoo.priors import Prior
 from tfgan_zoo.serving import version_folder
+from tfgan_zoo.serving.server import rpc, settings
 from tfgan_zoo.serving.server import servable as servables
-from tfgan_zoo.serving.server import settings
+from tfgan_zoo.serving.server.application import Options, Server
+from tfgan_zoo.serving.server.batching import split
 from tfgan_zoo.serving.server.metrics import Metrics
 from tfgan_zoo.serving.server.status import LONGEST, Refused
 from tfgan_zoo.serving.signatures import ExportedGenerator
@@ -362,6 +367,16 @@ def test_a_bad_rest_request_gets_tf_servings_status(either, case):
     assert re.search(words, reply["error"]) or not either.exact, reply
 
 
+@pytest.mark.parametrize("said", ["Content-Encoding: gzip\r\nContent-Length: 2", "Transfer-Encoding: chunked"])
+def test_a_body_that_is_not_encoded_as_it_says_is_a_bad_request_without_a_traceback(server, said, caplog):
+    with socket.create_connection(("127.0.0.1", server.server.rest_port), timeout=20) as client:
+        client.sendall(f"POST /v1/models/toy:predict HTTP/1.1\r\nHost: x\r\n{said}\r\n\r\nxx\r\n".encode())
+        assert re.match(rb"HTTP/1\.[01] 400 ", client.recv(1000))
+        while client.recv(1000):  # until the server is done with it
+            pass
+    assert not [record for record in caplog.records if record.exc_info]
+
+
 def test_status_and_metadata_by_rest_are_refused_alike(either):
     assert either.rest("/v1/models/x")[0] == 404
     assert either.rest("/v1/models/toy/versions/9") == (404, {"error": "Could not find version 9 of model toy"})
@@ -490,6 +505,20 @@ def test_padding_repeats_a_row_up_to_the_next_size(server):
         del signature.run
     assert seen == [[7, 8, 9, 10, 11, 7, 7, 7]]
     assert tf.make_ndarray(reply.outputs["images"]).shape[0] == 5
+
+
+@pytest.mark.parametrize("value", [np.float32(1), np.zeros([3, 4])])
+def test_an_output_without_a_row_for_each_of_the_input_is_a_failed_precondition(value):
+    with pytest.raises(Refused, match="Batched output tensor images has shape") as caught:
+        split({"images": value}, [], 2)
+    assert caught.value.code.name == "FAILED_PRECONDITION"
+
+
+def test_a_reply_beyond_the_clients_own_limit_is_resource_exhausted(server):
+    with grpc.insecure_channel(server.address, [("grpc.max_receive_message_length", 50)]) as channel:
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        code, message = refusal(stub.Predict, request(**draws(*range(8))))
+    assert (code, "larger than max" in message) == ("RESOURCE_EXHAUSTED", True)
 
 
 def test_a_batch_stays_open_for_its_time_but_no_longer_than_it_is_full(zoo):
@@ -664,6 +693,19 @@ def test_links_out_of_the_zoo_are_not_followed(light, tmp_path):
         assert sum("leads outside of the folders" in line for line in server.lines) == 2
 
 
+def test_a_zoo_or_a_model_without_versions_is_told_at_the_start(tmp_path):
+    (tmp_path / "toy").mkdir()
+    with running(zoo=tmp_path, batching=SMALL) as server:
+        assert any("holds no exports such as" in line for line in server.lines)
+    file = tmp_path / "models.config"
+    file.write_text(config_text(tmp_path, ("toy", "toy", "")))
+    with running(models=file, batching=SMALL) as server:
+        assert any(f"no versions, such as {tmp_path}/toy/1" in line for line in server.lines)
+    file.write_text("")
+    with pytest.raises(ZooError, match="expected model_config_list"), running(models=file, batching=SMALL):
+        pass
+
+
 def test_a_label_at_the_start_needs_the_flag(zoo, tmp_path):
     file = tmp_path / "models.config"
     file.write_text(config_text(zoo, ("toy", "toy", LABELLED)))
@@ -812,6 +854,14 @@ def test_tls_and_mutual_tls_on_both_roads(light, tmp_path, mutual):
             assert get() == 200
 
 
+def test_tls_settings_that_cannot_be_used_are_told_as_such(tmp_path):
+    key, cert, _ = certificate("localhost")
+    other, _, _ = certificate("localhost")
+    for tls in (("k", "c", ""), (other, cert, ""), (key, cert, "a")):
+        with pytest.raises(ZooError, match="TLS settings cannot be used"):
+            running(zoo=tmp_path, tls=settings.TlsSettings(*tls, verify=False)).__enter__()
+
+
 # The command.
 
 REFERENCE = """
@@ -861,7 +911,6 @@ def test_the_command_serves_a_shipped_generator_bit_for_bit_and_stops_when_told(
             codes = ["OK" if future.exception(60) is None else future.code().name for future in futures]
         assert done.model_spec.version.value == 1
         assert set(codes) <= {"OK", "UNAVAILABLE"}
-        assert codes.count("OK") >= 5
         assert server.wait(60) == 0
         assert "Stopping" in server.stdout.read()
     finally:
@@ -887,10 +936,51 @@ def test_stopping_finishes_what_is_queued_and_refuses_what_is_new(light, tmp_pat
         assert not stopper.is_alive()
 
 
-def test_a_port_that_is_taken_and_a_zoo_that_is_not_there_are_told_in_a_sentence(zoo, server):
-    from tfgan_zoo.serving.server import rpc
-    from tfgan_zoo.serving.server.application import Options, Server
+def test_a_signal_while_models_load_ends_the_start(light, tmp_path, capsys):
+    for name in ("a", "b"):
+        publish(light, tmp_path / name, 1)
+    looked_at = []
 
+    def check(folder):
+        looked_at.append(folder)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    options = Options(zoo=str(tmp_path), port=0, rest_port=0, check=check, say=lambda line: None)
+    asyncio.run(asyncio.wait_for(serve.serve(options), 60))
+    assert len(looked_at) == 1
+    assert capsys.readouterr().out.startswith("Stopping")
+
+
+def test_the_address_that_is_printed_is_one_to_ask(light, tmp_path, capsys):
+    publish(light, tmp_path / "toy", 1)
+
+    async def ask():
+        serving = asyncio.create_task(serve.serve(Options(zoo=str(tmp_path), port=0, rest_port=0)))
+        said = ""
+        while "REST: " not in said:
+            await asyncio.sleep(0.05)
+            said += capsys.readouterr().out
+        url = re.search("REST: (.*)", said)[1].replace("NAME", "toy")
+        reply = await asyncio.to_thread(urllib.request.urlopen, url, timeout=20)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await serving
+        return reply.status
+
+    assert asyncio.run(asyncio.wait_for(ask(), 60)) == 200
+
+
+def test_a_rest_port_that_is_taken_leaves_no_grpc_server_to_fail_later(tmp_path, monkeypatch):
+    failed = []
+    monkeypatch.setattr(sys, "unraisablehook", failed.append)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        options = Options(zoo=str(tmp_path), port=0, rest_port=taken.getsockname()[1], say=lambda line: None)
+        with pytest.raises(ZooError, match="--rest_api_port=0"):
+            asyncio.run(Server(options).start())
+    gc.collect()
+    assert failed == []
+
+
+def test_a_port_that_is_taken_and_a_zoo_that_is_not_there_are_told_in_a_sentence(zoo, server):
     with pytest.raises(ZooError, match="is no folder; give --zoo"):
         Server(Options(zoo=str(zoo / "none")))
     with pytest.raises(ZooError, match="give --zoo"):

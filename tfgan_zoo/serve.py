@@ -71,11 +71,17 @@ async def serve(chosen):
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    server = await Server(chosen).start()
-    scheme = "https" if chosen.tls else "http"
-    print(f"gRPC: {chosen.host}:{server.grpc_port}", flush=True)
-    print(f"REST: {scheme}://{chosen.host}:{server.rest_port}/v1/models", flush=True)
-    await stop.wait()
+    starting, told = asyncio.ensure_future(Server(chosen).start()), asyncio.ensure_future(stop.wait())
+    await asyncio.wait([starting, told], return_when=asyncio.FIRST_COMPLETED)
+    if not starting.done():  # a zoo takes its time to load
+        starting.cancel()
+        print("Stopping: the model that is being loaded is the last.", flush=True)
+        return
+    server = await starting
+    scheme, host = "https" if chosen.tls else "http", f"[{chosen.host}]" if ":" in chosen.host else chosen.host
+    print(f"gRPC: {host}:{server.grpc_port}", flush=True)
+    print(f"REST: {scheme}://{host}:{server.rest_port}/v1/models/NAME", flush=True)
+    await told
     print("Stopping: what is queued is finished.", flush=True)
     await server.stop()
 

@@ -42,6 +42,10 @@ class Asked:
 
     def draws(self, seeds, truncation=None):
         """Inputs of the signature `latents`; see `Sampling.latents`."""
+        seeds = np.asarray(seeds)
+        least, most = (int(seeds.min()), int(seeds.max())) if seeds.size else (0, 0)
+        if least < -(2**63) or most >= 2**63:
+            raise ZooError(f"seeds {least} to {most}: expected numbers of 64 bits, below {2**63}.")
         bound = np.full([len(seeds)], np.inf if truncation is None else truncation, np.float32)
         return {"seed": np.asarray(seeds, np.int64), "truncation": bound}
 
@@ -70,14 +74,14 @@ class Asked:
     def checked_labels(self, rows, labels, by_seed):
         if labels is None and not by_seed:
             raise ZooError("this generator takes labels; give one, such as --label=0.")
-        labels = np.asarray(-1 if labels is None else labels, np.int32)
+        labels = np.asarray(-1 if labels is None else labels)
         if labels.shape not in ((), (rows,)):
             raise ZooError(f"labels of shape {list(labels.shape)} for {rows} samples; give one, or one a sample.")
-        beyond = (labels < (-1 if by_seed else 0)) | (labels >= (self.num_classes or np.inf))
+        beyond = (labels < (-1 if by_seed else 0)) | (labels >= (self.num_classes or 2**31))
         if beyond.any():
-            classes = f"0 to {self.num_classes - 1}" if self.num_classes else "0 and up"
+            classes = f"0 to {self.num_classes - 1}" if self.num_classes else "0 and up, in 32 bits"
             raise ZooError(f"label {labels[beyond].flat[0]} is no class of this generator, which has {classes}.")
-        return np.broadcast_to(labels, [rows])
+        return np.broadcast_to(labels.astype(np.int32), [rows])
 
     def checked_codes(self, rows, codes, by_seed):
         if codes is None and by_seed:

@@ -119,5 +119,6 @@ class Tries:
         if code == "UNAVAILABLE" and pause < self.left():
             return pause
         tries = f" after {self.failed} tries" if self.failed > 1 else ""
-        advice = f" {ADVICE[code]}" if code in ADVICE else ""
+        kind = "RESOURCE_EXHAUSTED" if "queue" in details else code  # a server is there, and its queue is full
+        advice = f" {ADVICE[kind]}" if kind in ADVICE else ""
         raise ZooError(f"{self.settings.address}, {self.what}{tries}: {code}: {details.rstrip('.')}.{advice}")

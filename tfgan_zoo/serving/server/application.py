@@ -81,17 +81,24 @@ class Server:
                 looked at again at every poll.
         """
         options = self.options
+        tls = rest.context_of(options.tls) if options.tls else None
         try:
             await self.manager.apply(self.config)
         except Refused as error:
-            if not self.manager.models and self.config.model_config_list.config:
+            if not self.manager.models:
                 raise ZooError(f"{error.code.name}: {error.message}.") from None
             options.say(error.message)
+        if not options.models and not self.config.model_config_list.config:
+            options.say(f"{options.zoo} holds no exports such as sngan_mnist/1/ yet; those that appear are served.")
         self.rpc, self.grpc_port, self.health = await rpc.start(
             self.predictor, options.host, options.port, options.most_bytes, options.tls
         )
         web = rest.Rest(self.predictor, self.metrics, options.metrics_path, options.rest_seconds, options.most_bytes)
-        self.rest, self.rest_port = await rest.start(web, options.host, options.rest_port, options.tls)
+        try:
+            self.rest, self.rest_port = await rest.start(web, options.host, options.rest_port, tls)
+        except ZooError:
+            await self.rpc.stop(None)  # else gRPC tries when the event loop is gone, with a traceback
+            raise
         self.tasks.append(asyncio.create_task(self.every(options.poll, self.manager.poll)))
         if not options.models:
             self.tasks.append(asyncio.create_task(self.every(options.poll, self.follow)))

@@ -102,6 +102,9 @@ class Manager:
             self.labels = {name: model.labels for name, model in models.items()}
             await self.settle()
         missing = [name for name in models if not self.available(name)]
+        for name in missing:
+            if not self.versions_of(models[name]):
+                self.say(f"{name} is not served: there are no versions, such as {models[name].base / '1'}.")
         if missing:
             named = ", ".join(asked(name, None) for name in missing)
             raise Refused(StatusCode.UNKNOWN, f"Some models did not become available: {{{named}}}")

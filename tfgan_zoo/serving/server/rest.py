@@ -2,11 +2,12 @@
 
 import asyncio
 import json
+import logging
 import re
 import ssl
 import tempfile
 
-from aiohttp import web
+from aiohttp import http_exceptions, web
 from google.protobuf import json_format
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2
 
@@ -47,6 +48,8 @@ class Rest:
                 return web.Response(text=await self.routed(request), content_type="application/json")
         except TimeoutError:
             return failure(408, f"The request did not arrive within {self.seconds:g} seconds")
+        except web.RequestPayloadError:
+            return failure(400, "The body is not what its Content-Encoding or Transfer-Encoding says")
         except web.HTTPException as error:  # aiohttp's own, such as of a body that is too large
             return failure(error.status, error.reason)
         except Exception as error:
@@ -128,12 +131,19 @@ def failure(code, message):
     return web.Response(status=code, text=json.dumps({"error": message}), content_type="application/json")
 
 
+def of_ours(record):
+    """Whether a line of aiohttp's log is of more than a stranger's bytes, which got their 400."""
+    fault = record.exc_info[1] if record.exc_info else None
+    return not isinstance(fault, (http_exceptions.HttpProcessingError, web.RequestPayloadError))
+
+
 async def start(rest, host, port, tls):
-    """(the running server, its port). Raises: ZooError, the port is taken."""
+    """(the running server, its port); tls: an `ssl.SSLContext` or None. Raises: ZooError, the port is taken."""
+    logging.getLogger("aiohttp.server").addFilter(of_ours)
     runner = web.AppRunner(rest.application, access_log=None, handle_signals=False, shutdown_timeout=1)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, host, port, ssl_context=context_of(tls) if tls else None)
+        site = web.TCPSite(runner, host, port, ssl_context=tls)
         await site.start()
     except OSError as error:
         await runner.cleanup()
@@ -144,13 +154,24 @@ async def start(rest, host, port, tls):
 
 
 def context_of(tls):
-    """The TLS of gRPC for REST too; Python reads certificates from files alone, so one is there for a moment."""
+    """The TLS of gRPC for REST too; Python reads certificates from files alone, so one is there for a moment.
+
+    Raises:
+        ZooError: `TlsSettings` that are no PEM texts, or whose key is another certificate's.
+    """
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    with tempfile.NamedTemporaryFile("w") as file:  # readable by its owner alone
-        file.write(f"{tls.key}\n{tls.certificate}\n")
-        file.flush()
-        context.load_cert_chain(file.name)
+    try:
+        with tempfile.NamedTemporaryFile("w") as file:  # readable by its owner alone
+            file.write(f"{tls.key}\n{tls.certificate}\n")
+            file.flush()
+            context.load_cert_chain(file.name)
+        if tls.authority:
+            context.load_verify_locations(cadata=tls.authority)
+    except ssl.SSLError as error:
+        raise ZooError(
+            f"the TLS settings cannot be used: {error.reason or error}; expected a key, its certificate and, for clients, "
+            f"their authority, as PEM texts."
+        ) from None
     if tls.verify:
-        context.load_verify_locations(cadata=tls.authority)
         context.verify_mode = ssl.CERT_REQUIRED
     return context

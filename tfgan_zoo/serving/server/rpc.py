@@ -147,7 +147,9 @@ async def start(predictor, host, port, most_bytes, tls):
     except RuntimeError:
         bound = 0
     if not bound:
-        raise ZooError(f"cannot listen on {address}: is the port taken? --port=0 takes any that is free.")
+        raise ZooError(
+            f"cannot listen on {address}: is the port taken, or the address not this machine's? --port=0 takes any that is free."
+        )
     await server.start()
     return server, bound, states
 

@@ -10,7 +10,7 @@ from tensorflow_serving.config import model_server_config_pb2
 
 from tfgan_zoo.errors import ZooError
 from tfgan_zoo.serving import protos
-from tfgan_zoo.serving.server.status import Refused, invalid
+from tfgan_zoo.serving.server.status import invalid
 from tfgan_zoo.serving.version_folder import versions
 
 SIZES = (1, 2, 4, *range(8, 65, 8))  # no odd batch but 1: those can differ by one step of uint8, see docs/server.md
@@ -179,11 +179,3 @@ def tls_settings(path):
     if told.client_verify and not told.custom_ca:
         raise ZooError(f"{path}: client_verify needs custom_ca, the PEM text of the clients' authority.")
     return TlsSettings(told.server_key, told.server_cert, told.custom_ca, told.client_verify)
-
-
-def as_mistake(function, *arguments):
-    """The function's result; what a client would be refused with is the user's mistake, as a `ZooError`."""
-    try:
-        return function(*arguments)
-    except Refused as error:
-        raise ZooError(f"{error.code.name}: {error.message}.") from None
