@@ -151,6 +151,7 @@ def either(request, zoo, tmp_path_factory):
         f"--model_config_file={folder / 'models.config'}",
         "--allow_version_labels_for_unavailable_models=true",
         "--enable_batching=true",
+        "--enable_grpc_healthcheck_service=true",
         f"--batching_parameters_file={folder / 'batching.config'}",
         "--enable_serialization_as_tensor_content=true",
     )
