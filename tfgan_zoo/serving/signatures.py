@@ -47,9 +47,20 @@ class ExportedGenerator(tf.Module):
         if prior.codes:
             conditions["codes"] = tf.TensorSpec([None, prior.codes.size], tf.float32)
 
+        def concrete(function, **specs):
+            return tf.function(function, autograph=False).get_concrete_function(**specs)
+
+        names = [tensor.name for tensor in network.inputs]
+
+        def network_alone(**inputs):
+            return tf.cast(network(inputs, training=False), tf.float32)
+
+        # A function of its own, so that the file holds the network once and not once a signature.
+        specs = {name: spec for name, spec in {**noise, **conditions}.items() if name in names}
+        network_alone = concrete(network_alone, **specs)
+
         def made(inputs):
-            names = [tensor.name for tensor in network.inputs]
-            return tf.cast(network({name: inputs[name] for name in names}, training=False), tf.float32)
+            return network_alone(**{name: inputs[name] for name in names})
 
         def drawn(inputs):
             latents = prior.sample(SeededDraws(inputs["seed"]), inputs["truncation"][:, None])
@@ -74,9 +85,6 @@ class ExportedGenerator(tf.Module):
 
         def latents(**inputs):
             return {"noise": drawn(inputs)["noise"]}
-
-        def concrete(function, **specs):
-            return tf.function(function, autograph=False).get_concrete_function(**specs)
 
         self.functions = {
             "serving_default": concrete(serving_default, **noise, **conditions),
