@@ -235,6 +235,7 @@ def test_the_session_loader_of_tf_serving_answers_every_signature_alike(exports)
 def test_no_xla_no_files_and_no_stateful_randomness_in_the_graph(exports):
     from tensorflow.core.protobuf import saved_model_pb2
 
+    holding = []
     for folder in exports.values():
         content = (folder / "saved_model.pb").read_bytes()
         assert b"_XlaMustCompile" not in content
@@ -242,6 +243,8 @@ def test_no_xla_no_files_and_no_stateful_randomness_in_the_graph(exports):
         ops = {n.op for f in graph.library.function for n in f.node_def}
         assert not ops & {"RandomUniform", "RandomStandardNormal", "RngReadAndSkip", "PyFunc", "ReadFile", "WriteFile"}
         assert "StatelessRandomUniformFullIntV2" in ops or "StatelessRandomUniformFullInt" in ops
+        holding.append(sum(any(n.op == "Tanh" for n in f.node_def) for f in graph.library.function))
+    assert set(holding) == {0, 1}  # the network is there once, and not once a signature; that of points has no tanh
 
 
 def test_the_warm_up_requests_are_answered(exports):
