@@ -40,6 +40,7 @@ async def ask(address, name, clients, images, seconds):
 
     requests = [predict_request(name, np.arange(i * images, (i + 1) * images)) for i in range(clients)]
     async with grpc.aio.insecure_channel(address, options=[("grpc.max_receive_message_length", -1)]) as channel:
+        await channel.channel_ready()
         stub, answered, start = prediction_service_pb2_grpc.PredictionServiceStub(channel), 0, time.perf_counter()
 
         async def client(request):
@@ -122,12 +123,11 @@ async def measure(arguments):
     clients.stdin.close()
     clients.wait()
     await server.stop()
-    best = max(statistics.median(v) for k, v in speeds.items() if k.startswith("direct"))
+    best = max((k for k in speeds if k.startswith("direct")), key=lambda k: statistics.median(speeds[k]))
     for kind, values in speeds.items():
         each = ", ".join(f"{value:.0f}" for value in values)
-        print(
-            f"{kind}: {statistics.median(values):.0f} images/s ({each}), {statistics.median(values) / best:.0%} of best"
-        )
+        share = statistics.median(value / of for value, of in zip(values, speeds[best], strict=True))
+        print(f"{kind}: {statistics.median(values):.0f} images/s ({each}), {share:.0%} of {best}, median of turns")
     for images, values in shares.items():
         print(f"{images} an ask: the clients took {statistics.median(values):.0%} of the processor time")
 
@@ -136,7 +136,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--export", default="export/sngan_mnist")
     parser.add_argument("--clients", type=int, default=64)
-    parser.add_argument("--images", type=int, nargs="+", default=[1, 8], help="images a request")
+    parser.add_argument("--images", type=int, nargs="+", default=[1, 8, 64], help="images a request")
     parser.add_argument(
         "--batches", type=int, nargs="+", default=[1, 8, 16, 32, 64], help="sizes to call directly with"
     )

@@ -54,7 +54,7 @@ from tfgan_zoo.serving.signatures import ExportedGenerator
 
 ROOT = Path(__file__).resolve().parent.parent
 CARD = {"summary": "A test.", "scores": []}
-SMALL = settings.BatchSettings(sizes=(1, 2, 4, 8), threads=1, longest_queue=2)
+SMALL = settings.BatchSettings(sizes=(1, 2, 4, 8), threads=1, longest_queue=2, ahead=0)
 
 
 def toy_module():

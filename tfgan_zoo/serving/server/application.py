@@ -66,7 +66,7 @@ class Server:
         self.config = options.config()
         roots = (Path(options.zoo).resolve(),) if options.zoo else settings.roots_of(self.config)
         self.metrics = Metrics()
-        self.runs = concurrent.futures.ThreadPoolExecutor(options.batching.threads, "run")
+        self.runs = concurrent.futures.ThreadPoolExecutor(options.batching.threads + options.batching.ahead, "run")
         self.loads = concurrent.futures.ThreadPoolExecutor(1, "load")
         self.manager = Manager(roots, options.check, self.loads, self.metrics, options.early_labels, options.say)
         self.batcher = Batcher(options.batching, self.runs, self.metrics)

@@ -52,13 +52,14 @@ class Batcher:
         waiting: how many requests are queued or running.
 
     Args:
-        settings: `BatchSettings`; executor: runs the computations, `settings.threads` at a time; metrics: `Metrics`.
+        settings: `BatchSettings`; executor: runs the computations, in `settings.threads` threads and as many more as `ahead`
+            says; metrics: `Metrics`.
     """
 
     def __init__(self, settings, executor, metrics):
         self.settings, self.executor, self.metrics = settings, executor, metrics
         self.queues = collections.OrderedDict()  # {signature: deque of Batch}; the first has its turn
-        self.free, self.waiting = settings.threads, 0
+        self.free, self.waiting = settings.threads + settings.ahead, 0
         self.timer = None
 
     async def run(self, signature, arrays, rows, deadline=None):
@@ -102,20 +103,25 @@ class Batcher:
             self.timer.cancel()
         self.timer = asyncio.get_running_loop().call_later(delay, self.dispatch)
 
+    def full(self, queue):
+        """Whether nothing more comes into a queue's first batch."""
+        return len(queue) > 1 or queue[0].rows == self.settings.largest
+
     def ready_at(self, queue):
         """When the first batch of a queue may run, in the event loop's time."""
-        full = len(queue) > 1 or queue[0].rows == self.settings.largest
-        return 0.0 if full else queue[0].opened + self.settings.wait
+        return 0.0 if self.full(queue) else queue[0].opened + self.settings.wait
 
     def dispatch(self):
         """Gives ready batches to free threads."""
         self.timer = None
         loop = asyncio.get_running_loop()
         while self.free and self.queues:
-            now = loop.time()
-            signature = next((s for s, queue in self.queues.items() if self.ready_at(queue) <= now), None)
+            now, ahead = loop.time(), self.free <= self.settings.ahead
+            queues = {s: queue for s, queue in self.queues.items() if self.full(queue) or not ahead}
+            signature = next((s for s, queue in queues.items() if self.ready_at(queue) <= now), None)
             if signature is None:
-                self.wake(min(self.ready_at(queue) for queue in self.queues.values()) - now)
+                if queues:
+                    self.wake(min(map(self.ready_at, queues.values())) - now)
                 return
             tasks = self.take(signature)
             if tasks:

@@ -28,12 +28,16 @@ class ModelSettings:
 
 @dataclasses.dataclass(frozen=True)
 class BatchSettings:
-    """Batching as of TF Serving's BatchingParameters. threads: runs at a time; wait: seconds that a batch stays open."""
+    """Batching as of TF Serving's BatchingParameters. threads: runs at a time; wait: seconds that a batch stays open.
+
+    ahead: full batches that may be started beyond `threads`, so that no core waits for what Python does between two runs.
+    """
 
     sizes: tuple = SIZES
     wait: float = 0.0
-    longest_queue: int = 16  # batches a signature
+    longest_queue: int = 100  # batches a signature
     threads: int = os.cpu_count() or 1
+    ahead: int = 1
 
     @property
     def largest(self):
