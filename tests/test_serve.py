@@ -40,13 +40,12 @@ from tensorflow_serving.apis import (
 from tensorflow_serving.config import model_server_config_pb2
 
 from tests.small_server import Gate, draws, refusal, request, running, spec, tensorflow_serving, wait_for
-from tfgan_zoo import serve
 from tfgan_zoo.errors import ZooError
 from tfgan_zoo.priors import Prior
 from tfgan_zoo.serving import version_folder
 from tfgan_zoo.serving.server import rpc, settings
 from tfgan_zoo.serving.server import servable as servables
-from tfgan_zoo.serving.server.application import Options, Server
+from tfgan_zoo.serving.server.application import Options, Server, serve
 from tfgan_zoo.serving.server.batching import split
 from tfgan_zoo.serving.server.metrics import Metrics
 from tfgan_zoo.serving.server.status import LONGEST, Refused
@@ -947,7 +946,7 @@ def test_a_signal_while_models_load_ends_the_start(light, tmp_path, capsys):
         os.kill(os.getpid(), signal.SIGINT)
 
     options = Options(zoo=str(tmp_path), port=0, rest_port=0, check=check, say=lambda line: None)
-    asyncio.run(asyncio.wait_for(serve.serve(options), 60))
+    asyncio.run(asyncio.wait_for(serve(options), 60))
     assert len(looked_at) == 1
     assert capsys.readouterr().out.startswith("Stopping")
 
@@ -956,7 +955,7 @@ def test_the_address_that_is_printed_is_one_to_ask(light, tmp_path, capsys):
     publish(light, tmp_path / "toy", 1)
 
     async def ask():
-        serving = asyncio.create_task(serve.serve(Options(zoo=str(tmp_path), port=0, rest_port=0)))
+        serving = asyncio.create_task(serve(Options(zoo=str(tmp_path), port=0, rest_port=0)))
         said = ""
         while "REST: " not in said:
             await asyncio.sleep(0.05)

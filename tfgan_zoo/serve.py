@@ -5,7 +5,6 @@ python -m tfgan_zoo.serve --model_config_file=models.config --port=0 --rest_api_
 """
 
 import asyncio
-import signal
 
 from absl import flags
 
@@ -64,34 +63,14 @@ def options():
     )
 
 
-async def serve(chosen):
-    """Serves until SIGTERM or SIGINT."""
-    from tfgan_zoo.serving.server.application import Server
-
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    starting, told = asyncio.ensure_future(Server(chosen).start()), asyncio.ensure_future(stop.wait())
-    await asyncio.wait([starting, told], return_when=asyncio.FIRST_COMPLETED)
-    if not starting.done():  # a zoo takes its time to load
-        starting.cancel()
-        print("Stopping: the model that is being loaded is the last.", flush=True)
-        return
-    server = await starting
-    scheme, host = "https" if chosen.tls else "http", f"[{chosen.host}]" if ":" in chosen.host else chosen.host
-    print(f"gRPC: {host}:{server.grpc_port}", flush=True)
-    print(f"REST: {scheme}://{host}:{server.rest_port}/v1/models/NAME", flush=True)
-    await told
-    print("Stopping: what is queued is finished.", flush=True)
-    await server.stop()
-
-
 def main():
     command_line.load_tensorflow()
     import tensorflow as tf
 
+    from tfgan_zoo.serving.server import application
+
     tf.config.threading.set_intra_op_parallelism_threads(THREADS.value)
-    asyncio.run(serve(options()))
+    asyncio.run(application.serve(options()))
     return 0
 
 

@@ -161,10 +161,13 @@ class AsyncClient:
         while start < work.rows:
             starts = range(start, work.rows, work.size)[:PARALLEL]
             sent = [self.send("predict", work.request(first), str(model)) for first in starts]
-            try:
-                responses = await asyncio.gather(*sent)
-            except BatchTooLargeError as error:
-                work.lower(error.limit)
+            responses = await asyncio.gather(*sent, return_exceptions=True)  # none is left under way when one fails
+            errors = [response for response in responses if isinstance(response, Exception)]
+            for error in errors:
+                if not isinstance(error, BatchTooLargeError):
+                    raise error
+            if errors:
+                work.lower(min(error.limit for error in errors))
                 continue
             for first, response in zip(starts, responses, strict=True):
                 yield work.outputs(response, first)

@@ -3,6 +3,7 @@
 import asyncio
 import concurrent.futures
 import dataclasses
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -138,3 +139,27 @@ class Server:
         await asyncio.gather(self.rpc.stop(grace=5), self.rest.cleanup())
         self.runs.shutdown(wait=False, cancel_futures=True)
         self.loads.shutdown(wait=False, cancel_futures=True)
+
+
+async def serve(options):
+    """Serves as the `Options` say until SIGTERM or SIGINT, and prints where.
+
+    Raises:
+        ZooError: as `Server.start`.
+    """
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    starting, told = asyncio.ensure_future(Server(options).start()), asyncio.ensure_future(stop.wait())
+    await asyncio.wait([starting, told], return_when=asyncio.FIRST_COMPLETED)
+    if not starting.done():  # a zoo takes its time to load
+        starting.cancel()
+        print("Stopping: the model that is being loaded is the last.", flush=True)
+        return
+    server = await starting
+    scheme, host = "https" if options.tls else "http", f"[{options.host}]" if ":" in options.host else options.host
+    print(f"gRPC: {host}:{server.grpc_port}", flush=True)
+    print(f"REST: {scheme}://{host}:{server.rest_port}/v1/models/NAME", flush=True)
+    await told
+    print("Stopping: what is queued is finished.", flush=True)
+    await server.stop()
