@@ -136,7 +136,9 @@ async def clients(zoo, tally, grpc_address, rest_address, until, args):
                 continue
             # REST does not tell the version: any that was there will do.
             images = np.array(answer["outputs"], np.uint8)
-            versions = [v for v, all_images in zoo.images[model].items() if np.array_equal(images, all_images[seeds])]
+            versions = [
+                v for v, all_images in list(zoo.images[model].items()) if np.array_equal(images, all_images[seeds])
+            ]
             compare("REST", model, versions[-1] if versions else None, seeds, images)
 
     async def swap():
@@ -313,14 +315,16 @@ async def soak(args, folder):
     log = asyncio.create_task(process.stdout.read())
     grpc_address, rest_address = addresses["gRPC"], addresses["REST"]
     until = time.monotonic() + args.seconds
-    await asyncio.gather(
-        clients(zoo, tally, grpc_address, rest_address, until, args),
-        strangers(tally, grpc_address, rest_address, until),
-        watch(process, tally, zoo, until),
-    )
-    broken, known = await broken_served(zoo, grpc_address)
-    tally.wrong += broken
-    process.terminate()
+    try:
+        await asyncio.gather(
+            clients(zoo, tally, grpc_address, rest_address, until, args),
+            strangers(tally, grpc_address, rest_address, until),
+            watch(process, tally, zoo, until),
+        )
+        broken, known = await broken_served(zoo, grpc_address)
+        tally.wrong += broken
+    finally:
+        process.terminate()
     if await process.wait():
         tally.wrong.append(f"the server ended with {process.returncode}")
     await log
