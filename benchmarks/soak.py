@@ -246,7 +246,7 @@ async def strangers(tally, grpc_address, rest_address, until):
                 )
                 await asyncio.sleep(0.002)
                 call.cancel()
-                tally.statuses["given up by its client"]["CANCELLED"] += 1
+                tally.bad("given up by its client", (await call.code()).name, {"CANCELLED", "OK"})
                 await asyncio.sleep(0.05)
 
     async def drop_by_drop(address, message):
