@@ -1,5 +1,7 @@
 """The command lines as a user meets them: one small run, all that can be done with it, and every mistake told plainly."""
 
+import contextlib
+import functools
 import json
 import re
 import subprocess
@@ -7,6 +9,7 @@ import sys
 
 import numpy as np
 import pytest
+from command_session import CommandSession
 from PIL import Image
 
 SMALL = [
@@ -25,12 +28,24 @@ SMALL = [
 ]
 
 
-def command(name, *arguments, cwd=None):
-    process = [sys.executable, "-m", f"tfgan_zoo.{name}", *map(str, arguments)]
+def fresh_command(name, *arguments, cwd=None):
+    """In a process of its own, as a user's."""
+    process = [sys.executable, "-m", f"tfgan_zoo.{name}", *arguments]
     return subprocess.run(process, capture_output=True, text=True, cwd=cwd, timeout=300)
 
 
-def fails(name, *arguments, cwd=None):
+@pytest.fixture(scope="module")
+def command():
+    with contextlib.closing(CommandSession()) as session:
+        yield session.run
+
+
+@pytest.fixture(scope="module")
+def fails(command):
+    return functools.partial(message_of_mistake, command)
+
+
+def message_of_mistake(command, name, *arguments, cwd=None):
     """The one message of a command that a user got wrong: status 2, no traceback."""
     done = command(name, *arguments, cwd=cwd)
     assert done.returncode == 2, done.stdout + done.stderr
@@ -42,7 +57,7 @@ def fails(name, *arguments, cwd=None):
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "small"
-    done = command("train", *SMALL, f"--workdir={folder}")
+    done = fresh_command("train", *SMALL, f"--workdir={folder}")
     assert done.returncode == 0, done.stderr
     return folder, done
 
@@ -95,31 +110,31 @@ def test_the_scalars_hold_terms_norms_scores_and_speed(run):
     assert [e.step for e in events.Tensors("generator/hinge")] == [2, 4, 6]
 
 
-def test_the_same_command_again_finds_the_run_complete(run):
+def test_the_same_command_again_finds_the_run_complete(command, run):
     done = command("train", *SMALL, f"--workdir={run[0]}")
     assert done.returncode == 0, done.stderr
     assert "is complete: 6 steps are taken" in done.stdout
     assert [p.name for p in (run[0] / "export" / "sngan").iterdir()] == ["1"]  # and no second export
 
 
-def test_the_folder_alone_is_enough_to_go_on(run):
+def test_the_folder_alone_is_enough_to_go_on(command, run):
     done = command("train", f"--workdir={run[0]}")
     assert done.returncode == 0, done.stderr
     assert "is complete" in done.stdout
 
 
-def test_another_recipe_is_refused_with_the_differing_keys(run):
+def test_another_recipe_is_refused_with_the_differing_keys(fails, run):
     message = fails("train", *SMALL, "--set=arguments.loss=non_saturating", "--set=seed=3", f"--workdir={run[0]}")
     assert "arguments.loss: 'hinge' there, 'non_saturating' now" in message
     assert "seed: 0 there, 3 now" in message
 
 
-def test_fewer_steps_than_are_taken_are_refused(run):
+def test_fewer_steps_than_are_taken_are_refused(fails, run):
     assert "steps: '6 are taken' there, 4 now" in fails("train", *SMALL, "--set=steps=4", f"--workdir={run[0]}")
     assert json.loads((run[0] / "recipe.json").read_text())["steps"] == 6
 
 
-def test_images_that_the_feature_network_cannot_read_are_refused_before_the_first_step(tmp_path):
+def test_images_that_the_feature_network_cannot_read_are_refused_before_the_first_step(command, fails, tmp_path):
     np.savez(tmp_path / "rgb.npz", images=np.random.default_rng(0).integers(0, 256, [8, 16, 16, 3], np.uint8))
     changes = [f"--set=data.source=arrays:{tmp_path / 'rgb.npz'}", f"--workdir={tmp_path / 'run'}"]
     assert "--set evaluation.samples=0" in fails("train", *SMALL, *changes)
@@ -129,17 +144,17 @@ def test_images_that_the_feature_network_cannot_read_are_refused_before_the_firs
     assert not (tmp_path / "run" / "scores.jsonl").read_text()
 
 
-def test_noresume_refuses_a_folder_that_holds_a_run(run):
+def test_noresume_refuses_a_folder_that_holds_a_run(fails, run):
     assert "--noresume was given" in fails("train", *SMALL, "--noresume", f"--workdir={run[0]}")
 
 
-def test_a_folder_of_other_files_is_not_touched(tmp_path):
+def test_a_folder_of_other_files_is_not_touched(fails, tmp_path):
     (tmp_path / "thesis.txt").write_text("dear")
     assert "is not empty and holds no run" in fails("train", *SMALL, f"--workdir={tmp_path}")
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
 
 
-def test_same_seed_same_image_from_the_run_and_from_its_export(run, tmp_path):
+def test_same_seed_same_image_from_the_run_and_from_its_export(command, run, tmp_path):
     for source, out in ((f"--run={run[0]}", "a"), (f"--export={run[0] / 'export' / 'sngan'}", "b")):
         done = command("sample", source, "--num=3", "--seed=7", "--format=png", "--scale=1", f"--out={tmp_path / out}")
         assert done.returncode == 0, done.stderr
@@ -151,7 +166,7 @@ def test_same_seed_same_image_from_the_run_and_from_its_export(run, tmp_path):
         assert a.shape == (16, 16)
 
 
-def test_a_truncated_grid_and_an_interpolation(run, tmp_path):
+def test_a_truncated_grid_and_an_interpolation(command, run, tmp_path):
     grid, path = tmp_path / "grid.png", tmp_path / "path.png"
     assert command("sample", f"--run={run[0]}", "--num=9", "--truncation=0.5", f"--out={grid}").returncode == 0
     assert Image.open(grid).size == (2 * (3 * 17 + 1), 2 * (3 * 17 + 1))
@@ -159,7 +174,7 @@ def test_a_truncated_grid_and_an_interpolation(run, tmp_path):
     assert Image.open(path).size == (2 * (5 * 17 + 1), 2 * (17 + 1))
 
 
-def test_an_interpolation_moves_as_a_gif(run, tmp_path):
+def test_an_interpolation_moves_as_a_gif(command, run, tmp_path):
     moving = tmp_path / "way.gif"
     done = command("sample", f"--run={run[0]}", "--interpolate=1,9", "--num=5", f"--out={moving}")
     assert done.returncode == 0, done.stderr
@@ -169,7 +184,7 @@ def test_an_interpolation_moves_as_a_gif(run, tmp_path):
     assert "give --interpolate=A,B too" in done.stderr
 
 
-def test_growth_of_a_run_as_a_strip_and_as_a_gif(run, tmp_path):
+def test_growth_of_a_run_as_a_strip_and_as_a_gif(command, run, tmp_path):
     for name in ("growth.png", "growth.gif"):
         done = command("growth", f"--run={run[0]}", f"--out={tmp_path / name}", "--columns=3")
         assert done.returncode == 0, done.stderr
@@ -177,7 +192,7 @@ def test_growth_of_a_run_as_a_strip_and_as_a_gif(run, tmp_path):
     assert Image.open(tmp_path / "growth.gif").n_frames == len(list((run[0] / "samples").iterdir()))
 
 
-def test_evaluate_gives_the_number_of_the_end_of_training_and_keeps_others_apart(run):
+def test_evaluate_gives_the_number_of_the_end_of_training_and_keeps_others_apart(command, run):
     done = command("evaluate", f"--run={run[0]}")
     assert done.returncode == 0, done.stderr
     stored = [json.loads(line) for line in (run[0] / "scores.jsonl").read_text().splitlines()]
@@ -192,7 +207,7 @@ def test_evaluate_gives_the_number_of_the_end_of_training_and_keeps_others_apart
     assert stored[-1]["protocol"]["truncation"] == 0.5
 
 
-def test_export_writes_the_next_version(run, tmp_path):
+def test_export_writes_the_next_version(command, run, tmp_path):
     for version in ("1", "2"):
         done = command("export", f"--run={run[0]}", f"--to={tmp_path / 'mine'}", "--checkpoint=best")
         assert done.returncode == 0, done.stderr
@@ -219,15 +234,20 @@ def test_export_writes_the_next_version(run, tmp_path):
         (["--model=sngan", "--set=data.source=foldr:x"], "Did you mean 'folder'"),
         (["--model=sngan", "--set=data.source=toy:ring8", "--set=data.resolution=[]"], "data.resolution"),
         (["--model=sngan", "--strategy=mirored"], "Did you mean 'mirrored'"),
-        (["--model=sngan", "--strategy=mirrored:2", "--set=batch_size=5"], "use 4 or 6"),
     ],
 )
-def test_mistakes_are_told_in_a_sentence(arguments, message, tmp_path):
+def test_mistakes_are_told_in_a_sentence(fails, arguments, message, tmp_path):
     assert message in fails("train", *arguments, cwd=tmp_path)
     assert list(tmp_path.iterdir()) == []  # nothing is left of a run that did not begin
 
 
-def test_mistakes_with_runs_and_exports_are_told_in_a_sentence(run, tmp_path):
+def test_a_batch_that_the_replicas_cannot_share_is_refused(tmp_path):
+    shared = ["--model=sngan", "--strategy=mirrored:2", "--set=batch_size=5"]
+    assert "use 4 or 6" in message_of_mistake(fresh_command, "train", *shared, cwd=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_mistakes_with_runs_and_exports_are_told_in_a_sentence(fails, run, tmp_path):
     assert "is not a run" in fails("sample", f"--run={tmp_path}")
     assert "either --run or --export" in fails("sample")
     assert "give a folder such as export/sngan_mnist" in fails("sample", f"--export={tmp_path}")
@@ -235,6 +255,8 @@ def test_mistakes_with_runs_and_exports_are_told_in_a_sentence(run, tmp_path):
     (tmp_path / "file").write_text("")
     assert "is not a run" in fails("sample", f"--run={tmp_path / 'file'}")
     assert "inception-2015-12-05.tgz" in fails("evaluate", f"--run={run[0]}", "--features=inception")
+    told = fails("sample", "--server=localhost:1", "--model=sngan_mnist", "--ca=no.pem")
+    assert told == "error: no.pem: No such file or directory.\n"
 
 
 def test_list_and_help_need_no_tensorflow():
@@ -245,13 +267,13 @@ def test_list_and_help_need_no_tensorflow():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert re.search(r"^sngan +quickstart +SNGAN", done.stdout, re.MULTILINE)
-    helped = command("train", "--help").stdout
+    helped = fresh_command("train", "--help").stdout
     assert "--workdir" in helped
     assert "--[no]verbose" in helped
 
 
 @pytest.mark.parametrize("preset", ["cifar10", "cifar10_cnn", "stl10"])
-def test_the_papers_settings_dry_run_without_their_data(preset, tmp_path):
+def test_the_papers_settings_dry_run_without_their_data(command, preset, tmp_path):
     done = command("train", "--model=sngan", f"--preset={preset}", "--dry_run", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     counts = dict(re.findall(r"(\w+): ([\d,]+) trainable parameters", done.stdout))
@@ -260,7 +282,7 @@ def test_the_papers_settings_dry_run_without_their_data(preset, tmp_path):
     assert set(counts) == {"generator", "discriminator"}
 
 
-def test_dry_run_prints_the_recipe_and_the_networks_and_stops(tmp_path):
+def test_dry_run_prints_the_recipe_and_the_networks_and_stops(command, tmp_path):
     done = command("train", "--model=sngan", "--dry_run", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert '"beta_2": 0.9' in done.stdout

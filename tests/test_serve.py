@@ -17,6 +17,7 @@ import subprocess
 import sys
 import threading
 import time
+import unittest.mock
 import urllib.request
 from pathlib import Path
 
@@ -43,7 +44,7 @@ from tests.small_server import Gate, draws, refusal, request, running, spec, ten
 from tfgan_zoo.errors import ZooError
 from tfgan_zoo.priors import Prior
 from tfgan_zoo.serving import version_folder
-from tfgan_zoo.serving.server import rpc, settings
+from tfgan_zoo.serving.server import application, rpc, settings
 from tfgan_zoo.serving.server import servable as servables
 from tfgan_zoo.serving.server.application import Options, Server, serve
 from tfgan_zoo.serving.server.batching import split
@@ -970,14 +971,27 @@ def test_the_address_that_is_printed_is_one_to_ask(light, tmp_path, capsys):
 
 
 def test_a_rest_port_that_is_taken_leaves_no_grpc_server_to_fail_later(tmp_path, monkeypatch):
+    """Where it is taken only while the models are loaded."""
     failed = []
     monkeypatch.setattr(sys, "unraisablehook", failed.append)
+    monkeypatch.setattr(application, "refuse_taken", unittest.mock.AsyncMock())
     with socket.create_server(("127.0.0.1", 0)) as taken:
         options = Options(zoo=str(tmp_path), port=0, rest_port=taken.getsockname()[1], say=lambda line: None)
         with pytest.raises(ZooError, match="--rest_api_port=0"):
             asyncio.run(Server(options).start())
     gc.collect()
     assert failed == []
+
+
+@pytest.mark.parametrize(("key", "flag"), [("port", "port"), ("rest_port", "rest_api_port")])
+def test_a_port_that_is_taken_is_refused_before_the_models_are_loaded(zoo, key, flag):
+    said = []
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        options = Options(zoo=str(zoo), say=said.append, **{"port": 0, "rest_port": 0, key: port})
+        with pytest.raises(ZooError, match=f"cannot listen on 127.0.0.1:{port}: .*; --{flag}=0 takes any"):
+            asyncio.run(Server(options).start())
+    assert said == []
 
 
 def test_a_port_that_is_taken_and_a_zoo_that_is_not_there_are_told_in_a_sentence(zoo, server):

@@ -66,7 +66,8 @@ def run(main, words=0):
         try:
             sys.exit(main(*argv[1:]))
         except (ZooError, OSError) as error:
-            print(f"error: {error}", file=sys.stderr)
+            named = isinstance(error, OSError) and error.filename is not None
+            print(f"error: {error.filename}: {error.strerror}." if named else f"error: {error}", file=sys.stderr)
             sys.exit(2)
         except KeyboardInterrupt:
             print("Interrupted.", file=sys.stderr)

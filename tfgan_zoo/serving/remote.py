@@ -12,8 +12,8 @@ from tfgan_zoo.errors import ZooError
 ADVICE = {
     "UNAVAILABLE": "Is a server running there? `python -m tfgan_zoo.serve --zoo=export` starts one; one with TLS needs --ca.",
     "NOT_FOUND": "The names that it serves are those of its models.config; --model=NAME.",
-    "DEADLINE_EXCEEDED": "Give it more time, by timeout=, or less work, by max_batch=.",
-    "RESOURCE_EXHAUSTED": "Send less at once, by max_batch= or max_bytes=, or come back later.",
+    "DEADLINE_EXCEEDED": "Give it more time (--timeout, timeout=), or less at once (max_batch=).",
+    "RESOURCE_EXHAUSTED": "Come back later, or send less at once (max_batch=, max_bytes=).",
     "UNAUTHENTICATED": "It may want a certificate: --cert and --key.",
     "PERMISSION_DENIED": "It may want another certificate: --cert and --key.",
     "UNIMPLEMENTED": "It does not speak TF Serving's gRPC; its REST port is another one.",

@@ -82,6 +82,8 @@ class Server:
                 looked at again at every poll.
         """
         options = self.options
+        await refuse_taken(options.host, options.port, "port")  # before the models are loaded, which takes long
+        await refuse_taken(options.host, options.rest_port, "rest_api_port")
         tls = rest.context_of(options.tls) if options.tls else None
         try:
             await self.manager.apply(self.config)
@@ -139,6 +141,17 @@ class Server:
         await asyncio.gather(self.rpc.stop(grace=5), self.rest.cleanup())
         self.runs.shutdown(wait=False, cancel_futures=True)
         self.loads.shutdown(wait=False, cancel_futures=True)
+
+
+async def refuse_taken(host, port, flag):
+    """Raises: ZooError, where one cannot listen at a port."""
+    try:
+        listening = await asyncio.get_running_loop().create_server(asyncio.Protocol, host, port)
+    except OSError as error:
+        raise ZooError(
+            f"cannot listen on {host}:{port}: {error.strerror}; --{flag}=0 takes any that is free."
+        ) from None
+    listening.close()
 
 
 async def serve(options):

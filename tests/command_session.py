@@ -1,0 +1,60 @@
+"""Command lines one after another in a process each keeps: TensorFlow, which takes seconds to import, is imported once."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+# Reads a JSON [folder, arguments] a line and answers with [status, stdout, stderr]; what C++ writes past Python is caught too.
+SESSION = """
+import importlib, json, os, sys, tempfile
+from absl import flags
+from tfgan_zoo import command_line
+
+module = importlib.import_module("tfgan_zoo." + sys.argv[1])
+answers = os.fdopen(os.dup(1), "w")
+for line in sys.stdin:
+    folder, arguments = json.loads(line)
+    os.chdir(folder)
+    flags.FLAGS.unparse_flags()
+    for name in flags.FLAGS:
+        flags.FLAGS[name].unparse()
+    sys.argv[1:] = arguments
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        os.dup2(out.fileno(), 1)
+        os.dup2(err.fileno(), 2)
+        try:
+            command_line.run(module.main)
+        except SystemExit as end:
+            status = end.code
+        sys.stdout.flush()
+        sys.stderr.flush()
+        texts = []
+        for file in (out, err):
+            file.seek(0)
+            texts.append(file.read().decode())
+    print(json.dumps([status, *texts]), file=answers, flush=True)
+"""
+
+
+class CommandSession:
+    """Runs `tfgan_zoo.NAME` as a command; to be closed."""
+
+    def __init__(self):
+        self.processes = {}
+
+    def run(self, name, *arguments, cwd=None):
+        """A `subprocess.CompletedProcess` of the command, with its stdout and stderr as text."""
+        if name not in self.processes:
+            command = [sys.executable, "-c", SESSION, name]
+            self.processes[name] = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        process, arguments = self.processes[name], [str(argument) for argument in arguments]
+        print(json.dumps([str(cwd or Path.cwd()), arguments]), file=process.stdin, flush=True)
+        answer = process.stdout.readline()
+        assert answer, f"{name} {' '.join(arguments)} ended its process with status {process.wait()}"
+        return subprocess.CompletedProcess([name, *arguments], *json.loads(answer))
+
+    def close(self):
+        for process in self.processes.values():
+            process.kill()  # nothing is left to write, and TensorFlow's own end takes seconds
+            process.communicate()
