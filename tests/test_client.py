@@ -253,7 +253,7 @@ def test_a_queue_that_stays_full_is_not_taken_for_a_server_that_is_not_there(ser
     server.errors = [("UNAVAILABLE", "The batch scheduling queue to which this task was submitted is full")] * 1000
     with (
         Client(address, timeout=0.1, first_pause=0.01) as client,
-        pytest.raises(ZooError, match=r"full\. Send less") as told,
+        pytest.raises(ZooError, match=r"full\. Come back later") as told,
     ):
         client.generator("toy")
     assert "Is a server running" not in str(told.value)
