@@ -22,23 +22,30 @@ from pathlib import Path
 import numpy as np
 
 
-def predict_request(name, seeds):
+def inputs(names, seeds):
+    """{input of `sample`: array [N]}, of which `names` are wanted; classes are drawn by seed."""
+    rows = len(seeds)
+    known = {"seed": np.int64(seeds), "truncation": np.full(rows, np.inf, "f4"), "labels": np.full(rows, -1, "i4")}
+    return {name: known[name] for name in names}
+
+
+def predict_request(name, names, seeds):
     import tensorflow as tf
     from tensorflow_serving.apis import predict_pb2
 
     request = predict_pb2.PredictRequest()
     request.model_spec.name, request.model_spec.signature_name = name, "sample"
-    request.inputs["seed"].CopyFrom(tf.make_tensor_proto(seeds, tf.int64))
-    request.inputs["truncation"].CopyFrom(tf.make_tensor_proto(np.full(len(seeds), np.inf), tf.float32))
+    for key, array in inputs(names, seeds).items():
+        request.inputs[key].CopyFrom(tf.make_tensor_proto(array))
     return request
 
 
-async def ask(address, name, clients, images, seconds):
+async def ask(address, name, names, clients, images, seconds):
     """Images a second that clients get. Requests are made beforehand: they are not what is measured."""
     import grpc
     from tensorflow_serving.apis import prediction_service_pb2_grpc
 
-    requests = [predict_request(name, np.arange(i * images, (i + 1) * images)) for i in range(clients)]
+    requests = [predict_request(name, names, np.arange(i * images, (i + 1) * images)) for i in range(clients)]
     async with grpc.aio.insecure_channel(address, options=[("grpc.max_receive_message_length", -1)]) as channel:
         await channel.channel_ready()
         stub, answered, start = prediction_service_pb2_grpc.PredictionServiceStub(channel), 0, time.perf_counter()
@@ -66,17 +73,23 @@ def direct(signature, size, seconds):
     """Images a second of as many threads as there are cores, each calling the signature with so many rows."""
     import tensorflow as tf
 
+    names = names_of(signature)
+
     def call(start):
         made = 0
         while time.perf_counter() - start < seconds:
-            inputs = {"seed": np.arange(size), "truncation": np.full(size, np.inf, np.float32)}
-            made += len(signature(**{k: tf.constant(v) for k, v in inputs.items()})["images"].numpy())
+            drawn = signature(**{k: tf.constant(v) for k, v in inputs(names, range(size)).items()})
+            made += len(drawn["images"].numpy())
         return made
 
     threads = os.cpu_count()
     with concurrent.futures.ThreadPoolExecutor(threads) as pool:
         start = time.perf_counter()
         return sum(pool.map(call, [start] * threads)) / (time.perf_counter() - start)
+
+
+def names_of(signature):
+    return list(signature.structured_input_signature[1])
 
 
 async def measure(arguments):
@@ -99,7 +112,8 @@ async def measure(arguments):
     speeds, shares = {}, {}
 
     async def served(images):
-        task = [f"127.0.0.1:{server.grpc_port}", folder.name, arguments.clients, images, arguments.seconds]
+        task = [f"127.0.0.1:{server.grpc_port}", folder.name, names_of(signature)]
+        task += [arguments.clients, images, arguments.seconds]
         before = time.process_time()
         print(json.dumps(task), file=clients.stdin, flush=True)
         speed, theirs = json.loads(await asyncio.to_thread(clients.stdout.readline))
