@@ -1,4 +1,4 @@
-"""What every test starts from: two logical CPU devices to replicate over, the default precision, seed 0."""
+"""What every test starts from: two logical CPU devices to replicate over, graphs as traced, the default precision, seed 0."""
 
 import os
 
@@ -12,6 +12,8 @@ import tensorflow as tf
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
+# Rewriting a graph takes as long as tracing it, and pays after more steps than tests take. What runs as a command is rewritten.
+tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
 @pytest.fixture(autouse=True)

@@ -57,10 +57,7 @@ def play(trainer, dues=()):
         options = {"replicas": trainer.replicas, "measure": measure}
         return batches(images, SOURCE.labels, stage.batch_size, trainer.recipe.seed, first, **options)
 
-    options = {"disable_meta_optimizer": True}  # which would take as long as all the rest
-    tf.config.optimizer.set_experimental_options(options)
     train(trainer, make_batches, [Due(2, lambda *_: None), *dues])
-    tf.config.optimizer.set_experimental_options(dict.fromkeys(options, False))
     return values(trainer)
 
 

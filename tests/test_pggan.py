@@ -34,16 +34,6 @@ from tfgan_zoo.training.strategies import make_strategy
 from tfgan_zoo.training.trainer import Trainer
 from tfgan_zoo.training_run import TrainingRun
 
-
-@pytest.fixture(scope="module", autouse=True)
-def quick_graphs():
-    """Tracing is most of what these tests do; Grappler would double it."""
-    options = {"disable_meta_optimizer": True}
-    tf.config.optimizer.set_experimental_options(options)
-    yield
-    tf.config.optimizer.set_experimental_options(dict.fromkeys(options, False))
-
-
 SMALL = {"base": 32, "maximum": 6}
 NOISE = tf.constant(np.random.default_rng(0).normal(size=(4, 5)), tf.float32)
 

@@ -67,10 +67,7 @@ class Played:
 
     def train(self, pause=0):
         """Takes the steps as a run does, in a graph, `pause` of them a call."""
-        options = {"disable_meta_optimizer": True}  # which would take as long as all the rest
-        tf.config.optimizer.set_experimental_options(options)
         train(self.trainer, self.batches, [Due(pause, lambda *_: None)])
-        tf.config.optimizer.set_experimental_options(dict.fromkeys(options, False))
 
     def step_by_hand(self):
         """Takes the steps one by one and outside a graph, which needs no tracing. Returns the logs of each."""
