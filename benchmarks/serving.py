@@ -21,6 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
+UNCONDITIONAL = ("seed", "truncation")  # inputs of a generator's `sample` without labels
+
 
 def inputs(names, seeds):
     """{input of `sample`: array [N]}, of which `names` are wanted; classes are drawn by seed."""
@@ -29,7 +31,7 @@ def inputs(names, seeds):
     return {name: known[name] for name in names}
 
 
-def predict_request(name, names, seeds):
+def predict_request(name, seeds, names=UNCONDITIONAL):
     import tensorflow as tf
     from tensorflow_serving.apis import predict_pb2
 
@@ -45,7 +47,7 @@ async def ask(address, name, names, clients, images, seconds):
     import grpc
     from tensorflow_serving.apis import prediction_service_pb2_grpc
 
-    requests = [predict_request(name, names, np.arange(i * images, (i + 1) * images)) for i in range(clients)]
+    requests = [predict_request(name, np.arange(i * images, (i + 1) * images), names) for i in range(clients)]
     async with grpc.aio.insecure_channel(address, options=[("grpc.max_receive_message_length", -1)]) as channel:
         await channel.channel_ready()
         stub, answered, start = prediction_service_pb2_grpc.PredictionServiceStub(channel), 0, time.perf_counter()
