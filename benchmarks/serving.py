@@ -43,23 +43,28 @@ def predict_request(name, seeds, names=UNCONDITIONAL):
 
 
 async def ask(address, name, names, clients, images, seconds):
-    """Images a second that clients get. Requests are made beforehand: they are not what is measured."""
+    """Images a second that clients get in so many seconds, after a quarter as many to get under way.
+
+    Requests are made beforehand: they are not what is measured, nor are the last ones, which wait with fewer and fewer others.
+    """
     import grpc
     from tensorflow_serving.apis import prediction_service_pb2_grpc
 
     requests = [predict_request(name, np.arange(i * images, (i + 1) * images), names) for i in range(clients)]
     async with grpc.aio.insecure_channel(address, options=[("grpc.max_receive_message_length", -1)]) as channel:
         await channel.channel_ready()
-        stub, answered, start = prediction_service_pb2_grpc.PredictionServiceStub(channel), 0, time.perf_counter()
+        stub, answered = prediction_service_pb2_grpc.PredictionServiceStub(channel), 0
+        start = time.perf_counter() + seconds / 4
 
         async def client(request):
             nonlocal answered
-            while time.perf_counter() - start < seconds:
+            while time.perf_counter() < start + seconds:
                 reply = await stub.Predict(request)
-                answered += reply.outputs["images"].tensor_shape.dim[0].size
+                if start <= time.perf_counter() < start + seconds:
+                    answered += reply.outputs["images"].tensor_shape.dim[0].size
 
         await asyncio.gather(*map(client, requests))
-        return answered / (time.perf_counter() - start)
+        return answered / seconds
 
 
 def clients_process():
@@ -116,11 +121,11 @@ async def measure(arguments):
     async def served(images):
         task = [f"127.0.0.1:{server.grpc_port}", folder.name, names_of(signature)]
         task += [arguments.clients, images, arguments.seconds]
-        before = time.process_time()
+        before, start = time.process_time(), time.perf_counter()
         print(json.dumps(task), file=clients.stdin, flush=True)
         speed, theirs = json.loads(await asyncio.to_thread(clients.stdout.readline))
-        ours = time.process_time() - before
-        shares.setdefault(images, []).append(theirs / (ours + theirs))
+        there = (time.perf_counter() - start) * os.cpu_count()
+        shares.setdefault(images, []).append([(time.process_time() - before) / there, theirs / there])
         return speed
 
     for size in arguments.batches:
@@ -145,7 +150,8 @@ async def measure(arguments):
         share = statistics.median(value / of for value, of in zip(values, speeds[best], strict=True))
         print(f"{kind}: {statistics.median(values):.0f} images/s ({each}), {share:.0%} of {best}, median of turns")
     for images, values in shares.items():
-        print(f"{images} an ask: the clients took {statistics.median(values):.0%} of the processor time")
+        server_share, clients_share = map(statistics.median, zip(*values, strict=True))
+        print(f"{images} an ask: the server took {server_share:.0%} of the processors, the clients {clients_share:.0%}")
 
 
 def main():

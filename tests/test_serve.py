@@ -97,6 +97,18 @@ def zoo(light, tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def conditional(tmp_path_factory):
+    """A server of a generator of three classes."""
+    noise, labels = keras.Input([4], name="noise"), keras.Input([], dtype="int32", name="labels")
+    h = keras.layers.Dense(16, activation="tanh")(noise) + keras.layers.Embedding(3, 16)(labels)
+    network = keras.Model({"noise": noise, "labels": labels}, keras.layers.Reshape((4, 4, 1))(h), name="generator")
+    zoo = tmp_path_factory.mktemp("conditional")
+    version_folder.write_version(ExportedGenerator(network, Prior(4, num_classes=3)), zoo / "classes", CARD)
+    with running(zoo=zoo, batching=SMALL) as server:
+        yield server
+
+
 def config_text(zoo, *models):
     """models.config; each model is (name, what more it says)."""
     lines = "".join(
@@ -440,6 +452,23 @@ def test_requests_that_wait_run_together_and_each_gets_its_own_rows(server, zoo)
         np.testing.assert_array_equal(images, direct(zoo / "toy" / "2", "sample", **draws(*seeds))["images"])
 
 
+def test_a_thread_takes_its_share_of_what_waits_and_leaves_the_rest_to_the_others(zoo):
+    batching = settings.BatchSettings(sizes=settings.even_sizes(8), threads=2, ahead=0)
+    with running(zoo=zoo, batching=batching) as server, Gate(server) as gate:
+        futures = []
+        for rows in (1, 1, 6):
+            futures += [server.predict.Predict.future(request(**draws(seed))) for seed in range(rows)]
+            wait_for(lambda: server.server.batcher.waiting == len(futures))
+        gate.open.set()
+        for seed, future in zip((0, 0, *range(6)), futures, strict=True):
+            images = tf.make_ndarray(future.result(30).outputs["images"])
+            np.testing.assert_array_equal(images, direct(zoo / "toy" / "2", "sample", **draws(seed))["images"])
+    assert gate.sizes[:2] == [1, 1]
+    assert gate.sizes[2] in (3, 4)  # a half of what has no answer by then
+    assert sum(gate.sizes) == 8
+    assert not server.server.batcher.rows
+
+
 def test_a_value_that_fails_in_the_graph_fails_its_own_request_alone(server):
     def pick(row):
         return request("picks", "", row=("int32", [row]))
@@ -694,6 +723,36 @@ def test_links_out_of_the_zoo_are_not_followed(light, tmp_path):
         assert sum("leads outside of the folders" in line for line in server.lines) == 2
 
 
+def test_a_link_out_of_the_zoo_is_told_and_the_rest_is_served(light, tmp_path):
+    zoo = tmp_path / "zoo"
+    zoo.mkdir()
+    publish(light, zoo / "toy", 1)
+    publish(light, tmp_path / "elsewhere", 1)
+    (zoo / "linked").symlink_to(tmp_path / "elsewhere")
+    with running(zoo=zoo, batching=SMALL) as server:
+        assert [line for line in server.lines if "linked" in line] == [
+            f"{zoo}/linked leads outside of {zoo} and is not served."
+        ]
+        assert states(server, "linked") == {}
+        assert states(server, "toy") == {1: (30, 0)}
+
+
+@pytest.mark.parametrize(
+    ("signature", "given", "refused", "words"),
+    [
+        ("sample", draws(7), (-2, 3), "has 0 to 2, or -1 for one drawn by seed"),
+        ("serving_default", {"noise": ("float32", [[0.0] * 4])}, (-1, 3), "has 0 to 2"),
+    ],
+)
+def test_a_label_that_is_no_class_is_refused_before_it_is_drawn(conditional, signature, given, refused, words):
+    for label in refused:
+        asked = request("classes", signature, labels=("int32", [label]), **given)
+        told = f"label {label} is no class of classes, which {words}"
+        assert refusal(conditional.predict.Predict, asked) == ("INVALID_ARGUMENT", told)
+    asked = request("classes", signature, labels=("int32", [refused[0] + 1]), **given)
+    assert conditional.predict.Predict(asked).outputs
+
+
 def test_a_zoo_or_a_model_without_versions_is_told_at_the_start(tmp_path):
     (tmp_path / "toy").mkdir()
     with running(zoo=tmp_path, batching=SMALL) as server:
@@ -762,8 +821,8 @@ def test_tf_servings_files_are_read(tmp_path):
     file.write_text("max_batch_size { value: 16 } batch_timeout_micros { value: 5000 } max_enqueued_batches { value: 3 } "
                     "num_batch_threads { value: 2 } allowed_batch_sizes: 4 allowed_batch_sizes: 16")  # fmt: skip
     assert settings.batch_settings(file) == settings.BatchSettings((4, 16), 0.005, 3, 2)
-    file.write_text("max_batch_size { value: 20 }")
-    assert settings.batch_settings(file).sizes == (1, 2, 4, 8, 16, 20)
+    file.write_text("max_batch_size { value: 9 }")
+    assert settings.batch_settings(file).sizes == (1, 2, 4, 6, 8, 9)
     file.write_text("max_batch_size { value: 8 } allowed_batch_sizes: 4")
     with pytest.raises(ZooError, match="must rise and end with max_batch_size, 8"):
         settings.batch_settings(file)

@@ -54,9 +54,14 @@ def load_version(folder, unsafe=False):
     if not unsafe:
         trust.check(folder)
     loaded = tf.saved_model.load(str(folder))
-    path = Path(folder) / "model_card.json"
-    card = json.loads(path.read_text()) if path.exists() else {}
+    card = card_of(folder)
     return Generator(loaded.signatures, card.get("num_classes", 0), codes_of(card), owner=loaded)
+
+
+def card_of(folder):
+    """What the model_card.json of a version folder holds, {} where there is none."""
+    path = Path(folder) / "model_card.json"
+    return json.loads(path.read_text()) if path.exists() else {}
 
 
 def codes_of(card):

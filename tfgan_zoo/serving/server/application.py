@@ -91,8 +91,11 @@ class Server:
             if not self.manager.models:
                 raise ZooError(f"{error.code.name}: {error.message}.") from None
             options.say(error.message)
-        if not options.models and not self.config.model_config_list.config:
-            options.say(f"{options.zoo} holds no exports such as sngan_mnist/1/ yet; those that appear are served.")
+        if not options.models:
+            for link in settings.links_out(options.zoo):
+                options.say(f"{link} leads outside of {options.zoo} and is not served.")
+            if not self.config.model_config_list.config:
+                options.say(f"{options.zoo} holds no exports such as sngan_mnist/1/ yet; those that appear are served.")
         self.rpc, self.grpc_port, self.health = await rpc.start(
             self.predictor, options.host, options.port, options.most_bytes, options.tls
         )

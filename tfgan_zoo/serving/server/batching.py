@@ -2,6 +2,7 @@
 
 import asyncio
 import collections
+import math
 import time
 
 import numpy as np
@@ -44,12 +45,25 @@ class Batch:
         self.tasks.append(task)
         self.rows += task.rows
 
+    def parted(self, share):
+        """(tasks that are still awaited, of `share` rows or just above; a `Batch` of the others or None)."""
+        tasks, rest, rows = [], Batch(self.opened), 0
+        for task in self.tasks:
+            if task.future.done():
+                continue
+            if rows < share:
+                tasks.append(task)
+            else:
+                rest.add(task)
+            rows += task.rows
+        return tasks, rest if rest.tasks else None
+
 
 class Batcher:
     """Queues of batches, one a signature, taken in turn by a few threads. All but `compute` belongs to the event loop.
 
     Attributes:
-        waiting: how many requests are queued or running.
+        waiting: how many requests are queued or running; rows: {signature: how many rows those have}.
 
     Args:
         settings: `BatchSettings`; executor: runs the computations, in `settings.threads` threads and as many more as `ahead`
@@ -60,6 +74,7 @@ class Batcher:
         self.settings, self.executor, self.metrics = settings, executor, metrics
         self.queues = collections.OrderedDict()  # {signature: deque of Batch}; the first has its turn
         self.free, self.waiting = settings.threads + settings.ahead, 0
+        self.rows = collections.Counter()
         self.timer = None
 
     async def run(self, signature, arrays, rows, deadline=None):
@@ -79,10 +94,14 @@ class Batcher:
         alarm = loop.call_at(deadline, task.expire) if deadline is not None else None
         self.wake(0)
         self.waiting += 1
+        self.rows[signature] += rows
         try:
             return await task.future
         finally:
             self.waiting -= 1
+            self.rows[signature] -= rows
+            if not self.rows[signature]:
+                del self.rows[signature]  # which may be unloaded
             if alarm:
                 alarm.cancel()
 
@@ -130,14 +149,21 @@ class Batcher:
                 done.add_done_callback(lambda done, tasks=tasks: self.finished(done, tasks))
 
     def take(self, signature):
-        """The first batch's tasks that are still awaited; the signature's turn is over."""
+        """The first batch's tasks that are still awaited, up to a thread's share; the signature's turn is over.
+
+        The share is of all rows queued and running: else one thread runs most of them, and another the few that come
+        meanwhile, by themselves.
+        """
         queue = self.queues[signature]
-        batch = queue.popleft()
+        tasks, rest = queue[0].parted(math.ceil(self.rows[signature] / self.settings.threads))
+        if rest:
+            queue[0] = rest
+        else:
+            queue.popleft()
         if queue:
             self.queues.move_to_end(signature)
         else:
             del self.queues[signature]
-        tasks = [task for task in batch.tasks if not task.future.done()]
         for task in tasks:
             task.started = True
             self.metrics.queueing.add((time.perf_counter() - task.queued) * 1e6)

@@ -35,6 +35,7 @@ class Predictor:
             with self.manager.find(spec).held() as servable:
                 signature = signature_of(servable)
                 arrays, rows = read(signature, self.batcher.settings.largest)
+                signature.check_labels(arrays)
                 names = signature.check_filter(names)
                 outputs = await self.batcher.run(signature, arrays, rows, deadline)
             return {name: outputs[name] for name in names}, servable

@@ -13,6 +13,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
 from tfgan_zoo.serving.server.status import Refused, invalid, of_error, precondition
+from tfgan_zoo.serving.version_folder import card_of
 
 WARM_UP = Path("assets.extra") / "tf_serving_warmup_requests"
 MOST_RECORDS = 1000  # as TF Serving's saved_model_warmup_util.h
@@ -50,10 +51,11 @@ class Signature:
     Attributes:
         model, name; inputs: {name: `Input`}; outputs: {name: `tf.TensorSpec`}.
         batched: every input and output has an open first dimension, so that requests can be run together.
+        num_classes: how many there are, None where the model's card does not tell.
     """
 
-    def __init__(self, model, name, function):
-        self.model, self.name, self.function = model, name, function
+    def __init__(self, model, name, function, num_classes=None):
+        self.model, self.name, self.function, self.num_classes = model, name, function, num_classes
         self.inputs = {key: Input(spec) for key, spec in sorted(function.structured_input_signature[1].items())}
         self.outputs = function.structured_outputs
         specs = [*(i.spec for i in self.inputs.values()), *self.outputs.values()]
@@ -126,6 +128,18 @@ class Signature:
         rows = self.rows({n: [d.size for d in given[n].tensor_shape.dim] for n in self.inputs}, largest)
         return {name: array_of(name, given[name], self.inputs[name].numbers) for name in self.inputs}, rows
 
+    def check_labels(self, arrays):
+        """Raises: Refused, of a label that is no class; -1 leaves the class to a seed. The graph would draw something."""
+        if not self.num_classes or "labels" not in arrays:
+            return
+        labels, least = arrays["labels"], -1 if "seed" in arrays else 0
+        beyond = (labels < least) | (labels >= self.num_classes)
+        if beyond.any():
+            by_seed = ", or -1 for one drawn by seed" if least else ""
+            raise invalid(
+                f"label {labels[beyond].flat[0]} is no class of {self.model}, which has 0 to {self.num_classes - 1}{by_seed}"
+            )
+
     def run(self, arrays):
         """{name: array} of whole inputs. Raises: whatever TensorFlow does."""
         tensors = {name: tf.constant(arrays[name], i.spec.dtype) for name, i in self.inputs.items()}
@@ -168,7 +182,9 @@ class Servable:
             raise Refused(StatusCode.NOT_FOUND, 'Could not find meta graph def matching supplied tags: { "serve" }')
         self.definitions = dict(graph.signature_def)
         self.loaded = tf.saved_model.load(str(folder))
-        self.signatures = {name: Signature(model, name, f) for name, f in self.loaded.signatures.items()}
+        num_classes = card_of(folder).get("num_classes")
+        functions = self.loaded.signatures.items()
+        self.signatures = {name: Signature(model, name, function, num_classes) for name, function in functions}
 
     def signature(self, name):
         """Raises: Refused, FAILED_PRECONDITION, where it is not there."""

@@ -13,7 +13,11 @@ from tfgan_zoo.serving import protos
 from tfgan_zoo.serving.server.status import invalid
 from tfgan_zoo.serving.version_folder import versions
 
-SIZES = (1, 2, 4, *range(8, 65, 8))  # no odd batch but 1: those can differ by one step of uint8, see docs/server.md
+
+
+def even_sizes(largest):
+    """Sizes of batches up to `largest`, none odd but 1: a pixel of those can be one step of uint8 off, see docs/server.md."""
+    return tuple(sorted({1, *range(2, largest, 2), largest}))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -33,7 +37,7 @@ class BatchSettings:
     ahead: full batches that may be started beyond `threads`, so that no core waits for what Python does between two runs.
     """
 
-    sizes: tuple = SIZES
+    sizes: tuple = even_sizes(64)
     wait: float = 0.0
     longest_queue: int = 100  # batches a signature
     threads: int = os.cpu_count() or 1
@@ -68,16 +72,31 @@ def model_server_config(path):
 
 
 def zoo_config(folder):
-    """The ModelServerConfig of a folder of exports: each child that has versions is a model, its latest one served."""
+    """The ModelServerConfig of a folder of exports: each child that has versions is a model, its latest one served.
+
+    Links out of the folder are no models: see `links_out`.
+    """
     folder = Path(folder).resolve()
     if not folder.is_dir():
         raise ZooError(f"{folder} is no folder; give --zoo a folder of exports, such as export/.")
     config = model_server_config_pb2.ModelServerConfig()
     config.model_config_list.SetInParent()
-    for child in sorted(folder.iterdir()):
-        if child.is_dir() and not child.name.startswith(".") and versions(child):
+    for child in exports_in(folder):
+        if inside(child, (folder,)):
             config.model_config_list.config.add(name=child.name, base_path=str(child), model_platform="tensorflow")
     return config
+
+
+def exports_in(folder):
+    """The children of a folder that have versions, links to such included, in order."""
+    children = (child for child in sorted(folder.iterdir()) if child.is_dir() and not child.name.startswith("."))
+    return [child for child in children if versions(child)]
+
+
+def links_out(folder):
+    """The children of a zoo that `zoo_config` leaves out: they lead elsewhere."""
+    folder = Path(folder).resolve()
+    return [child for child in exports_in(folder) if not inside(child, (folder,))]
 
 
 def policy(message):
@@ -152,7 +171,7 @@ def batch_settings(path):
 
     sizes = tuple(told.allowed_batch_sizes)
     largest = number("max_batch_size", sizes[-1] if sizes else default.largest)
-    sizes = sizes or (*(size for size in range(1, largest) if size in SIZES or (size > 64 and size % 8 == 0)), largest)
+    sizes = sizes or even_sizes(largest)
     if list(sizes) != sorted(set(sizes)) or sizes[0] < 1 or sizes[-1] != largest:
         raise ZooError(f"{path}: allowed_batch_sizes must rise and end with max_batch_size, {largest}; got {sizes}.")
     wait = number("batch_timeout_micros", 0, least=0) / 1e6
