@@ -37,6 +37,8 @@ DEEPEST = {"biggan_deep"}
 def settings_of(model, *changes):
     table = {"model": model, **catalog.preset_table(model, "quickstart")}
     small = [f"batch_size={BATCH}", f"steps={STEPS}", "data.resolution=16"]
+    if "attention_resolutions" in table.get("arguments", {}):
+        small.append("arguments.attention_resolutions=[8]")
     if "stages" in table:  # one of them, which fades to its end
         small.append(f"stages=[{{steps={STEPS}, batch_size={BATCH}, resolution=16, fade_steps={STEPS}}}]")
     return recipe.parse(recipe.override(table, [*small, *changes]))
