@@ -7,12 +7,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from numeric import assert_all_close, slopes
-from small_games import played, points_recipe, values
+from small_games import played, points_game, points_recipe, values
 
 from tfgan_zoo.errors import ZooError
 from tfgan_zoo.game import Game
 from tfgan_zoo.networks.autoencoder import with_energy
+from tfgan_zoo.objectives.adversarial import Wasserstein
+from tfgan_zoo.objectives.auxiliary import FeatureMatching
 from tfgan_zoo.objectives.energy import BoundaryEquilibrium, EnergyMargin, PullingAway, pulling_away
+from tfgan_zoo.objectives.entropy import CategoricalEntropy
+from tfgan_zoo.objectives.penalties import Dragan, scaled_uniform_noise
 from tfgan_zoo.objectives.regularizers import HistoricalAveraging
 from tfgan_zoo.priors import Prior
 
@@ -234,6 +238,20 @@ def test_a_state_that_moves_once_an_update_refuses_batches_in_parts():
     message = "accumulation=4: boundary_equilibrium and historical_averaging keep a state"
     with pytest.raises(ZooError, match=message):
         played(points_recipe(steps=4, accumulation=4), lambda: energy_game(HistoricalAveraging))
+
+
+@pytest.mark.parametrize(
+    ("term", "name"),
+    [
+        (CategoricalEntropy(), "categorical_entropy"),
+        (FeatureMatching(), "feature_matching"),
+        (PullingAway(), "pulling_away"),
+        (Dragan(noise=scaled_uniform_noise), "dragan"),
+    ],
+)
+def test_a_term_of_the_whole_batch_refuses_batches_in_parts(term, name):
+    with pytest.raises(ZooError, match=f"accumulation=4: {name} would be of each part by itself"):
+        played(points_recipe(steps=4, accumulation=4), lambda: points_game(Wasserstein() + term))
 
 
 def test_weights_are_averaged_once_an_update():

@@ -341,6 +341,25 @@ def test_scaled_uniform_noise_lies_between_zero_and_half_the_deviation_of_the_ba
     assert abs(noise.var() - 1 / 12) < 4 * math.sqrt(1 / 180 / noise.size)
 
 
+def test_scaled_uniform_noise_takes_the_deviation_of_the_batch_of_all_replicas(two_replicas):
+    """By itself each half would have half of the noise: -1 in one, 1 in the other."""
+    real = np.repeat([-1.0, 1.0], 4)[:, None] * np.ones([8, 3])
+
+    def halves(context):
+        return tf.constant(real[4 * context.replica_id_in_sync_group :][:4])
+
+    shares = two_replicas.experimental_distribute_values_from_function(halves)
+
+    @tf.function
+    def largest(share):
+        turn = SimpleNamespace(real={"images": share}, draws=Draws(seed_of(0), 4))
+        return tf.reduce_max(scaled_uniform_noise(turn))
+
+    made = two_replicas.run(largest, [shares])
+    for value in two_replicas.experimental_local_results(made):
+        assert 0.3 < value.numpy() <= 0.5
+
+
 PENALTIES = {
     "GradientPenalty": GradientPenalty(),
     "one_sided": GradientPenalty(one_sided=True),

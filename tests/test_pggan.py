@@ -275,6 +275,21 @@ def test_stages_that_cannot_be_played_are_refused_before_the_first_step(stage, m
         Trainer(settings, small_game, make_strategy("one"))
 
 
+@pytest.mark.parametrize("batch", [6, 7])
+def test_a_stage_whose_batch_cannot_be_parted_into_groups_is_refused_before_the_first_step(batch):
+    settings = points_recipe(steps=2, stages=[{"steps": 2, "batch_size": batch, "resolution": 16}])
+    with pytest.raises(
+        ZooError, match=f"batch_size={batch}, which cannot be parted into groups of .*group_size=4; use 4"
+    ):
+        Trainer(settings, lambda: small_game(group_size=4), make_strategy("one"))
+
+
+@pytest.mark.parametrize("batch", [3, 8])  # less than a group is one
+def test_a_stage_of_whole_groups_or_of_less_than_one_is_taken(batch):
+    settings = points_recipe(steps=2, stages=[{"steps": 2, "batch_size": batch, "resolution": 16}])
+    Trainer(settings, lambda: small_game(group_size=4), make_strategy("one"))
+
+
 def test_models_that_do_not_grow_refuse_stages_of_other_resolutions():
     settings = points_recipe(steps=2, stages=[{"steps": 2, "batch_size": 4, "resolution": 8}])
     with pytest.raises(ZooError, match="does not grow"):
@@ -381,10 +396,8 @@ def test_a_rate_that_falls_by_update_number_goes_with_one_resolution_alone():
 # ---------------------------------------------------------------------------------------------------------------- runs
 
 
-@pytest.fixture(scope="module")
-def stopped(tmp_path_factory):
-    """(a run's folder with checkpoints at 8 pixels, in the fade to 16 and after it, its export, its trainer)."""
-    folder = tmp_path_factory.mktemp("grown")
+def unbegun(folder, **data):
+    """A run at 8 and then 16 pixels, not begun."""
     np.savez(folder / "pixels.npz", images=PIXELS[..., :1])
     table = {
         "model": "pggan",
@@ -393,14 +406,36 @@ def stopped(tmp_path_factory):
             {"resolution": 8, "batch_size": 4, "steps": 4},
             {"resolution": 16, "batch_size": 2, "steps": 5, "fade_steps": 4},
         ],
-        "data": {"source": f"arrays:{folder / 'pixels.npz'}"},
+        "data": {"source": f"arrays:{folder / 'pixels.npz'}", "cache_dir": str(folder), **data},
         "checkpoints": {"every_steps": 3, "keep": 9},
         "log": {"samples_every_steps": 2, "grid": 3},
         "evaluation": {"samples": 0},
     }
-    run = TrainingRun(recipe.parse(table), folder / "run", tell=lambda text: None)
+    return TrainingRun(recipe.parse(table), folder / "run", tell=lambda text: None)
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory):
+    """(a run's folder with checkpoints at 8 pixels, in the fade to 16 and after it, its export, its trainer)."""
+    folder = tmp_path_factory.mktemp("grown")
+    run = unbegun(folder)
     version = run.execute()
     return folder / "run", version, run.trainer
+
+
+@pytest.mark.parametrize("resolution", [None, 16])
+def test_every_stage_sees_the_images_brought_back_from_their_measurements_and_not_the_clean_ones(tmp_path, resolution):
+    measurement = {"kind": "block_pixels", "unmeasure": True}
+    run = unbegun(tmp_path, measurement=measurement, resolution=resolution)
+    small, whole = (np.asarray(run.images_of(stage), np.float64) for stage in run.recipe.schedule)
+    clean = run.source.images
+    assert np.abs(whole - clean).mean() > 5  # grey levels
+    assert_all_close(small, halved(whole), 0.5)  # rounded to whole grey levels
+
+
+def test_a_stage_smaller_than_its_measurement_is_refused(tmp_path):
+    with pytest.raises(ZooError, match="patch=9 does not fit into images of 8x8"):
+        unbegun(tmp_path, measurement={"kind": "block_patch", "patch": 9})
 
 
 def test_checkpoints_of_any_stage_are_played_at_their_resolution_and_alpha(stopped):

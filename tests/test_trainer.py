@@ -1,11 +1,14 @@
 """The loop: what a step does, and what must make no difference to it."""
 
+import itertools
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from small_games import POINTS, assert_same, play, played, points_game, points_recipe, values
 
 from tfgan_zoo.data.pipeline import batches
+from tfgan_zoo.draws import seed_of
 from tfgan_zoo.errors import ZooError
 from tfgan_zoo.game import Game, Term
 from tfgan_zoo.layers import OrthogonalRegularizer
@@ -54,6 +57,36 @@ def test_a_batch_in_four_parts_gives_the_step_of_the_whole_batch():
 
     whole = values(played(points_recipe(precision="float64"), build))
     assert_same(whole, values(played(points_recipe(precision="float64", accumulation=4), build)), tolerance=1e-12)
+
+
+def test_a_part_of_a_batch_waits_for_those_before_it():
+    """Else the activations of all parts would be in memory at once, and parts would save none."""
+    trainer = Trainer(points_recipe(batch_size=12, accumulation=3), points_game, make_strategy("one"))
+    made = []
+
+    def gradients(generating, batch, *more):
+        found = [tf.identity(w) for w in trainer.game.discriminator.trainable_variables]
+        made.append(found)
+        return found, {"loss": tf.constant(0.0)}
+
+    trainer.gradients = gradients
+    batch = {"images": tf.zeros([12, 2])}
+    tf.function(lambda: trainer.update("discriminator", batch, seed_of(0), 12)).get_concrete_function()
+
+    def before(op):
+        """Every operation that `op` waits for."""
+        seen, left = set(), [op]
+        while left:
+            for earlier in (*(t.op for t in left[-1].inputs), *left.pop().control_inputs):
+                if earlier not in seen:
+                    seen.add(earlier)
+                    left.append(earlier)
+        return seen
+
+    assert len(made) == 3
+    for earlier, later in itertools.pairwise(made):
+        assert {t.op for t in earlier} <= before(later[0].op)
+    assert not before(made[0][0].op) & {t.op for part in made[1:] for t in part}
 
 
 def test_one_pass_equals_two():

@@ -112,6 +112,16 @@ def measured_arguments(build, settings, image_shape):
     return {}
 
 
+def check_measured_stages(a_recipe, image_shape):
+    """Raises: ZooError where the smaller images of a stage cannot be measured as the recipe says."""
+    from tfgan_zoo.measurements import measurement_of
+
+    if not a_recipe.data.measurement.unmeasure:  # which works on whole images
+        for side in filter(None, (stage.resolution for stage in a_recipe.stages)):
+            height, width = (side, side) if isinstance(side, int) else side
+            measurement_of(a_recipe.data.measurement, (height, width, *image_shape[2:]))
+
+
 def game_builder(a_recipe, image_shape, num_classes):
     """A function without arguments that builds the recipe's game for such data; arguments are checked at once."""
     from tfgan_zoo.augmentations import augment
@@ -119,4 +129,5 @@ def game_builder(a_recipe, image_shape, num_classes):
     build, image_shape = model_module(a_recipe.model).build, tuple(image_shape)
     arguments = checked_arguments(a_recipe.model, a_recipe.arguments)
     measured = measured_arguments(build, a_recipe.data.measurement, image_shape)
+    check_measured_stages(a_recipe, image_shape)
     return lambda: augment(build(image_shape, num_classes, **measured, **arguments), a_recipe.augmentation)

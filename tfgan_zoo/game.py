@@ -77,9 +77,11 @@ class Term:
 
     Attributes:
         state: its variables by name, such as BEGAN's k; they are saved with the run.
+        of_whole_batch: whether it is no mean over examples, so that the means over parts of a batch are not that of the batch.
     """
 
     state = types.MappingProxyType({})
+    of_whole_batch = False
 
     def discriminator_loss(self, turn):
         """Returns a scalar to be minimised by the discriminator, or None."""

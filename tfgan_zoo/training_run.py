@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from tfgan_zoo import catalog, exporting, pictures
@@ -203,7 +204,7 @@ class TrainingRun:
     def images_of(self, stage):
         """What training sees at a stage: the images, or a growing model's at the stage's resolution."""
         whole = stage.resolution in (None, self.recipe.data.resolution)
-        return self.images if whole else self.source.at(stage.resolution).images
+        return self.images if whole else replace(self.source, images=self.images).at(stage.resolution).images
 
     def make_batches(self, stage, first):
         return batches(

@@ -35,6 +35,12 @@ class GrowingGame(Game):
             )
         if self.size_of(stage) == sizes[0] and stage.fade_steps:
             raise ZooError(f"a stage at 4 pixels has fade_steps={stage.fade_steps}, and nothing to fade from; give 0.")
+        group = self.discriminator.group_size or 1
+        if stage.batch_size > group and stage.batch_size % group:
+            raise ZooError(
+                f"a stage at {stage.resolution} pixels has batch_size={stage.batch_size}, which cannot be parted into groups of "
+                f"arguments.group_size={group}; use {stage.batch_size // group * group}, or leave group_size out."
+            )
 
     def size_of(self, stage):
         """The side of the stage's images, None where they are not square."""

@@ -92,6 +92,8 @@ def log_real(logits):
 class FeatureMatching(Term):
     """G: |E f(x) - E f(G(z))|^2 over D's features, means over the global batch. Salimans et al. 2016, arXiv:1606.03498, 3.1."""
 
+    of_whole_batch = True
+
     def generator_loss(self, turn):
         real, fake = (
             mean_over_replicas(tf.reduce_mean(outputs["features"], axis=0)) for outputs in (turn.on_real, turn.on_fake)

@@ -35,6 +35,8 @@ def pulling_away(embedding):
 class PullingAway(Term):
     """G: the pulling-away term on the encoder's output. Zhao et al. 2016, arXiv:1609.03126, eq. 4; the paper's weight is 0.1."""
 
+    of_whole_batch = True
+
     def generator_loss(self, turn):
         return pulling_away(rows_of_all_replicas(turn.on_fake["embedding"]))
 

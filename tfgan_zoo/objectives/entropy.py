@@ -25,6 +25,8 @@ class CategoricalEntropy(Term):
     the marginal spread: some texts have the wrong sign there.
     """
 
+    of_whole_batch = True
+
     def discriminator_loss(self, turn):
         marginal, conditional = entropies(turn.on_real["class_logits"])
         return -marginal + conditional - entropies(turn.on_fake["class_logits"])[1]

@@ -6,6 +6,7 @@ They suit a discriminator that treats every example alone: under batch normalisa
 import tensorflow as tf
 
 from tfgan_zoo.game import Term
+from tfgan_zoo.replicas import mean_over_replicas
 
 
 def squared_gradient_norms(turn, batch, images):
@@ -71,10 +72,12 @@ def gaussian_noise(turn, variance=10.0):
 
 
 def scaled_uniform_noise(turn):
-    """0.5 std(x) U(0, 1), std over the whole batch, as in the authors' code."""
+    """0.5 std(x) U(0, 1), std over the whole batch, of all replicas, as in the authors' code."""
     images = turn.real["images"]
     noise = turn.draws.uniform("dragan", images.shape[1:])
-    return 0.5 * tf.math.reduce_std(images) * tf.cast(noise, images.dtype)
+    mean = mean_over_replicas(tf.reduce_mean(images))
+    variance = mean_over_replicas(tf.reduce_mean(tf.square(images - mean)))
+    return 0.5 * tf.sqrt(variance) * tf.cast(noise, images.dtype)
 
 
 class Dragan(Term):
@@ -89,6 +92,7 @@ class Dragan(Term):
 
     def __init__(self, form=two_sided, k=1.0, noise=gaussian_noise):
         self.form, self.k, self.noise = form, k, noise
+        self.of_whole_batch = noise is scaled_uniform_noise
 
     def discriminator_loss(self, turn):
         perturbed = turn.real["images"] + self.noise(turn)

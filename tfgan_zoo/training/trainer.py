@@ -69,12 +69,8 @@ class Trainer:
             self.generator_optimizer.build(self.game.generator.trainable_variables)
             self.discriminator_optimizer.build(self.game.discriminator.trainable_variables)
             self.step = tf.Variable(0, dtype=tf.int64, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
-        if recipe.accumulation > 1 and self.game.objective.state:
-            terms = dict.fromkeys(name.split("/")[0] for name in self.game.objective.state)
-            raise ZooError(
-                f"accumulation={recipe.accumulation}: {' and '.join(terms)} keep a state that moves once an update, and it "
-                "would move once a part; leave accumulation out."
-            )
+        if recipe.accumulation > 1:
+            self.check_terms_of_parts()
         self.gradients = (
             tf.function(self.gradients, jit_compile=True, autograph=False) if recipe.jit_compile else self.gradients
         )
@@ -111,6 +107,20 @@ class Trainer:
             for variable in optimizer.variables:
                 if variable is not optimizer.learning_rate:
                     variable.assign(tf.zeros(variable.shape, variable.dtype))
+
+    def check_terms_of_parts(self):
+        """Raises: ZooError where the objective of a batch is no mean over its parts."""
+        start = f"accumulation={self.recipe.accumulation}: "
+        if terms := dict.fromkeys(name.split("/")[0] for name in self.game.objective.state):
+            raise ZooError(
+                f"{start}{' and '.join(terms)} keep a state that moves once an update, and it would move once a part; "
+                "leave accumulation out."
+            )
+        if terms := [name for name, _, term in self.game.objective.terms if term.of_whole_batch]:
+            raise ZooError(
+                f"{start}{' and '.join(terms)} would be of each part by itself, and not of the whole batch; "
+                "leave accumulation out."
+            )
 
     def check_divisible(self, name, size):
         parts = self.replicas * self.recipe.accumulation
@@ -159,8 +169,10 @@ class Trainer:
         sums = None
         with untouched(opponent):
             for part in range(parts):
-                piece = {k: tf.split(v, parts)[part] for k, v in batch.items()} if parts > 1 else batch
-                found = self.gradients(generating, piece, seed, (replica * parts + part) * share, total, share)
+                # A part waits for those before it, else the activations of all of them are in memory at once.
+                with tf.control_dependencies(tf.nest.flatten(sums) if sums else []):
+                    piece = {k: tf.split(v, parts)[part] for k, v in batch.items()} if parts > 1 else batch
+                    found = self.gradients(generating, piece, seed, (replica * parts + part) * share, total, share)
                 sums = found if sums is None else tf.nest.map_structure(tf.add, sums, found)
         gradients, losses = tf.nest.map_structure(lambda t: t / parts, sums)
         optimizer.apply(gradients, network.trainable_variables)

@@ -14,7 +14,6 @@ from tfgan_zoo.serving.server.status import invalid
 from tfgan_zoo.serving.version_folder import versions
 
 
-
 def even_sizes(largest):
     """Sizes of batches up to `largest`, none odd but 1: a pixel of those can be one step of uint8 off, see docs/server.md."""
     return tuple(sorted({1, *range(2, largest, 2), largest}))
