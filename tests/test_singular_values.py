@@ -58,6 +58,15 @@ def test_kernels_are_found_in_wrappers_and_transposed_ones_count_outputs_last():
     }
 
 
+def test_embeddings_are_among_them_with_a_column_a_class():
+    labels = keras.Input([], dtype="int32", name="labels")
+    embedding = keras.layers.Embedding(7, 3, name="shared")
+    network = keras.Model(labels, keras.layers.Dense(1, name="logits")(embedding(labels)))
+    found = kernels_of(network)
+    assert {name: k.shape for name, k in found.items()} == {"shared": (3, 7), "logits": (3, 1)}
+    np.testing.assert_array_equal(found["shared"], embedding.embeddings.numpy().T)
+
+
 def test_scalars_name_player_layer_and_rank():
     game = points_game()
     game.generator.get_layer("dense_2").kernel.assign(np.eye(8, 2) * [2, 3])

@@ -162,13 +162,15 @@ def write_warm_up(signatures, name, path):
 def counts(protocol):
     """What a score was taken of, in words."""
     real = f"{protocol['real_images']} real ({protocol['real']}, {protocol['real_split']})"
-    generated = f"{protocol['generated_images']} generated"
+    bound = protocol.get("truncation")
+    generated = f"{protocol['generated_images']} generated" + (f" at truncation {bound:g}" if bound is not None else "")
     return ", ".join([generated] * bool(protocol["generated_images"]) + [real] * bool(protocol["real_images"]))
 
 
 def readme(card):
     """The version folder's README, from its card."""
-    rows = [f"| {s['name']} | {s['value']:.4g} | {counts(s['protocol'])} | {s['step']} |" for s in card["scores"]]
+    scored = sorted(card["scores"], key=lambda score: score["protocol"].get("truncation") is not None)
+    rows = [f"| {s['name']} | {s['value']:.4g} | {counts(s['protocol'])} | {s['step']} |" for s in scored]
     head = ["| score | value | images | step |", "|---|---|---|---|"]
     protocol = f"{direction(card)} The protocol of each score is in `model_card.json`."
     scores = "\n".join([*head, *rows, "", protocol]) if rows else "Not scored."

@@ -57,12 +57,12 @@ def by_lanczos(matrix, count):
 
 
 def layers_with_kernels(network):
-    """Yields (name, layer) of every Dense and convolution in a Keras model, those inside other layers too.
+    """Yields (name, layer) of every Dense, convolution and Embedding in a Keras model, those inside other layers too.
 
     A layer is named by the path of its kernel; a wrapper and the layer in it that share a name are named once.
     """
     for layer in network._flatten_layers(include_self=False):  # Keras has no public walk over layers within layers
-        if isinstance(layer, (keras.layers.Dense, *CONVOLUTIONS)):
+        if isinstance(layer, (keras.layers.Dense, keras.layers.Embedding, *CONVOLUTIONS)):
             yield "/".join(dict.fromkeys(kernel_of(layer).path.split("/")[:-1])), layer
 
 
