@@ -1,10 +1,11 @@
 """Clusters digits without a GAN, for CatGAN to be compared with: k-means, and RIM, a linear classifier that finds its classes.
 
-    python -m benchmarks.clustering            three seeds of each, 20 categories
+    python -m benchmarks.clustering                                        digits: three seeds of each, 20 categories
+    python -m benchmarks.clustering --source=toy:circles --categories=2    two circles in the plane
 
-Both see the pixels of the 4,500 training digits of mnist5k, without labels. RIM maximises what its categories tell of an image,
+Both see the pixels of the 4,500 training digits of mnist5k, or the points, without labels. RIM maximises what its categories tell of an image,
 I(y; x) - decay |W|^2: Gomes, Krause and Perona 2010, "Discriminative clustering by regularized information maximization".
-Errors are on the 500 held-out digits, each category standing for the digit that it mostly holds among the training ones,
+Errors are on the held-out examples, each category standing for the class that it mostly holds among the training ones,
 as the score `clustering_error` counts them.
 """
 
@@ -20,6 +21,12 @@ from tfgan_zoo.data.sources import load_source
 from tfgan_zoo.metrics.agreement import clustering_errors
 
 STEPS, RATE, DECAY = 1000, 0.01, 1e-3
+
+
+def rows(source):
+    """Its examples, float32 [N, D]: pixels in [0, 1], or points."""
+    flat = source.images.reshape(source.size, -1)
+    return flat.astype(np.float32) / 255 if flat.dtype == np.uint8 else flat
 
 
 def k_means(pixels, categories, seed):
@@ -56,9 +63,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--categories", type=int, default=20)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--source", default="mnist5k")
     arguments = parser.parse_args()
-    train, test = (load_source(sections.Data(split=split, resolution=32)) for split in ("train", "test"))
-    known, held_out = (data.images.reshape(data.size, -1).astype(np.float32) / 255 for data in (train, test))
+    resolution = None if arguments.source.startswith("toy:") else 32
+    data = sections.Data(source=arguments.source, resolution=resolution)
+    train, test = (load_source(data.model_copy(update={"split": split})) for split in ("train", "test"))
+    known, held_out = rows(train), rows(test)
     for method in (k_means, rim):
         errors = []
         for seed in range(arguments.seeds):

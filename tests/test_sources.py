@@ -838,7 +838,15 @@ def test_circles_are_two_classes_with_radii_one_and_two():
 
 
 def test_toy_points_are_the_same_each_time_and_have_no_resolution():
-    assert load("toy:ring8").fingerprint() == load("toy:ring8").fingerprint()
+    assert (
+        load("toy:ring8").fingerprint()
+        == load("toy:ring8").fingerprint()
+        == load("toy:ring8", split="train").fingerprint()
+    )
+    held_out = load("toy:ring8", split="test")
+    assert not np.isin(held_out.images, load("toy:ring8").images).any()
+    np.testing.assert_array_equal(held_out.labels, load("toy:ring8").labels)
+    assert "no split of toy data 'validation'" in refusal("toy:ring8", split="validation")
     assert "no toy data set 'ring9'. Did you mean 'ring8'?" in refusal("toy:ring9")
     assert "toy:ring8 holds points, which have no resolution or channels" in refusal("toy:ring8", resolution=32)
 

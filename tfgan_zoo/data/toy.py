@@ -8,7 +8,7 @@
              Springenberg 2015, arXiv:1511.06390 (CatGAN). Radii 1 and 2 and standard deviation 0.1 are ours.
 
 The 10,000 points are drawn once, from a fixed seed, the same number for each mode (to within one): point i belongs to
-mode i % modes, so any prefix is balanced.
+mode i % modes, so any prefix is balanced. The split `test` is another such draw.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 from tfgan_zoo.errors import ZooError, no_such
 
 SIZE = 10_000
-SEED = 0
+SEEDS = {"all": 0, "train": 0, "test": 1}  # of the splits
 RADII = (1.0, 2.0)
 DEVIATIONS = {"ring8": 0.02, "grid25": 0.05, "circles": 0.1}
 
@@ -46,14 +46,14 @@ def deviation(name):
 def load(argument, settings):
     """(float32 points [10000, 2], int32 labels [10000], one class name for each mode)."""
     spread = deviation(argument)
-    if settings.split != "all":
-        raise no_such("split of toy data", settings.split, ["all"])
+    if settings.split not in SEEDS:
+        raise no_such("split of toy data", settings.split, SEEDS)
     if settings.resolution is not None or settings.channels is not None:
         raise ZooError(
             f"toy:{argument} holds points, which have no resolution or channels, but data.resolution="
             f"{settings.resolution} and data.channels={settings.channels} came; leave both out."
         )
-    random = np.random.default_rng(SEED)
+    random = np.random.default_rng(SEEDS[settings.split])
     if argument == "circles":
         labels = np.arange(SIZE) % len(RADII)
         angles = random.uniform(0, 2 * np.pi, SIZE)

@@ -151,9 +151,7 @@ async def refuse_taken(host, port, flag):
     try:
         listening = await asyncio.get_running_loop().create_server(asyncio.Protocol, host, port)
     except OSError as error:
-        raise ZooError(
-            f"cannot listen on {host}:{port}: {error.strerror}; --{flag}=0 takes any that is free."
-        ) from None
+        raise rest.cannot_listen(host, port, flag, error) from None
     listening.close()
 
 

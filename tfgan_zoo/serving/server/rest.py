@@ -137,6 +137,11 @@ def of_ours(record):
     return not isinstance(fault, (http_exceptions.HttpProcessingError, web.RequestPayloadError))
 
 
+def cannot_listen(host, port, flag, error):
+    """The ZooError of an OSError; flag: of the command, which sets the port."""
+    return ZooError(f"cannot listen on {host}:{port}: {error.strerror}; --{flag}=0 takes any that is free.")
+
+
 async def start(rest, host, port, tls):
     """(the running server, its port); tls: an `ssl.SSLContext` or None. Raises: ZooError, the port is taken."""
     logging.getLogger("aiohttp.server").addFilter(of_ours)
@@ -147,9 +152,7 @@ async def start(rest, host, port, tls):
         await site.start()
     except OSError as error:
         await runner.cleanup()
-        raise ZooError(
-            f"cannot listen on {host}:{port}: {error.strerror}; --rest_api_port=0 takes any that is free."
-        ) from None
+        raise cannot_listen(host, port, "rest_api_port", error) from None
     return runner, runner.addresses[0][1]
 
 
