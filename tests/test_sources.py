@@ -66,7 +66,7 @@ def test_source_without_its_argument_says_what_to_write(tmp_path):
 
 
 def test_sources_without_splits_refuse_one(tmp_path):
-    for source in ("arrays:x.npz", f"folder:{tmp_path}", "toy:ring8"):
+    for source in ("arrays:x.npz", f"folder:{tmp_path}"):
         assert "'train'. There is: all." in refusal(source, split="train")
 
 
@@ -844,7 +844,7 @@ def test_toy_points_are_the_same_each_time_and_have_no_resolution():
         == load("toy:ring8", split="train").fingerprint()
     )
     held_out = load("toy:ring8", split="test")
-    assert not np.isin(held_out.images, load("toy:ring8").images).any()
+    assert (held_out.images != load("toy:ring8").images).any(axis=1).all()
     np.testing.assert_array_equal(held_out.labels, load("toy:ring8").labels)
     assert "no split of toy data 'validation'" in refusal("toy:ring8", split="validation")
     assert "no toy data set 'ring9'. Did you mean 'ring8'?" in refusal("toy:ring9")
