@@ -38,7 +38,7 @@ class GrowingGame(Game):
         group = self.discriminator.group_size or 1
         if stage.batch_size > group and stage.batch_size % group:
             raise ZooError(
-                f"a stage at {stage.resolution} pixels has batch_size={stage.batch_size}, which cannot be parted into groups of "
+                f"a stage at {self.size_of(stage)} pixels has batch_size={stage.batch_size}, which cannot be parted into groups of "
                 f"arguments.group_size={group}; use {stage.batch_size // group * group}, or leave group_size out."
             )
 
