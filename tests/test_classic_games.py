@@ -122,7 +122,7 @@ def test_after_an_update_wgans_critic_lies_within_the_clip():
     [(wgan_gp, "resnet"), *((m, n) for m in (wgan_gp, dragan) for n in ("dcgan", "compact", "mlp"))],
 )
 def test_the_gradient_penalties_critics_treat_every_example_alone(model, network):
-    """Batch norm in the critic would make a gradient that of the whole batch; see peers' issues of WGAN-GP."""
+    """Batch norm in the critic would make each example's gradient that of the whole batch."""
     width = {"channels": 2, "dense": 4, "hidden": (8, 8)}
     critic = model.build(SHAPE, network=network, **width).discriminator
     layers = list(critic._flatten_layers())

@@ -287,7 +287,10 @@ def test_a_stage_whose_batch_cannot_be_parted_into_groups_is_refused_before_the_
 @pytest.mark.parametrize("batch", [3, 8])  # less than a group is one
 def test_a_stage_of_whole_groups_or_of_less_than_one_is_taken(batch):
     settings = points_recipe(steps=2, stages=[{"steps": 2, "batch_size": batch, "resolution": 16}])
-    Trainer(settings, lambda: small_game(group_size=4), make_strategy("one"))
+    trainer = Trainer(settings, lambda: small_game(group_size=4), make_strategy("one"))
+    trainer.game.enter(settings.schedule[0])
+    shown = np.random.default_rng(0).normal(size=[batch, 16, 16, 3]).astype("float32")
+    assert np.isfinite(trainer.game.discriminator({"images": shown})["logits"]).all()
 
 
 def test_models_that_do_not_grow_refuse_stages_of_other_resolutions():

@@ -1,0 +1,58 @@
+"""The benchmarks, which run for minutes, at least say what they are for; and those parts of them that are quick."""
+
+import importlib
+import pkgutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import benchmarks
+from benchmarks.beside import beside, last_samples
+from benchmarks.clustering import k_means, rows
+from benchmarks.serving import inputs, predict_request
+from tfgan_zoo.data.sources import Source
+
+NAMES = [module.name for module in pkgutil.iter_modules(benchmarks.__path__)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_benchmark_loads_and_says_how_it_is_run(name):
+    """They import one another, so that one of them can break the others."""
+    assert "benchmarks." in importlib.import_module(f"benchmarks.{name}").__doc__
+
+
+def test_requests_hold_a_row_a_seed_of_the_inputs_that_the_generator_has():
+    request = predict_request("digits", np.arange(3), ["seed", "labels"])
+    assert request.model_spec.name == "digits"
+    assert {key: [d.size for d in value.tensor_shape.dim] for key, value in request.inputs.items()} == {
+        "seed": [3],
+        "labels": [3],
+    }
+    assert set(predict_request("digits", np.arange(3)).inputs) == {"seed", "truncation"}
+    assert inputs(["labels"], range(2))["labels"].tolist() == [-1, -1]
+
+
+def test_pictures_stand_row_by_row_and_the_last_samples_are_taken(tmp_path):
+    (tmp_path / "samples").mkdir()
+    for step, grey in ((9, 50), (10, 200)):
+        Image.new("L", (20, 10), grey).save(tmp_path / "samples" / f"step-{step:09}.png")
+    last = last_samples(tmp_path)
+    assert (last.mode, last.getpixel((0, 0))) == ("RGB", (200, 200, 200))
+    red, blue = Image.new("RGB", (20, 10), "red"), Image.new("RGB", (8, 4), "blue")
+    pixels = np.array(beside([("a", red), ("b", last), ("c", blue)], columns=2)).astype(int)
+    found = {
+        name: np.argwhere((pixels == colour).all(-1))
+        for name, colour in {"a": (255, 0, 0), "b": (200, 200, 200), "c": (0, 0, 255)}.items()
+    }
+    assert (len(found["a"]), len(found["c"])) == (200, 32)
+    assert found["b"][:, 1].min() > found["a"][:, 1].max()
+    assert found["c"][:, 0].min() > found["a"][:, 0].max()
+
+
+def test_k_means_finds_two_heaps():
+    points = np.concatenate([np.zeros([5, 2]), np.ones([5, 2])]).astype(np.float32)
+    category_of = k_means(rows(Source("heaps", points, None, ())), 2, seed=0)
+    first, second = category_of(np.float32([[0.1, 0], [0.9, 1]]))
+    assert first != second
+    assert rows(Source("white", np.full([1, 2, 2, 1], 255, np.uint8), None, ())).tolist() == [[1.0] * 4]
