@@ -269,11 +269,29 @@ def test_a_judge_looks_at_no_more_real_images_than_samples():
 # Refusals
 
 
-@pytest.mark.parametrize("split", ["all", "test", "train+test", "test[:50%]"])
+@pytest.mark.parametrize(
+    ("split", "held_out_split"),
+    [
+        *((split, "test") for split in ("all", "test", "train+test", "test[:50%]")),
+        ("train", "train[90%:]"),
+        ("train+validation", "validation"),
+    ],
+)
 @pytest.mark.parametrize("name", ["test_error", "clustering_error"])
-def test_scores_on_test_images_are_refused_where_those_are_trained_on(name, split):
+def test_scores_on_held_out_images_are_refused_where_those_are_trained_on(name, split, held_out_split):
     with pytest.raises(ZooError, match=r"which data.split='.*' trains on; set data.split=train"):
-        judge(split, held_out=test_set).check([name], to_check({"class_logits": 3}, Prior(2)))
+        judge(split, held_out=test_set, held_out_split=held_out_split).check(
+            [name], to_check({"class_logits": 3}, Prior(2))
+        )
+
+
+@pytest.mark.parametrize(
+    ("split", "held_out_split"), [("train", "validation"), ("train[:90%]", "train[90%:]"), ("train2", "train")]
+)
+def test_a_recipe_names_the_split_that_is_held_out(split, held_out_split):
+    some = judge(split, held_out=test_set, held_out_split=held_out_split)
+    some.check(["test_error"], to_check({"class_logits": 3}, Prior(2)))
+    assert {p.real_split for p in some.protocols(["test_error"])} == {held_out_split}
 
 
 @pytest.mark.parametrize(
@@ -313,6 +331,8 @@ def test_the_test_split_of_a_recipe_is_whole_and_labelled():
     )
     test = judge_of(settings.data, None, settings.evaluation).test
     assert (test.size, test.image_shape, test.labelled) == (500, (16, 16, 1), None)
+    other_way = settings.data.model_copy(update={"split": "test", "held_out_split": "train"})
+    assert judge_of(other_way, None, settings.evaluation).test.size == 4500
 
 
 # The road through a run

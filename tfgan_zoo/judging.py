@@ -23,7 +23,7 @@ from tfgan_zoo.serving.version_folder import load_version, newest
 
 
 def judge_of(data, network, evaluation, source=None, resamples=0, watch=lambda parts, text: parts, own_data=True):
-    """The `Judge` of a recipe's data. The split "test" is loaded when a score needs it.
+    """The `Judge` of a recipe's data. The held-out split is loaded when a score needs it.
 
     Args:
         data: the recipe's data settings; source: what they load, where that is at hand.
@@ -33,7 +33,7 @@ def judge_of(data, network, evaluation, source=None, resamples=0, watch=lambda p
     """
 
     def held_out():
-        return load_source(data.model_copy(update={"split": "test", "labels_per_class": None}))
+        return load_source(data.model_copy(update={"split": data.held_out_split, "labels_per_class": None}))
 
     return Judge(
         network,
@@ -48,6 +48,7 @@ def judge_of(data, network, evaluation, source=None, resamples=0, watch=lambda p
         resamples,
         watch,
         own_data,
+        data.held_out_split,
     )
 
 

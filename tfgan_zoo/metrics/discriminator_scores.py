@@ -33,25 +33,30 @@ def width_of(players, output, score):
 
 
 def check_held_out(judge, score, labels=True):
-    """Raises `ZooError` where there is no test split (with `labels`: a labelled one), or where it was trained on."""
+    """Raises `ZooError` where there is no held-out split (with `labels`: a labelled one), or where it was trained on.
+
+    Two slices of one split, such as train[:90%] and train[90%:], are taken for apart.
+    """
     if not judge.own_data:
         raise ZooError(
             f"{score} needs the images that the players were trained on beside held-out ones; leave out --against and --split."
         )
-    if {"all", "test"} & set(re.findall(r"\w+", judge.split)):
+    held_out = judge.held_out_split
+    trained, tested = (set(re.findall(r"[^\W\d]\w*", split)) for split in (judge.split, held_out))
+    if {"all", *tested} & trained and not ("[" in judge.split and "[" in held_out):
         raise ZooError(
-            f"{score} is taken on the images of the split 'test', which data.split={judge.split!r} trains on;"
-            " set data.split=train."
+            f"{score} is taken on the images of the split {held_out!r}, which data.split={judge.split!r} trains on;"
+            " set data.split=train, or data.held_out_split."
         )
     try:
         test = judge.test
     except ZooError as error:
-        raise ZooError(f"{score} needs a split 'test' of {judge.source.name}: {error}") from None
-    for given, split in ((judge.source.labels, judge.split), (test.labels, "test")):
+        raise ZooError(f"{score} needs a split {held_out!r} of {judge.source.name}: {error}") from None
+    for given, split in ((judge.source.labels, judge.split), (test.labels, held_out)):
         if labels and given is None:
             raise ZooError(f"{score} needs labels, and the split {split!r} of {judge.source.name} has none.")
     if test.class_names != judge.source.class_names:
-        raise ZooError(f"{score}: the split 'test' of {judge.source.name} has other classes than {judge.split!r}.")
+        raise ZooError(f"{score}: the split {held_out!r} of {judge.source.name} has other classes than {judge.split!r}.")
 
 
 class TestError(ScoreKind):
@@ -71,7 +76,7 @@ class TestError(ScoreKind):
     def protocol(self, judge):
         return dataclasses.replace(
             by_discriminator(judge.protocol),
-            real_split="test",
+            real_split=judge.held_out_split,
             real_sha256=judge.test_sha256,
             real_images=judge.test.size,
             generated_images=0,
@@ -199,7 +204,7 @@ class DiscriminatorAccuracy(ScoreKind):
         check_held_out(judge, "discriminator_accuracy", labels=False)
 
     def protocol(self, judge):
-        held_out = told_of(judge.test, judge.test.size, "test")
+        held_out = told_of(judge.test, judge.test.size, judge.held_out_split)
         return dataclasses.replace(by_discriminator(judge.protocol), settings=f"held out: {held_out}")
 
     def __call__(self, judge, drawn):

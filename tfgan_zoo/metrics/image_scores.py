@@ -152,7 +152,7 @@ class ClassificationAccuracy(ScoreKind):
             )
 
     def protocol(self, judge):
-        held_out = told_of(judge.test, judge.test.size, "test")
+        held_out = told_of(judge.test, judge.test.size, judge.held_out_split)
         return without_features(judge.protocol, f"a small CNN, tested on {held_out}")
 
     def __call__(self, judge, drawn):

@@ -92,7 +92,7 @@ class Judge:
         split: the name of the split that it holds.
         samples: how many images to generate.
         seed: of the first generated image, and of the choice among the reals.
-        held_out: function without arguments that returns the source of the split "test"; raises `ZooError` where there is
+        held_out: function without arguments that returns the source of `held_out_split`; raises `ZooError` where there is
             none. Called at most once, when a score needs it.
         modes: for a mixture of Gaussians in the plane (centres [M, 2], standard deviation), otherwise None.
         reals: how many real images to take at most, drawn by `seed`; `samples` where left out.
@@ -100,6 +100,7 @@ class Judge:
         resamples: of the bootstrap that gives each score its interval; 0 for none.
         watch: function (list, text) -> the same list, telling of progress through it.
         own_data: whether the source is what the players were trained on, so that nothing is called held out that was not.
+        held_out_split: the name of the split that `held_out` returns.
     """
 
     def __init__(
@@ -116,12 +117,13 @@ class Judge:
         resamples=0,
         watch=lambda parts, text: parts,
         own_data=True,
+        held_out_split="test",
     ):
         if samples < 2:
             raise ZooError(f"samples={samples}: a distance between distributions needs 2 images at least, better 5000.")
         self.network, self.source, self.split, self.samples, self.seed = network, source, split, samples, seed
         self.held_out, self.modes, self.cache, self.resamples, self.watch = held_out, modes, cache, resamples, watch
-        self.own_data = own_data
+        self.own_data, self.held_out_split = own_data, held_out_split
         self.numbers, reals = np.arange(source.size), samples if reals is None else reals
         if source.size > reals:
             self.numbers = np.sort(np.random.default_rng(seed).choice(source.size, reals, replace=False))
@@ -150,7 +152,7 @@ class Judge:
 
     @functools.cached_property
     def test(self):
-        """The source of the split "test"."""
+        """The source of the held-out split."""
         if self.held_out is None:
             raise ZooError("this judge was given none.")
         return self.held_out()
