@@ -318,18 +318,24 @@ def least_squares_game():
     return small_game(**QUICK)
 
 
-def grown(folder, first=0, stop=11):
+def labelled_game():
+    """The loss of the quickstart, and labels."""
+    return small_game(num_classes=3, conditional=True)
+
+
+def grown(folder, first=0, stop=11, build=least_squares_game, stages=STAGES, labels=None):
     """{step: everything after it} of the steps from `first`, restored from its checkpoint, to `stop`."""
+    steps = sum(stage["steps"] for stage in stages)
     settings = points_recipe(
-        steps=11, stages=STAGES, steps_per_call=2, generator_optimizer=ADAM, discriminator_optimizer=ADAM
+        steps=steps, stages=stages, steps_per_call=2, generator_optimizer=ADAM, discriminator_optimizer=ADAM
     )
-    trainer = Trainer(settings, least_squares_game, make_strategy("one"))
+    trainer = Trainer(settings, build, make_strategy("one"))
     checkpoints, seen = Checkpoints(folder, trainer.variables(), keep=99), {}
     if first:
         checkpoints.restore(first)
 
     def make_batches(stage, number):
-        return batches(PIXELS, None, stage.batch_size, 0, number)
+        return batches(PIXELS, labels, stage.batch_size, 0, number)
 
     def look(step, means):
         seen[step] = values(trainer)
@@ -388,6 +394,17 @@ def test_each_resolution_begins_with_new_optimisers(whole):
 @pytest.mark.parametrize(("stop", "until"), [(3, 4), (5, 7)], ids=["border", "mid-fade"])
 def test_a_run_that_is_stopped_and_goes_on_has_the_same_bits(whole, folder, stop, until):
     assert_same(grown(folder, stop, until)[until], whole[until])
+
+
+def test_a_conditional_run_under_gradient_penalty_learns_labels_and_goes_on_in_a_fade_with_the_same_bits(tmp_path):
+    keras.utils.set_random_seed(0)
+    game = {"build": labelled_game, "stages": [*STAGES[:1], {**STAGES[1], "steps": 4}], "labels": np.arange(32) % 3}
+    whole = grown(tmp_path, stop=7, **game)
+    logits = "discriminator/logits/kernel"  # one of realness, three of classes
+    moved = np.abs(whole[7][logits] - whole[1][logits]).max(axis=0)
+    assert moved.shape == (4,)
+    assert moved.min() > 0
+    assert_same(grown(tmp_path, 5, 7, **game)[7], whole[7])
 
 
 def test_a_rate_that_falls_by_update_number_goes_with_one_resolution_alone():

@@ -56,7 +56,9 @@ def check_held_out(judge, score, labels=True):
         if labels and given is None:
             raise ZooError(f"{score} needs labels, and the split {split!r} of {judge.source.name} has none.")
     if test.class_names != judge.source.class_names:
-        raise ZooError(f"{score}: the split {held_out!r} of {judge.source.name} has other classes than {judge.split!r}.")
+        raise ZooError(
+            f"{score}: the split {held_out!r} of {judge.source.name} has other classes than {judge.split!r}."
+        )
 
 
 class TestError(ScoreKind):
