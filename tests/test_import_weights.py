@@ -86,6 +86,20 @@ def test_images_and_logits_are_those_of_pytorch_within_1e_4(case):
     np.testing.assert_allclose(logits[:, 0], arrays["logits"], rtol=1e-4, atol=1e-4)
 
 
+def test_another_epsilon_is_that_much_more_variance():
+    """1e-4 in place of 1e-5, and a file whose variances are larger by the difference, are one generator."""
+    tensors, _ = weights("biggan_pytorch")
+    wider = {name: value + np.float32(9e-5) * name.endswith("stored_var") for name, value in tensors.items()}
+    assert any((wider[name] != tensors[name]).any() for name in tensors)
+    generators = []
+    for found in (biggan_pytorch.find(tensors, batch_norm_epsilon=1e-4), biggan_pytorch.find(wider)):
+        game = importing.build(importing.recipe_of(found, "a file"), found)
+        found.fill_generator(game.generator)
+        generators.append(game.generator)
+    for one, other in zip(*(generator.variables for generator in generators), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6, err_msg=one.path)
+
+
 def deep_generator(found):
     """BigGAN-deep's generator as `build` makes it, without a discriminator beside it."""
     arguments = found.arguments
@@ -310,5 +324,6 @@ def test_command_imports_a_file_of_mimicrys_own(tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("sngan, 32 pixels: ")
     assert Run(tmp_path / "run").recipe.arguments["mimicry"]
-    done = command("--from=mimicry", file, "--truncation=0.4", f"--to={tmp_path / 'other'}")
-    assert (done.returncode, "--truncation is for hf_biggan_deep" in done.stderr) == (2, True)
+    for flag, only in (("--truncation=0.4", "hf_biggan_deep"), ("--batch_norm_epsilon=1e-4", "biggan_pytorch")):
+        done = command("--from=mimicry", file, flag, f"--to={tmp_path / 'other'}")
+        assert (done.returncode, f"is for --from={only} alone" in done.stderr) == (2, True)

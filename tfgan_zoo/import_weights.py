@@ -22,6 +22,13 @@ DISCRIMINATOR = flags.DEFINE_string("discriminator", None, "The file of the disc
 TRUNCATION = flags.DEFINE_float(
     "truncation", None, "hf_biggan_deep: whose batch statistics to take, one of 0.02, 0.04, ..., 1 (1)."
 )
+EPSILON = flags.DEFINE_float(
+    "batch_norm_epsilon",
+    None,
+    "biggan_pytorch: what its batch norm adds to the variance (1e-5); 1e-4 in weights that came from TF Hub.",
+    lower_bound=0.0,
+)
+OPTIONS = {"hf_biggan_deep": TRUNCATION, "biggan_pytorch": EPSILON}  # each is for one layout alone
 
 
 def main(*words):
@@ -31,14 +38,15 @@ def main(*words):
         raise ZooError(
             f"give one file, the generator's, and got {len(words)}: {' '.join(words) or 'none'}; see --help."
         )
-    if TRUNCATION.value is not None and FROM.value != "hf_biggan_deep":
-        raise ZooError("--truncation is for hf_biggan_deep, whose files hold batch statistics for each; leave it out.")
+    for only, flag in OPTIONS.items():
+        if flag.value is not None and FROM.value != only:
+            raise ZooError(f"--{flag.name} is for --from={only} alone; leave it out.")
     from tfgan_zoo.imports.layout import state_dict
     from tfgan_zoo.imports.layouts import READERS
     from tfgan_zoo.torch_file import read_tensors
 
     (file,), layout = words, FROM.value
-    options = {} if TRUNCATION.value is None else {"truncation": TRUNCATION.value}
+    options = {flag.name: flag.value for flag in OPTIONS.values() if flag.value is not None}
     discriminator = state_dict(read_tensors(DISCRIMINATOR.value)) if DISCRIMINATOR.value else None
     found = READERS[layout](state_dict(read_tensors(file)), discriminator, **options)
     command_line.load_tensorflow()

@@ -16,10 +16,12 @@ AFFINE = ("gain", "bias", "stored_mean", "stored_var")
 CONVOLUTIONS = (("conv_1", "conv1"), ("conv_2", "conv2"), ("shortcut", "conv_sc"))
 
 
-def find(tensors, discriminator=None):
+def find(tensors, discriminator=None, batch_norm_epsilon=1e-5):
     """What these tensors are.
 
-    tensors, discriminator: {name: array} of the generator, and of the discriminator where there is one. Returns a `Found`.
+    tensors, discriminator: {name: array} of the generator, and of the discriminator where there is one. batch_norm_epsilon:
+    what was added to variances in training, which no file shows: 1e-5 in the library's scripts, 1e-4 in weights that its
+    converter made of TF Hub's. Returns a `Found`.
 
     Raises:
         ZooError: they are no generator of this library.
@@ -45,7 +47,7 @@ def find(tensors, discriminator=None):
         arguments,
         (side, side, image_channels),
         len(tensors["shared.weight"]) if shared_size else first,
-        lambda network: assign_generator(network, tensors),
+        lambda network: assign_generator(network, tensors, batch_norm_epsilon),
         None if discriminator is None else lambda network: assign_discriminator(network, discriminator),
     )
 
@@ -55,13 +57,13 @@ def attentions(tensors):
     return sorted(int(match[1]) for name in tensors if (match := re.fullmatch(r"blocks\.(\d+)\.1\.gamma", name)))
 
 
-def assign_generator(network, tensors):
+def assign_generator(network, tensors, batch_norm_epsilon):
     """Puts a state_dict into one of our BigGAN generators.
 
     Raises:
         ZooError: names tensors that are missing, left over or of another shape.
     """
-    transfer = Transfer(tensors, network, "the generator's file", u_only_spectral)
+    transfer = Transfer(tensors, network, "the generator's file", u_only_spectral, batch_norm_epsilon)
     _, height, width, channels = network.get_layer("stem_reshape").output.shape
     transfer.kernel("dense", "linear", order=image_order(channels, height, width))
     shared_size = 0
