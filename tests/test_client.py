@@ -276,6 +276,20 @@ def test_pauses_double_with_jitter_up_to_the_longest_and_other_errors_have_none(
     assert caught.value.limit == 64
 
 
+def test_tries_end_at_the_deadline_however_many_there_were(monkeypatch):
+    class FullError(grpc.RpcError):
+        code, details = (lambda self: grpc.StatusCode.UNAVAILABLE), (lambda self: "full")
+
+    tries = Tries(Settings("a:1", first_pause=1e-6, longest_pause=1e-6), "it", 1e6)
+    assert max(tries.pause(FullError()) for _ in range(2000)) <= 1e-6
+    tries.seconds = 0
+    with pytest.raises(ZooError, match="after 2001 tries"):
+        tries.pause(FullError())
+    for setting in ("first_pause", "longest_pause", "question_timeout", "timeout", "max_batch"):
+        with pytest.raises(ZooError, match=f"{setting}=0: expected a number above 0"):
+            Settings("a:1", **{setting: 0})
+
+
 def test_mistakes_are_told_in_a_sentence_before_anything_is_sent(server, client):
     with pytest.raises(
         ZooError, match=r"model other: NOT_FOUND: Servable not found for request: Latest\(other\)\. The names"
@@ -290,6 +304,14 @@ def test_mistakes_are_told_in_a_sentence_before_anything_is_sent(server, client)
         (
             lambda: client.predict("toy", "latents", {"seed": [1]}),
             "inputs seed were given, and it takes seed, truncation",
+        ),
+        (
+            lambda: client.predict("toy", "latents", {"seed": [10**400], "truncation": [1]}),
+            "takes arrays of seed int64, ",
+        ),
+        (
+            lambda: client.predict("toy", "latents", {"seed": ["a"], "truncation": [1]}),
+            "and the inputs are none: invalid",
         ),
         (lambda: client.generator("toy", version=1, label="stable"), "give one of the two"),
         (lambda: Client("nowhere"), "'nowhere' is no HOST:PORT"),

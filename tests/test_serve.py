@@ -44,7 +44,7 @@ from tests.small_server import Gate, draws, refusal, request, running, spec, ten
 from tfgan_zoo.errors import ZooError
 from tfgan_zoo.priors import Prior
 from tfgan_zoo.serving import version_folder
-from tfgan_zoo.serving.server import application, rpc, settings
+from tfgan_zoo.serving.server import application, manager, rpc, settings
 from tfgan_zoo.serving.server import servable as servables
 from tfgan_zoo.serving.server.application import Options, Server, serve
 from tfgan_zoo.serving.server.batching import split
@@ -61,6 +61,14 @@ def toy_module():
     noise = keras.Input([4], name="noise")
     h = keras.layers.Reshape((4, 4, 1))(keras.layers.Dense(16, activation="tanh")(noise))
     return ExportedGenerator(keras.Model({"noise": noise}, h, name="generator"), Prior(4))
+
+
+def save_sums(folder):
+    """A model that is not ours: the sum of each row, of any width."""
+    module = tf.Module()
+    module.sum = tf.function(lambda x: {"sum": tf.reduce_sum(x, axis=1)})
+    signature = module.sum.get_concrete_function(x=tf.TensorSpec([None, None], tf.float32))
+    tf.saved_model.save(module, str(folder), signatures={"serving_default": signature})
 
 
 def save_picks(folder):
@@ -485,6 +493,18 @@ def test_a_value_that_fails_in_the_graph_fails_its_own_request_alone(server):
     assert gate.sizes[:2] == [1, 3]
 
 
+def test_requests_whose_rows_are_of_several_widths_are_answered_each_by_itself(tmp_path):
+    save_sums(tmp_path / "sums" / "1")
+    with running(zoo=tmp_path, batching=SMALL) as server, Gate(server) as gate:
+        futures = []
+        for number, width in enumerate((1, 3, 4, 3), 1):
+            futures.append(server.predict.Predict.future(request("sums", "", x=("float32", np.ones([1, width])))))
+            wait_for(lambda number=number: server.server.batcher.waiting == number)
+        gate.open.set()
+        assert [float(tf.make_ndarray(f.result(30).outputs["sum"])[0]) for f in futures] == [1, 3, 4, 3]
+    assert gate.sizes[:2] == [1, 3]
+
+
 def test_a_full_queue_is_unavailable_and_the_rest_is_answered(server):
     with Gate(server) as gate:
         futures = [server.predict.Predict.future(request(**ONE))]
@@ -657,9 +677,78 @@ def test_a_model_that_appears_in_the_zoo_is_served_and_one_that_goes_is_not(ligh
         assert server.predict.Predict(request(**ONE)).model_spec.version.value == 1
 
 
-def reload(server, text):
+def test_folders_that_no_version_can_be_made_of_stop_neither_the_others_nor_the_polling(light, tmp_path):
+    publish(light, tmp_path / "toy", 1)
+    os.makedirs(os.fsencode(tmp_path) + b"/x\xff/1")
+    with running(zoo=tmp_path, batching=SMALL) as server:
+        (tmp_path / "toy" / str(2**63)).mkdir()  # beyond int64, so no version
+        shutil.copytree(light, tmp_path / "toy" / ".loop")
+        (tmp_path / "toy" / ".loop" / "me").symlink_to("me")
+        os.rename(tmp_path / "toy" / ".loop", tmp_path / "toy" / "2")
+        wait_for(lambda: states(server, "toy") == {1: (30, 0), 2: (50, 9)})
+        assert "2/me leads outside of the folders" in server.lines[-1]
+        publish(light, tmp_path / "toy", 3)
+        wait_for(lambda: states(server, "toy").get(3) == (30, 0))
+
+
+def test_a_file_that_goes_while_a_version_is_looked_at_ends_that_try_alone(light, tmp_path, monkeypatch):
+    publish(light, tmp_path / "toy", 1)
+    with running(zoo=tmp_path, batching=SMALL) as server:
+        whole, gone = manager.content_of, [FileNotFoundError("it went")]
+        monkeypatch.setattr(manager, "content_of", lambda folder: raise_(gone.pop()) if gone else whole(folder))
+        publish(light, tmp_path / "toy", 2)
+        wait_for(lambda: states(server, "toy") == {1: (50, 0), 2: (30, 0)})
+    assert not gone
+    assert any("toy version 2 is not served: INTERNAL" in line for line in server.lines)
+
+
+def raise_(error):
+    raise error
+
+
+def test_a_model_whose_folder_is_gone_for_a_moment_is_served_on(light, tmp_path):
+    publish(light, tmp_path / "toy", 1)
+    file = tmp_path / "models.config"
+    file.write_text(config_text(tmp_path, ("toy", "toy", "")))
+    with running(models=file, batching=SMALL) as server:
+        os.rename(tmp_path / "toy", tmp_path / "away")
+        server.call(server.server.manager.poll())
+        assert server.predict.Predict(request(**ONE)).model_spec.version.value == 1
+        publish(light, tmp_path / "away", 2)
+        os.rename(tmp_path / "away", tmp_path / "toy")
+        wait_for(lambda: states(server, "toy") == {1: (50, 0), 2: (30, 0)})
+
+
+def test_a_configuration_that_was_refused_is_tried_again(light, tmp_path):
+    publish(light, tmp_path / "toy", 1)
+    file = tmp_path / "models.config"
+    file.write_text(config_text(tmp_path, ("toy", "toy", BOTH)))
+    with running(models=file, poll_config=0.05, batching=SMALL) as server:
+        file.write_text(config_text(tmp_path, ("toy", "toy", BOTH + ' version_labels { key: "new" value: 2 }')))
+        wait_for(lambda: any("Request to assign label new" in line for line in server.lines))
+        publish(light, tmp_path / "toy", 2)
+        wait_for(lambda: server.server.manager.labels["toy"] == {"new": 2})
+        assert server.predict.Predict(request(label="new", **ONE)).model_spec.version.value == 2
+    assert sum("Request to assign label new" in line for line in server.lines) == 1  # said once, tried often
+
+
+def test_a_reload_whose_client_leaves_is_carried_out_to_its_end(light, tmp_path):
+    publish(light, tmp_path / "toy", 1)
+    publish(light, tmp_path / "toy", 2)
+    with running(zoo=tmp_path, batching=SMALL) as server, Gate(server) as gate:
+        held = server.predict.Predict.future(request(**ONE))
+        wait_for(lambda: gate.sizes == [1])
+        first = config_text(tmp_path, ("toy", "toy", "model_version_policy { specific { versions: 1 } }"))
+        assert refusal(reload, server, first, timeout=0.5)[0] == "DEADLINE_EXCEEDED"
+        wait_for(lambda: states(server, "toy") == {1: (30, 0), 2: (40, 0)})
+        gate.open.set()
+        assert held.result(30).model_spec.version.value == 2
+        wait_for(lambda: states(server, "toy") == {1: (30, 0), 2: (50, 0)})
+
+
+def reload(server, text, **options):
     config = text_format.Parse(text, model_server_config_pb2.ModelServerConfig())
-    return server.models.HandleReloadConfigRequest(model_management_pb2.ReloadConfigRequest(config=config))
+    return server.models.HandleReloadConfigRequest(model_management_pb2.ReloadConfigRequest(config=config), **options)
 
 
 @pytest.fixture(scope="module")
@@ -716,11 +805,15 @@ def test_links_out_of_the_zoo_are_not_followed(light, tmp_path):
     shutil.copytree(light, zoo / "toy" / "3")
     (zoo / "toy" / "3" / "README.md").unlink()
     (zoo / "toy" / "3" / "README.md").symlink_to("/etc/hostname")
+    (zoo / ".within").mkdir()  # a link into the zoo, and from there out of it
+    (zoo / ".within" / "passwd").symlink_to("/etc/passwd")
+    shutil.copytree(light, zoo / "toy" / "4")
+    (zoo / "toy" / "4" / "more").symlink_to(zoo / ".within")
     file = tmp_path / "models.config"
     file.write_text(config_text(zoo, ("toy", "toy", BOTH)))
     with running(zoo=zoo, models=file, batching=SMALL) as server:
-        assert {n: s[0] for n, s in states(server, "toy").items()} == {1: 30, 2: 50, 3: 50}
-        assert sum("leads outside of the folders" in line for line in server.lines) == 2
+        assert {n: s[0] for n, s in states(server, "toy").items()} == {1: 30, 2: 50, 3: 50, 4: 50}
+        assert sum("leads outside of the folders" in line for line in server.lines) == 3
 
 
 def test_a_link_out_of_the_zoo_is_told_and_the_rest_is_served(light, tmp_path):

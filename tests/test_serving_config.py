@@ -224,4 +224,8 @@ def test_folders_and_names_that_cannot_be_served_are_told_in_a_sentence(zoo, tmp
     (zoo / "bare" / "1" / "model_card.json").unlink()
     with pytest.raises(ZooError, match=r"model_card\.json is missing"):
         write_deployment(zoo, tmp_path / "to")
+    for text, problem in (("[1]", "TypeError"), ("{", "JSONDecodeError"), ("{}", "KeyError")):
+        (zoo / "bare" / "1" / "model_card.json").write_text(text)
+        with pytest.raises(ZooError, match=f"does not tell scores and signatures .{problem}.*; export bare again"):
+            write_deployment(zoo, tmp_path / "to")
     assert not (tmp_path / "to").exists()

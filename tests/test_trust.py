@@ -165,7 +165,32 @@ def test_checkpoint_operations_pass_only_where_nothing_but_the_loader_reaches_th
         restore = next(n for n in function_of(meta_graph, "AssignVariableOp").node_def if n.op == "RestoreV2")
         restore.input[0] = "RestoreV2/tensor_names:output:0"
 
+    def constant(meta_graph, text):
+        node = meta_graph.graph_def.node.add(name="elsewhere", op="Const")
+        node.attr["dtype"].type = tf.string.as_datatype_enum
+        node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(text))
+
+    def restored_from_elsewhere(meta_graph):
+        """As TF1 loads it, once no object graph is there."""
+        constant(meta_graph, "/etc/weights")
+        next(n for n in meta_graph.graph_def.node if n.name == meta_graph.saver_def.restore_op_name).input[0] = (
+            "elsewhere"
+        )
+        meta_graph.ClearField("object_graph_def")
+
+    def loader_feeds_a_constant(meta_graph):
+        next(n for n in meta_graph.graph_def.node if n.name == "saver_filename").op = "Const"
+
+    def saved_by_a_sparse_output(meta_graph):
+        output = meta_graph.signature_def["sample"].outputs["more"]
+        output.coo_sparse.values_tensor_name = meta_graph.saver_def.save_tensor_name
+
+    def restore_without_inputs(meta_graph):
+        function_of(meta_graph, "EncodePng").node_def.add(name="nothing", op="RestoreV2")
+
     changes = {
+        restored_from_elsewhere: "RestoreV2", loader_feeds_a_constant: "RestoreV2", saved_by_a_sparse_output: "SaveV2",
+        restore_without_inputs: "RestoreV2",
         signature: "SaveV2", main_operation: "SaveV2", control_input: "RestoreV2", python_object: "SaveV2",
         other_caller: "SaveV2", save_when_restoring: "SaveV2", other_file: "RestoreV2",
     }  # fmt: skip

@@ -117,6 +117,16 @@ def batch_sizes(largest):
     return [2**i for i in range(largest.bit_length()) if 2**i < largest] + [largest]
 
 
+def card_that_tells(path, name):
+    """The model card of an export of ours. Raises `ZooError` where it is another's or broken."""
+    try:
+        card = json.loads(path.read_text())
+        card["scores"], card["signatures"]["sample"]["inputs"], card["signatures"]["sample"]["outputs"]
+    except (ValueError, TypeError, KeyError) as error:
+        raise ZooError(f"{path} does not tell scores and signatures ({error!r}); export {name} again.") from None
+    return card
+
+
 def example(zoo, models):
     """What the README calls: {"name", "made", "png", "inputs": {name: {"array", "dtype"}}, "row": JSON}, of a model with
     few inputs and a good first score."""
@@ -125,7 +135,7 @@ def example(zoo, models):
         path = newest(zoo / name) / "model_card.json"
         if not path.exists():
             raise ZooError(f"{path} is missing, by which the README's calls are written; export {name} again.")
-        cards[name] = json.loads(path.read_text())
+        cards[name] = card_that_tells(path, name)
 
     def complexity(name):
         scores = cards[name]["scores"]

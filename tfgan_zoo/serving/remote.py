@@ -54,8 +54,9 @@ class Settings:
             raise ZooError(f"{self.address!r} is no HOST:PORT, such as localhost:8500.")
         if bool(self.cert) != bool(self.key):
             raise ZooError("a client's certificate needs its key: give both --cert and --key, or neither.")
-        if self.max_batch < 1 or self.timeout <= 0:
-            raise ZooError(f"max_batch={self.max_batch} and timeout={self.timeout}: expected numbers above 0.")
+        for name in ("max_batch", "timeout", "question_timeout", "first_pause", "longest_pause"):
+            if not getattr(self, name) > 0:
+                raise ZooError(f"{name}={getattr(self, name)}: expected a number above 0.")
 
     def seconds(self, method):
         """For all tries of one request of a method of `client.METHODS`."""
@@ -96,8 +97,12 @@ class Tries:
         self.started, self.failed = time.monotonic(), 0
 
     def left(self):
-        """Seconds until the deadline."""
-        return max(self.seconds - (time.monotonic() - self.started), 0.001)
+        """Seconds until the deadline, for a try: more than 0."""
+        return max(self.remaining(), 0.001)
+
+    def remaining(self):
+        """Seconds until the deadline, below 0 after it."""
+        return self.seconds - (time.monotonic() - self.started)
 
     def pause(self, error):
         """Seconds to wait before the next try.
@@ -114,9 +119,9 @@ class Tries:
         if code == "INVALID_ARGUMENT" and limit:
             raise BatchTooLargeError(int(limit[1]))
         self.failed += 1
-        pause = min(self.settings.first_pause * 2 ** (self.failed - 1), self.settings.longest_pause)
+        pause = min(self.settings.first_pause * 2.0 ** min(self.failed - 1, 100), self.settings.longest_pause)
         pause *= 0.5 + self.draw() / 2
-        if code == "UNAVAILABLE" and pause < self.left():
+        if code == "UNAVAILABLE" and pause < self.remaining():
             return pause
         tries = f" after {self.failed} tries" if self.failed > 1 else ""
         kind = "RESOURCE_EXHAUSTED" if "queue" in details else code  # a server is there, and its queue is full

@@ -101,7 +101,11 @@ class Work:
                 f"{model}, {name}: inputs {', '.join(sorted(inputs)) or 'none'} were given, and it takes "
                 f"{', '.join(sorted(takes))}."
             )
-        self.inputs = {key: np.asarray(value, takes[key][0]) for key, value in inputs.items()}
+        try:
+            self.inputs = {key: np.asarray(value, takes[key][0]) for key, value in inputs.items()}
+        except (ValueError, TypeError, OverflowError) as error:
+            told = ", ".join(f"{key} {dtype}" for key, (dtype, _) in sorted(takes.items()))
+            raise ZooError(f"{model}, {name} takes arrays of {told}, and the inputs are none: {error}.") from None
         lengths = {key: len(value) if value.ndim else None for key, value in self.inputs.items()}
         self.rows = next(iter(lengths.values()))
         if not self.rows or len(set(lengths.values())) > 1:

@@ -127,10 +127,10 @@ def findings(folder):
     others = sorted(p.name for p in folder.glob("saved_model.*") if p.name != "saved_model.pb")
     if others:
         raise ZooError(f"{folder} holds {', '.join(others)}, which a loader may take for saved_model.pb; remove it.")
+    if not (folder / "saved_model.pb").is_file():
+        raise ZooError(f"{folder} holds no saved_model.pb; give a folder such as export/sngan_mnist/1.")
     try:
         saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
-    except FileNotFoundError:
-        raise ZooError(f"{folder} holds no saved_model.pb; give a folder such as export/sngan_mnist/1.") from None
     except DecodeError as error:
         raise ZooError(f"{folder}/saved_model.pb is no SavedModel: {error}.") from None
     return [found for meta_graph in saved.meta_graphs for found in findings_of(meta_graph)]
@@ -149,7 +149,8 @@ def findings_of(meta_graph):
         if function.attr["_XlaMustCompile"].b:
             found.append(Finding("_XlaMustCompile", f"function {name}", "asks for XLA, which TF Serving has off"))
         for node in function.node_def:
-            named = node.op != "RestoreV2" or node.input[0] == function.signature.input_arg[0].name
+            given = [argument.name for argument in function.signature.input_arg[:1]]
+            named = node.op != "RestoreV2" or list(node.input[:1]) == given
             found += findings_in(node, f"function {name}", own.get(name, set()) if named else set())
     return found
 
@@ -169,16 +170,26 @@ def reason_against(op):
 def loaders_functions(meta_graph, functions):
     """{function: the operations that it may hold beyond `HARMLESS`}: those that restore and save the variables.
 
-    They are called by the two nodes that the saver names, and no signature, other node, function or Python object leads to
-    them. Whoever loads a model runs the first, which must read what it is told to read, and never the second.
+    They are called by the two nodes that the saver names with the file name that the loader feeds, and no signature, other
+    node, function or Python object leads to them. Whoever loads a model runs the first, which must read what it is told to
+    read, and never the second.
     """
     saver, graph = meta_graph.saver_def, meta_graph.graph_def
-    rights = {saver.save_tensor_name.partition(":")[0]: SAVING, saver.restore_op_name: RESTORING}
+    file_name = node_of(saver.filename_tensor_name)
+    rights = {node_of(saver.save_tensor_name): SAVING, saver.restore_op_name: RESTORING}
     tensors = [t for s in meta_graph.signature_def.values() for side in (s.inputs, s.outputs) for t in side.values()]
     used = [tensor.name for tensor in tensors]
     used += [source for node in graph.node for source in node.input]
     used += [name for collection in meta_graph.collection_def.values() for name in collection.node_list.value]
-    if rights.keys() & {name.removeprefix("^").partition(":")[0] for name in used}:
+    several = any(
+        tensor.WhichOneof("encoding") not in (None, "name") for tensor in tensors
+    )  # sparse ones and composites
+    fed = all(
+        (node.op == "Placeholder" or node.name != file_name)
+        and (node.name not in rights or [node_of(source) for source in node.input[:1]] == [file_name])
+        for node in graph.node
+    )
+    if several or not fed or rights.keys() & set(map(node_of, used)):
         return {}
     objects = meta_graph.object_graph_def
     reached = set(objects.concrete_functions)
@@ -190,6 +201,11 @@ def loaders_functions(meta_graph, functions):
         for name in called(node):
             own[name] = own.get(name, SAVING) & rights.get(node.name, set())
     return {name: allowed for name, allowed in own.items() if name not in reached}
+
+
+def node_of(tensor):
+    """The node of a tensor's name, or of a control input's."""
+    return tensor.removeprefix("^").partition(":")[0]
 
 
 def called(node):

@@ -23,8 +23,9 @@ WARM_UP_BATCHES = (1, 8)
 
 
 def versions(base):
-    """The version numbers in a model's folder, rising."""
-    return sorted(int(p.name) for p in Path(base).glob("*") if re.fullmatch(r"[1-9]\d*", p.name))
+    """The version numbers in a model's folder, rising; they are positive int64."""
+    numbers = (int(p.name) for p in Path(base).glob("*") if re.fullmatch(r"[1-9][0-9]{0,18}", p.name))
+    return sorted(number for number in numbers if number < 2**63)
 
 
 def newest(folder):

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+from grpc import StatusCode
 from grpc_health.v1 import health_pb2
 
 from tfgan_zoo.errors import ZooError
@@ -113,20 +114,30 @@ class Server:
         return self
 
     async def every(self, seconds, function):
-        """Calls it again and again; what fails once is said, and tried the next time."""
+        """Calls it again and again; what fails is said once, and tried the next time."""
+        said = None
         while seconds:
             await asyncio.sleep(seconds)
             try:
                 await function()
-            except (Refused, ZooError, OSError) as error:
-                self.options.say(f"{error}")
+                said = None
+            except Exception as error:  # whatever it is, the next call may do
+                if str(error) != said:
+                    said = str(error)
+                    self.options.say(said)
 
     async def follow(self):
         """Serves what the configuration says once it says something new; a client's reload holds till then."""
         config = await asyncio.to_thread(self.options.config)
-        if config != self.config:
-            self.config = config
+        if config == self.config:
+            return
+        try:
             await self.manager.apply(config)
+        except Refused as error:
+            if error.code != StatusCode.UNKNOWN:  # which says that it holds, and that a model is missing
+                raise
+            self.options.say(error.message)
+        self.config = config
 
     async def stop(self):
         """Refuses what is new, with UNAVAILABLE, finishes what is queued and goes."""

@@ -179,12 +179,13 @@ class Batcher:
     def compute(self, signature, tasks):
         """The outputs of tasks, in their order, each {name: array} or a `Refused`. Runs in a thread of the executor.
 
-        Where a run fails for a value, such as a class that there is not, each task runs alone, so that only its own fails.
+        Where a run fails for a value, such as a class that there is not, or rows of several shapes, which no array holds, each
+        task runs alone, so that only its own fails.
         """
         try:
             return self.together(signature, tasks)
         except Exception as error:
-            if len(tasks) > 1 and isinstance(error, tf.errors.OpError):
+            if len(tasks) > 1 and isinstance(error, (tf.errors.OpError, ValueError)):
                 return [self.compute(signature, [task])[0] for task in tasks]
             return [of_error(error)] * len(tasks)
 

@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import gc
+import os
 from pathlib import Path
 
 from grpc import StatusCode
@@ -10,7 +11,7 @@ from tensorflow_serving.apis import get_model_status_pb2
 
 from tfgan_zoo.serving.server import servable as servables
 from tfgan_zoo.serving.server.settings import inside, model_settings
-from tfgan_zoo.serving.server.status import Refused, invalid, not_found, precondition
+from tfgan_zoo.serving.server.status import Refused, invalid, not_found, of_error, precondition
 from tfgan_zoo.serving.version_folder import versions
 
 START, LOADING, AVAILABLE, UNLOADING, END = (
@@ -131,7 +132,7 @@ class Manager:
 
     async def settle(self):
         """Loads what is wanted and not there, then unloads what is there and not wanted, model by model."""
-        wanted = {name: model.wanted(self.versions_of(model)) for name, model in self.models.items()}
+        wanted = {name: self.wanted(model) for name, model in self.models.items()}
         due = [(model, number) for name, model in self.models.items() for number in self.to_load(model, wanted[name])]
         for model, number in due:
             self.states.setdefault(model.name, {})[number] = Version(number)
@@ -146,6 +147,10 @@ class Manager:
                     await self.unload(name, number)
             if name not in self.models:
                 del self.states[name]
+
+    def wanted(self, model):
+        """The versions that are to be there: as they are, where the folder is gone, which may be for a moment."""
+        return model.wanted(self.versions_of(model)) if model.base.is_dir() else self.available(model.name)
 
     def versions_of(self, model):
         return versions(model.base) if inside(model.base, self.roots) else []
@@ -164,20 +169,21 @@ class Manager:
     async def load(self, model, number):
         folder = model.base / str(number)
         version = self.states[model.name][number]
-        version.state, version.content = LOADING, content_of(folder)
+        version.state = LOADING
         try:
+            version.content = content_of(folder)
             loaded = await self.elsewhere(self.loaded, model.name, number, folder)
-        except Refused as error:
-            version.state, version.error = END, error
-            self.say(f"{model.name} version {number} is not served: {error.code.name}: {error.message}")
+        except Exception as failure:  # else this version and those after it would be under way for ever
+            version.state, version.error = END, of_error(failure)
+            self.say(f"{model.name} version {number} is not served: {version.error.code.name}: {version.error.message}")
             return
         version.servable, version.state = loaded, AVAILABLE
         self.say(f"{model.name} version {number} is available.")
 
     def loaded(self, name, number, folder):
-        links = [path for path in (folder, *folder.rglob("*")) if not inside(path, self.roots)]
-        if links:
-            raise precondition(f"{links[0]} leads outside of the folders that this server serves")
+        link = next((path for path in (folder, *paths_within(folder)) if not inside(path, self.roots)), None)
+        if link:
+            raise precondition(f"{link} leads outside of the folders that this server serves")
         return servables.load(name, number, folder, self.check, self.metrics)
 
     async def unload(self, name, number):
@@ -200,7 +206,16 @@ def asked(name, number):
     return f"Latest({name})" if number is None else f"Specific({name}, {number})"
 
 
+def paths_within(folder):
+    """Everything in a folder, and behind links to folders; what a link leads back to comes once."""
+    seen = set()
+    for here, folders, files in os.walk(folder, followlinks=True):
+        yield from (Path(here) / name for name in (*folders, *files))
+        seen.add(os.path.realpath(here))
+        folders[:] = [name for name in folders if os.path.realpath(os.path.join(here, name)) not in seen]
+
+
 def content_of(folder):
     """What changes when a version's files do: their names, sizes and times."""
-    files = [path for path in sorted(Path(folder).rglob("*")) if path.is_file()]
+    files = sorted(path for path in paths_within(folder) if path.is_file())
     return tuple((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files)

@@ -1,5 +1,6 @@
 """The road of a request, whichever way it came: model, signature, checks, batch, outputs."""
 
+import asyncio
 import time
 
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_management_pb2
@@ -86,7 +87,7 @@ class Predictor:
     async def reload(self, request):
         """The ReloadConfigResponse of a request. Raises: Refused."""
         self.refuse_if_stopping()
-        await self.manager.apply(request.config)
+        await asyncio.shield(self.manager.apply(request.config))  # a client that leaves would leave it half done
         response = model_management_pb2.ReloadConfigResponse()
         response.status.SetInParent()
         return response

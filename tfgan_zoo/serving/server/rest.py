@@ -16,7 +16,7 @@ from tfgan_zoo.serving.server import json_tensors
 from tfgan_zoo.serving.server.status import invalid, of_error
 
 PATH = re.compile(
-    r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
+    r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>[0-9]+)|/labels/(?P<label>[^/:]+))?"
     r"(?P<what>:predict|:classify|:regress|/metadata)?",
     re.IGNORECASE,
 )

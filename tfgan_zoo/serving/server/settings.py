@@ -87,9 +87,9 @@ def zoo_config(folder):
 
 
 def exports_in(folder):
-    """The children of a folder that have versions, links to such included, in order."""
-    children = (child for child in sorted(folder.iterdir()) if child.is_dir() and not child.name.startswith("."))
-    return [child for child in children if versions(child)]
+    """The children of a folder that have versions, links to such included, in order; those of printable names."""
+    named = (child for child in sorted(folder.iterdir()) if child.name.isprintable() and not child.name.startswith("."))
+    return [child for child in named if child.is_dir() and versions(child)]
 
 
 def links_out(folder):
@@ -111,8 +111,11 @@ def policy(message):
 
 
 def inside(path, roots):
-    """Whether a path, with all links followed, lies in one of the folders."""
-    real = Path(path).resolve()
+    """Whether a path, with all links followed, lies in one of the folders; one that leads in a circle does not."""
+    try:
+        real = Path(path).resolve()
+    except (OSError, RuntimeError):
+        return False
     return any(real.is_relative_to(root) for root in roots)
 
 
