@@ -116,7 +116,7 @@ def inside(path, roots):
         real = Path(path).resolve()
     except (OSError, RuntimeError):
         return False
-    return any(real.is_relative_to(root) for root in roots)
+    return not real.is_symlink() and any(real.is_relative_to(root) for root in roots)
 
 
 def model_settings(config, roots):
