@@ -18,7 +18,7 @@ from tfgan_zoo.serving.version_folder import newest
 from tfgan_zoo.zoo_files import pretrained_folder
 
 NAMES = sorted(p.name for p in pretrained_folder().glob("*_mnist"))
-MISSING = pytest.mark.xfail(strict=True, reason="hardly more than 1 and 7, as docs/began.md says")
+MISSING = pytest.mark.xfail(strict=True, reason="no 0, as docs/began.md says")
 BYTES = {"biggan_deep_mnist": 4_000_000}  # its graph alone takes two
 QUICK = "sngan_mnist"  # the others draw 5,000 digits too, which takes minutes
 
