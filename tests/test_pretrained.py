@@ -18,7 +18,6 @@ from tfgan_zoo.serving.version_folder import newest
 from tfgan_zoo.zoo_files import pretrained_folder
 
 NAMES = sorted(p.name for p in pretrained_folder().glob("*_mnist"))
-MISSING = pytest.mark.xfail(strict=True, reason="no 0, as docs/began.md says")
 BYTES = {"biggan_deep_mnist": 4_000_000}  # its graph alone takes two
 QUICK = "sngan_mnist"  # the others draw 5,000 digits too, which takes minutes
 
@@ -61,7 +60,7 @@ def test_it_draws_digits_of_the_quality_that_its_card_states(name):
         assert measured.value == pytest.approx(stated[measured.name, measured.protocol], rel=0.02), measured.name
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=MISSING) if n == "began_mnist" else n for n in NAMES])
+@pytest.mark.parametrize("name", NAMES)
 def test_it_draws_every_digit(name):
     loaded = tfgan_zoo.load(name)
     images = Generator(loaded.signatures, owner=loaded).sample(np.arange(500))
