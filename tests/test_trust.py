@@ -178,6 +178,10 @@ def test_checkpoint_operations_pass_only_where_nothing_but_the_loader_reaches_th
         )
         meta_graph.ClearField("object_graph_def")
 
+    def fed_as_a_control_input(meta_graph):
+        restore = next(n for n in meta_graph.graph_def.node if n.name == meta_graph.saver_def.restore_op_name)
+        restore.input[0] = "^" + restore.input[0]
+
     def loader_feeds_a_constant(meta_graph):
         next(n for n in meta_graph.graph_def.node if n.name == "saver_filename").op = "Const"
 
@@ -189,7 +193,8 @@ def test_checkpoint_operations_pass_only_where_nothing_but_the_loader_reaches_th
         function_of(meta_graph, "EncodePng").node_def.add(name="nothing", op="RestoreV2")
 
     changes = {
-        restored_from_elsewhere: "RestoreV2", loader_feeds_a_constant: "RestoreV2", saved_by_a_sparse_output: "SaveV2",
+        fed_as_a_control_input: "RestoreV2", restored_from_elsewhere: "RestoreV2",
+        loader_feeds_a_constant: "RestoreV2", saved_by_a_sparse_output: "SaveV2",
         restore_without_inputs: "RestoreV2",
         signature: "SaveV2", main_operation: "SaveV2", control_input: "RestoreV2", python_object: "SaveV2",
         other_caller: "SaveV2", save_when_restoring: "SaveV2", other_file: "RestoreV2",

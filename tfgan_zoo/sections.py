@@ -48,7 +48,7 @@ class Data(Section):
         "toy:ring8|grid25|circles",
     )
     split: str = Field("all", description="all, or a split that the source has")
-    held_out_split: str = Field("test", description="the split that scores on held-out images take")
+    held_out_split: str = Field("test", description="the split of scores on held-out images; slices must not overlap")
     resolution: Count | tuple[Count, Count] | None = Field(None, description="height = width, or [height, width]")
     channels: Literal[1, 3, 4] | None = Field(None, description="1 gray, 3 RGB, 4 RGBA; as they are where left out")
     fit: Literal["pad", "crop", "refuse"] = Field("pad", description="what is done with images of another shape")

@@ -181,15 +181,12 @@ def loaders_functions(meta_graph, functions):
     used = [tensor.name for tensor in tensors]
     used += [source for node in graph.node for source in node.input]
     used += [name for collection in meta_graph.collection_def.values() for name in collection.node_list.value]
-    several = any(
-        tensor.WhichOneof("encoding") not in (None, "name") for tensor in tensors
-    )  # sparse ones and composites
-    fed = all(
-        (node.op == "Placeholder" or node.name != file_name)
-        and (node.name not in rights or [node_of(source) for source in node.input[:1]] == [file_name])
-        for node in graph.node
-    )
-    if several or not fed or rights.keys() & set(map(node_of, used)):
+    # Sparse tensors and composites have several names.
+    named = all(tensor.WhichOneof("encoding") in (None, "name") for tensor in tensors)
+    files = [node.op for node in graph.node if node.name == file_name]
+    sources = [source.partition(":")[0] for node in graph.node if node.name in rights for source in node.input[:1]]
+    fed = set(files) == {"Placeholder"} and set(sources) == {file_name}
+    if not (named and fed) or rights.keys() & set(map(node_of, used)):
         return {}
     objects = meta_graph.object_graph_def
     reached = set(objects.concrete_functions)
