@@ -16,7 +16,7 @@ import numpy as np
 import scipy.cluster.vq
 import tensorflow as tf
 
-from tfgan_zoo import sections
+from tfgan_zoo.core import recipe_tables
 from tfgan_zoo.data.sources import load_source
 from tfgan_zoo.metrics.agreement import clustering_errors
 
@@ -66,7 +66,7 @@ def main():
     parser.add_argument("--source", default="mnist5k")
     arguments = parser.parse_args()
     resolution = None if arguments.source.startswith("toy:") else 32
-    data = sections.Data(source=arguments.source, resolution=resolution)
+    data = recipe_tables.DataSettings(source=arguments.source, resolution=resolution)
     train, test = (load_source(data.model_copy(update={"split": split})) for split in ("train", "test"))
     known, held_out = rows(train), rows(test)
     for method in (k_means, rim):

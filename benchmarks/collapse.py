@@ -12,7 +12,7 @@ import argparse
 from pathlib import Path
 
 from benchmarks.seeds import final_scores, train
-from tfgan_zoo.runs import Run
+from tfgan_zoo.runs.run_folder import Run
 
 SCORE, STEPS, RATE = "fd_mnist_cnn", 5000, 0.007
 RUN = (

@@ -11,11 +11,11 @@ import functools
 import numpy as np
 import scipy.ndimage
 
-from tfgan_zoo import sections
+from tfgan_zoo.core import recipe_tables
 from tfgan_zoo.data.sources import load_source
-from tfgan_zoo.judging import judge_of
 from tfgan_zoo.metrics.features import feature_network
 from tfgan_zoo.metrics.players import Players
+from tfgan_zoo.runs.targets import make_evaluator
 
 SCORES = (
     "distances",
@@ -49,7 +49,7 @@ def without_a_class(images, labels):
 
 def rungs():
     """{name: uint8 images [500, 32, 32, 1]}, from the held-out digits down."""
-    test = load_source(sections.Data(split="test", resolution=32))
+    test = load_source(recipe_tables.DataSettings(split="test", resolution=32))
     images = test.images
     return {
         "held out": images,
@@ -62,16 +62,18 @@ def rungs():
 
 
 @functools.cache
-def judge():
+def evaluator():
     """Of the training digits."""
-    evaluation = sections.Evaluation(samples=500, real_images=4500)
-    return judge_of(sections.Data(split="train", resolution=32), feature_network("mnist_cnn"), evaluation)
+    evaluation = recipe_tables.EvaluationSettings(samples=500, real_images=4500)
+    return make_evaluator(
+        recipe_tables.DataSettings(split="train", resolution=32), feature_network("mnist_cnn"), evaluation
+    )
 
 
 def of(images, scores=SCORES):
     """{score: value} of 500 images."""
     players = Players(lambda seeds, labels=None, codes=None: images[seeds])
-    return {score.name: score.value for score in judge().scores(players, 0, scores)}
+    return {score.name: score.value for score in evaluator().scores(players, 0, scores)}
 
 
 def measured():

@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from tfgan_zoo import sections
-from tfgan_zoo.data.measuring import measured_once
+from tfgan_zoo.core import recipe_tables
+from tfgan_zoo.data.inverse_measurements import INVERSES, unmeasured
 from tfgan_zoo.data.pipeline import as_floats
 from tfgan_zoo.data.sources import load_source
-from tfgan_zoo.data.unmeasuring import INVERSES, unmeasured
-from tfgan_zoo.measurements import KINDS
+from tfgan_zoo.data.training_view import measured_once
+from tfgan_zoo.observation.measurements import KINDS
 from tfgan_zoo.pictures import grid, save_png, to_uint8
 
 DIGITS, SIDE = (2, 5, 8), 46  # of which classes one is shown, and the pixels of a square: a line's length
@@ -62,13 +62,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", default="docs/ambientgan_measurements.png", type=Path)
     arguments = parser.parse_args()
-    data = sections.Data(resolution=32)
+    data = recipe_tables.DataSettings(resolution=32)
     source = load_source(data)
     chosen = [np.flatnonzero(source.labels == digit)[0] for digit in DIGITS]
     few = dataclasses.replace(source, images=source.images[chosen], labels=source.labels[chosen])
     settings = {"patch": 14}
     squares = picture(
-        few, lambda kind: data.model_copy(update={"measurement": sections.Measurement(kind=kind, **settings)})
+        few,
+        lambda kind: data.model_copy(update={"measurement": recipe_tables.MeasurementSettings(kind=kind, **settings)}),
     )
     save_png(grid(squares.reshape(-1, SIDE, SIDE, 1), squares.shape[1], gap=2), arguments.out, scale=2)
 

@@ -115,11 +115,11 @@ def prdc(real, fake):
 
 
 def our_embedding():
-    from tfgan_zoo import sections
+    from tfgan_zoo.core import recipe_tables
     from tfgan_zoo.data.sources import load_source
     from tfgan_zoo.metrics.features import feature_network
 
-    images, network = load_source(sections.Data(resolution=32)).images, feature_network("mnist_cnn")
+    images, network = load_source(recipe_tables.DataSettings(resolution=32)).images, feature_network("mnist_cnn")
     network.features(images[:100])  # traces
     return lambda: float(network.features(images).mean())
 
@@ -127,11 +127,11 @@ def our_embedding():
 def keras_predict():
     import keras
 
-    from tfgan_zoo import sections
+    from tfgan_zoo.core import recipe_tables
     from tfgan_zoo.data.sources import load_source
     from tfgan_zoo.metrics import mnist_cnn
 
-    images, model = load_source(sections.Data(resolution=32)).images, mnist_cnn.network()
+    images, model = load_source(recipe_tables.DataSettings(resolution=32)).images, mnist_cnn.network()
     with np.load(mnist_cnn.WEIGHTS) as arrays:
         model.set_weights([arrays[weight.path] for weight in model.weights])
     model = keras.Model(model.inputs, model.output["features"])

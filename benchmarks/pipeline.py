@@ -10,11 +10,11 @@ from benchmarks.train_step import ours
 
 def pipeline_rate(seconds=3.0):
     """Images/s of the quickstart's pipeline, with flips, when nobody trains."""
-    from tfgan_zoo import sections
+    from tfgan_zoo.core import recipe_tables
     from tfgan_zoo.data.pipeline import batches
     from tfgan_zoo.data.sources import load_source
 
-    source = load_source(sections.Data(resolution=32))
+    source = load_source(recipe_tables.DataSettings(resolution=32))
     iterator = iter(batches(source.images, source.labels, 64, seed=0, flip=True))
     next(iterator)
     count, start = 0, time.perf_counter()

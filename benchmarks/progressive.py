@@ -22,7 +22,7 @@ def measure(resolution, batch, steps, precision):
     import numpy as np
     import tensorflow as tf
 
-    from tfgan_zoo import recipe
+    from tfgan_zoo.core import recipe
     from tfgan_zoo.data.pipeline import batches
     from tfgan_zoo.models import pggan
     from tfgan_zoo.training.strategies import make_strategy

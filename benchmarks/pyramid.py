@@ -36,12 +36,12 @@ def photographs(folder, count):
 
 def written(source, folder, png_from):
     """(seconds, MiB) of writing the pyramid of a folder of images."""
-    from tfgan_zoo.data.plan import resolutions_of
+    from tfgan_zoo.core.recipe_tables import DataSettings
     from tfgan_zoo.data.prepare import prepare
-    from tfgan_zoo.sections import Data
+    from tfgan_zoo.data.pyramid_plan import resolutions_of
 
     start = time.perf_counter()
-    settings = Data(source=f"folder:{source}", resolution=LARGEST)
+    settings = DataSettings(source=f"folder:{source}", resolution=LARGEST)
     prepare(settings, folder, resolutions_of(f"4..{LARGEST}"), png_from=png_from)
     return time.perf_counter() - start, sum(path.stat().st_size for path in folder.rglob("*.tfrecord")) / 2**20
 
@@ -60,10 +60,10 @@ def rate(source, batch_size):
 
 
 def report(folder):
+    from tfgan_zoo.core.recipe_tables import DataSettings
     from tfgan_zoo.data.sources import load_source
-    from tfgan_zoo.sections import Data
 
-    source = load_source(Data(source=f"pyramid:{folder}"))
+    source = load_source(DataSettings(source=f"pyramid:{folder}"))
     for side in source.images.about["resolutions"]:
         level, batch_size = source.at(side), BATCHES.get(side, 16)
         kind = "png" if level.images.png else "raw"
@@ -91,20 +91,21 @@ def step_rate(trainer, stage, source, seconds=SECONDS):
 
 def beside_steps(folder):
     """Prints a row for each stage of pggan's quickstart, which trains from a pyramid of the embedded digits."""
-    from tfgan_zoo import catalog, recipe
-    from tfgan_zoo.data.plan import resolutions_of
+    from tfgan_zoo.core import catalog, recipe
+    from tfgan_zoo.core.recipe_tables import DataSettings
     from tfgan_zoo.data.prepare import prepare
+    from tfgan_zoo.data.pyramid_plan import resolutions_of
     from tfgan_zoo.data.sources import load_source
-    from tfgan_zoo.sections import Data
+    from tfgan_zoo.runs import building
     from tfgan_zoo.training.strategies import make_strategy
     from tfgan_zoo.training.trainer import Trainer
 
     table = {"model": "pggan", **catalog.preset_table("pggan", "quickstart")}
     settings = catalog.completed(recipe.parse(recipe.override(table, [f"data.source=pyramid:{folder}"])))
-    prepare(Data(source="mnist5k", resolution=32), folder, resolutions_of("4..32"))
+    prepare(DataSettings(source="mnist5k", resolution=32), folder, resolutions_of("4..32"))
     source = load_source(settings.data)
     trainer = Trainer(
-        settings, catalog.game_builder(settings, source.image_shape, source.classes), make_strategy("one")
+        settings, building.game_builder(settings, source.image_shape, source.classes), make_strategy("one")
     )
     print("| stage | batch | pipeline alone, images/s | steps, images/s | ratio |\n|---|---|---|---|---|")
     for stage in settings.schedule:

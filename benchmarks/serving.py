@@ -103,7 +103,7 @@ async def measure(arguments):
     import tensorflow as tf
 
     from tfgan_zoo.serving.server.application import Options, Server
-    from tfgan_zoo.serving.server.settings import BatchSettings
+    from tfgan_zoo.serving.server.configuration import BatchSettings
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
     folder = Path(arguments.export).resolve()

@@ -32,8 +32,8 @@ UPDATES = {
 
 def trained(base, method, steps):
     """The `Run` of the quickstart with a method, taken to its end."""
-    from tfgan_zoo.runs import Run
-    from tfgan_zoo.training_run import TrainingRun
+    from tfgan_zoo.runs.run_folder import Run
+    from tfgan_zoo.runs.training_run import TrainingRun
 
     changes = (f"arguments.weights={method}", f"steps={steps}", "evaluation.samples=0")
     trial = Trial("sngan", method, changes)
@@ -124,15 +124,15 @@ def stepper(changes):
     """(a function that takes `n` steps of the quickstart with these changes, its batch size)."""
     import tensorflow as tf
 
-    from tfgan_zoo import catalog
     from tfgan_zoo.data.pipeline import batches
     from tfgan_zoo.data.sources import load_source
+    from tfgan_zoo.runs import building
     from tfgan_zoo.training.strategies import make_strategy
     from tfgan_zoo.training.trainer import Trainer
 
     recipe = recipe_of(Trial("sngan", "time", changes), 0)
     source = load_source(recipe.data)
-    trainer = Trainer(recipe, catalog.game_builder(recipe, source.image_shape, source.classes), make_strategy("one"))
+    trainer = Trainer(recipe, building.game_builder(recipe, source.image_shape, source.classes), make_strategy("one"))
     (stage,) = recipe.schedule
     run = trainer.compile(stage, 0)
     iterator = iter(batches(source.images, None, stage.batch_size, seed=0))

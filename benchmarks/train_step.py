@@ -20,7 +20,7 @@ def ours(precision, channels=None):
     import numpy as np
     import tensorflow as tf
 
-    from tfgan_zoo import recipe
+    from tfgan_zoo.core import recipe
     from tfgan_zoo.data.pipeline import batches
     from tfgan_zoo.models import sngan
     from tfgan_zoo.training.strategies import make_strategy

@@ -22,8 +22,8 @@ COLUMNS = ("fd_mnist_cnn", "is_mnist_cnn", "precision", "recall", "class_accurac
 
 def sweep_of(folder):
     """{bound: {score name: value}} of a run, None being no bound, measured where it is not yet."""
-    from tfgan_zoo.reporting.truncation import stored_sweep
-    from tfgan_zoo.runs import Run
+    from tfgan_zoo.html_report.truncation_sweep import stored_sweep
+    from tfgan_zoo.runs.run_folder import Run
 
     missing = [bound for bound in BOUNDS if bound not in dict(stored_sweep(Run(folder).scores()))]
     plain = [score for score in Run(folder).scores() if score.protocol.truncation is None]
@@ -47,7 +47,7 @@ def table(sweeps):
 
 def samples(folder, bounds):
     """uint8 [H, W]: for each bound a row of a sample of each class, of the same seeds."""
-    from tfgan_zoo.opening import open_run
+    from tfgan_zoo.runs.open_generator import open_run
 
     generator, _ = open_run(folder)
     rows = [generator.sample(range(10), bound, labels=np.arange(10))[..., 0] for bound in bounds]

@@ -19,7 +19,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.seeds import final_scores, row, train
-from tfgan_zoo import catalog, recipe
+from tfgan_zoo.core import catalog, recipe
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -3,13 +3,13 @@
 import keras
 import numpy as np
 
-from tfgan_zoo import recipe
+from tfgan_zoo.core import recipe
+from tfgan_zoo.core.game import Game
+from tfgan_zoo.core.priors import Prior
 from tfgan_zoo.data.pipeline import batches
-from tfgan_zoo.game import Game
 from tfgan_zoo.layers import BatchNorm, SpectralNormalization
 from tfgan_zoo.objectives.adversarial import NonSaturating
-from tfgan_zoo.priors import Prior
-from tfgan_zoo.training.loop import Due, train
+from tfgan_zoo.training.loop import Callback, train
 from tfgan_zoo.training.strategies import make_strategy
 from tfgan_zoo.training.trainer import Trainer
 
@@ -50,20 +50,20 @@ def points_recipe(**changes):
     return recipe.parse({**table, **changes})
 
 
-def played(settings, build=points_game, strategy=None, points=POINTS, dues=()):
+def played(settings, build=points_game, strategy=None, points=POINTS, callbacks=()):
     """The `Trainer` of `settings` after all its steps."""
     trainer = Trainer(settings, build, strategy or make_strategy("one"))
-    play(trainer, points, dues)
+    play(trainer, points, callbacks)
     return trainer
 
 
-def play(trainer, points=POINTS, dues=(), stopping=lambda: False):
+def play(trainer, points=POINTS, callbacks=(), stopping=lambda: False):
     """Takes the steps that are left."""
 
     def make_batches(stage, first):
         return batches(points, None, stage.batch_size, trainer.recipe.seed, first, replicas=trainer.replicas)
 
-    train(trainer, make_batches, [Due(0, lambda step, means: None), *dues], stopping)
+    train(trainer, make_batches, [Callback(0, lambda step, means: None), *callbacks], stopping)
 
 
 def values(trainer):

@@ -1,4 +1,7 @@
-"""What may import what: the floors of the design, read from the sources. A file stands on those below it and on no other."""
+"""What may import what, read from the sources and held against the table in the README.
+
+A file imports from its own folder and from rows of the table above its own. Folders of one row do not import each other.
+"""
 
 import ast
 import configparser
@@ -9,63 +12,38 @@ from pathlib import Path
 
 import pytest
 
-from tfgan_zoo import catalog
+from tfgan_zoo.core import catalog
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "tfgan_zoo"
-
-FLOORS = (
-    {"sections", "errors", "draws", "pictures", "replicas", "torch_file", "zoo_files"},
-    {"layers"},
-    {"game", "recipe", "priors", "measurements", "augmentations"},
-    {"networks", "objectives", "data", "metrics"},
-    {"training", "models", "serving", "imports"},
-    {
-        "catalog",
-        "runs",
-        "judging",
-        "exporting",
-        "conversions",
-        "importing",
-        "opening",
-        "playing",
-        "reporting",
-        "training_run",
-    },
-    {
-        "train",
-        "evaluate",
-        "sample",
-        "export",
-        "report",
-        "growth",
-        "serve",
-        "serving_config",
-        "import_weights",
-        "convert",
-    }
-    | {"playground"},
+TABLE = re.search(
+    r"^\| where \| what \|\n\|---\|---\|\n((?:\|.*\|\n)+)", (ROOT / "README.md").read_text(), re.MULTILINE
 )
-COMMAND_LINES = FLOORS[6]
 
 
-def below(floor):
-    return set().union(*FLOORS[:floor])
+def rows_of(table):
+    """[{folder or command line}] of each row of the README's table, without slashes and endings."""
+    return [
+        {name.removesuffix("/").removesuffix(".py") for name in re.findall(r"`([\w./]+)`", row.split("|")[1])}
+        for row in table.strip().splitlines()
+    ]
 
 
-MAY_IMPORT = {
-    **{part: {"errors"} for part in FLOORS[0]},
-    "replicas": {"draws"},
-    **{part: below(floor) for floor in (1, 2, 3, 4) for part in FLOORS[floor]},
-    "training": below(3),  # no network, objective, data set or metric: the loop knows Game and Recipe
-    "serving": below(3),
-    **{part: below(6) for part in FLOORS[5]},  # which joins all the rest
-    **{part: below(6) | {"command_line"} for part in COMMAND_LINES},
-    "command_line": {"errors"},
-    "__init__": below(6),
-}
+FLOORS = rows_of(TABLE[1])
+COMMAND_LINES = FLOORS[-1] - {"cli"}
+
+
+def may_import(part):
+    """The parts of the package that a file of `part` may import from, besides its own."""
+    floor = next(i for i, names in enumerate(FLOORS) if part in names)
+    above = set().union(*FLOORS[:floor])
+    if part == "training":  # the loop knows Game and Recipe alone
+        return above - {"networks", "objectives", "data", "metrics"}
+    return above | {"cli"} if part in COMMAND_LINES else above
+
+
 # The feature network of mnist5k is trained on mnist5k; `python -m tfgan_zoo.data` is a command line.
-EXCEPTIONS = {("metrics/train_mnist_cnn.py", "data.mnist5k"), ("data/__main__.py", "command_line")}
+EXCEPTIONS = {("metrics/train_mnist_cnn.py", "data.mnist5k"), ("data/__main__.py", "cli.command_line")}
 
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES}
@@ -102,29 +80,31 @@ def imports(tree):
 def test_reader_sees_imports_at_the_top_in_functions_and_of_modules_from_packages():
     source = """
 import os
-import tfgan_zoo.runs
-from tfgan_zoo import __version__, catalog
+import tfgan_zoo.runs.run_folder
+from tfgan_zoo import __version__, models
 from tfgan_zoo.data import mnist5k
 from tfgan_zoo.data.sources import load_source
 def f():
-    from tfgan_zoo.errors import ZooError
+    from tfgan_zoo.core.errors import ZooError
 """
-    assert imports(ast.parse(source)) == {"runs", "catalog", "data.mnist5k", "data.sources", "errors"}
-    assert "training.trainer" in imports(TREES[PACKAGE / "training_run.py"])
+    assert imports(ast.parse(source)) == {"runs.run_folder", "models", "data.mnist5k", "data.sources", "core.errors"}
+    assert "training.trainer" in imports(TREES[PACKAGE / "runs" / "training_run.py"])
+
+
+def test_readme_table_names_every_folder_and_command_line_once():
+    there = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
+    there |= {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
+    assert set().union(*FLOORS) == there
+    assert sum(len(floor) for floor in FLOORS) == len(there)
 
 
 @every_source
-def test_every_part_of_the_package_has_its_floor(path):
-    assert part_of(path) in MAY_IMPORT, "a new file needs a place in FLOORS"
-
-
-@every_source
-def test_source_imports_only_from_the_floors_below_it(path):
-    name = path.relative_to(PACKAGE).as_posix()
-    own = part_of(path)
-    packages = {p.name for p in PACKAGE.iterdir() if p.is_dir()}
-    allowed = MAY_IMPORT[own] | ({own} if own in packages else set())
+def test_source_imports_only_from_its_own_folder_and_from_rows_above(path):
+    name, own = path.relative_to(PACKAGE).as_posix(), part_of(path)
     reached = {module for module in imports(TREES[path]) if (name, module) not in EXCEPTIONS}
+    if own == "__init__":  # `tfgan_zoo.load`
+        return
+    allowed = may_import(own) | {own}
     assert {module for module in reached if module.partition(".")[0] not in allowed} == set()
 
 
@@ -132,12 +112,40 @@ def test_exceptions_are_in_use():
     assert all(module in imports(TREES[PACKAGE / name]) for name, module in EXCEPTIONS)
 
 
-def test_floors_do_not_overlap_and_siblings_do_not_meet():
-    assert sum(len(floor) for floor in FLOORS) == len(set().union(*FLOORS))
-    for floor in FLOORS[1:5]:
-        for part in floor:
-            assert not MAY_IMPORT[part] & floor
-    assert not MAY_IMPORT["training"] & {"networks", "objectives", "data", "metrics", "models", "serving"}
+ENDINGS = re.compile(r"(ing|ed|er|or|ers|ion|ions|s|es|d|e)$")
+COMMANDS_WITH_A_FOLDER = ({"train", "trainer", "training"}, {"serve", "server", "serving"})
+
+
+def alike(one, other):
+    """Whether two names differ by an ending alone, as `guard` and `guards` or `export` and `exporting` do."""
+    return one != other and {one, ENDINGS.sub("", one)} & {other, ENDINGS.sub("", other)} != set()
+
+
+def test_names_that_differ_by_an_ending_are_found():
+    for pair in (("export", "exporting"), ("layout", "layouts"), ("scores", "score"), ("trainer", "training")):
+        assert alike(*pair)
+    for pair in (("bundle", "folder"), ("biggan", "biggan_deep"), ("data", "data")):
+        assert not alike(*pair)
+
+
+def test_no_two_folders_or_files_have_names_that_differ_by_an_ending_or_not_at_all():
+    """But a model and its networks share a name."""
+    files = [path for path in SOURCES if not path.name.startswith("__")]
+    names = [path.stem for path in files if "networks" not in path.parts]
+    assert {name for name in names if names.count(name) > 1} == set()
+    names = {*names, *(path.stem for path in files), *(path.parent.name for path in SOURCES)} - {"tfgan_zoo"}
+    pairs = [{a, b} for a in names for b in names if a < b and alike(a, b)]
+    assert [pair for pair in pairs if not any(pair <= family for family in COMMANDS_WITH_A_FOLDER)] == []
+
+
+def test_tests_lie_in_folders_like_those_of_the_package():
+    folders = {path.parent.name for path in (ROOT / "tests").glob("*/test_*.py")} - {"benchmarks"}
+    assert folders <= {path.parent.name for path in SOURCES}
+    assert {path.name for path in (ROOT / "tests").glob("test_*.py")} <= {
+        "test_architecture.py",
+        "test_readme.py",
+        "test_docs.py",
+    }
 
 
 def model_branches(tree):
@@ -184,7 +192,7 @@ def test_command_lines_are_short():
 
 def test_only_command_lines_can_be_run():
     runnable = {part_of(path) for path in SOURCES if '__name__ == "__main__"' in path.read_text()}
-    assert runnable <= COMMAND_LINES | {"data", "metrics", "serving"}  # and what made the files that are shipped
+    assert runnable <= COMMAND_LINES | {"data", "metrics", "cli"}  # and what made the files that are shipped
 
 
 @pytest.mark.parametrize(
@@ -192,9 +200,9 @@ def test_only_command_lines_can_be_run():
 )
 def test_help_and_list_wait_for_no_tensorflow(name):
     """They answer at once: the package, the catalog and the command lines load TensorFlow in their functions."""
-    code = f"import sys, tfgan_zoo.catalog, tfgan_zoo.{name}; print(*sys.modules)"
+    code = f"import sys, tfgan_zoo.core.catalog, tfgan_zoo.{name}; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert {"tfgan_zoo", "tfgan_zoo.catalog", f"tfgan_zoo.{name}"} <= set(loaded.split())
+    assert {"tfgan_zoo", "tfgan_zoo.core.catalog", f"tfgan_zoo.{name}"} <= set(loaded.split())
     assert not {"tensorflow", "keras", "torch", "jax", "scipy", "tensorflow_datasets"} & set(loaded.split())
 
 

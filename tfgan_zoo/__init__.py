@@ -18,10 +18,10 @@ def load(name, version=None):
     """
     import tensorflow as tf
 
-    from tfgan_zoo.errors import no_such
-    from tfgan_zoo.serving import trust
-    from tfgan_zoo.serving.version_folder import versions
-    from tfgan_zoo.zoo_files import pretrained_folder
+    from tfgan_zoo.core.errors import no_such
+    from tfgan_zoo.core.locations import pretrained_folder
+    from tfgan_zoo.saved_model import trust
+    from tfgan_zoo.saved_model.version_folder import versions
 
     zoo = pretrained_folder()
     names = sorted(p.name for p in zoo.glob("*") if versions(p))

@@ -7,8 +7,8 @@ python -m tfgan_zoo.convert --export=export/gan_mnist --to=web --formats=tfjs --
 
 from absl import flags
 
-from tfgan_zoo import command_line
-from tfgan_zoo.conversions import browser
+from tfgan_zoo.cli import command_line
+from tfgan_zoo.formats import tfjs
 
 flags.adopt_module_key_flags(command_line)
 
@@ -16,14 +16,14 @@ EXPORT = flags.DEFINE_string("export", None, "A model's folder of an export, or 
 TO = flags.DEFINE_string("to", None, "The folder of the files, which must not be there yet.", required=True)
 FORMATS = flags.DEFINE_list("formats", ["tflite", "tflite_int8"], "Any of tflite, tflite_int8, onnx, tfjs.")
 SEEDS = flags.DEFINE_integer("seeds", 16, "How many samples are compared.", lower_bound=1)
-TFJS_CONVERTER = flags.DEFINE_string("tfjs_converter", browser.PROGRAM, "Of tfjs: the converter's name or path.")
+TFJS_CONVERTER = flags.DEFINE_string("tfjs_converter", tfjs.PROGRAM, "Of tfjs: the converter's name or path.")
 UNSAFE = flags.DEFINE_bool("unsafe", False, "Load an export whose files or graph are refused.")
 
 
 def chosen_formats():
     """{name: `Format`} by the flags."""
-    from tfgan_zoo.conversions.formats import formats
-    from tfgan_zoo.errors import ZooError, no_such
+    from tfgan_zoo.core.errors import ZooError, no_such
+    from tfgan_zoo.formats.format_table import formats
 
     there = formats(TFJS_CONVERTER.value)
     for name in FORMATS.value:
@@ -39,7 +39,7 @@ def main():
     for form in formats.values():
         form.check()
     command_line.load_tensorflow()
-    from tfgan_zoo.conversions.conversion import convert
+    from tfgan_zoo.formats.bundle import convert
 
     card = convert(EXPORT.value, TO.value, formats, SEEDS.value, UNSAFE.value)
     print(f"{card['name']}, version {card['version']}, by {card['compared']}:")

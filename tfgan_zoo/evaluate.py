@@ -11,7 +11,7 @@ python -m tfgan_zoo.evaluate --compare=runs/one,runs/other
 
 from absl import flags
 
-from tfgan_zoo import command_line
+from tfgan_zoo.cli import command_line
 
 flags.adopt_module_key_flags(command_line)
 
@@ -48,14 +48,14 @@ EVERY = 2**40  # real images: all of them
 
 def asked(recipe):
     """(data settings, evaluation settings, names of scores) that the flags ask for, over those of a recipe or None."""
-    from tfgan_zoo.errors import ZooError
-    from tfgan_zoo.metrics.protocols import preset
-    from tfgan_zoo.metrics.scores import kinds_of
-    from tfgan_zoo.sections import Data, Evaluation
+    from tfgan_zoo.core.errors import ZooError
+    from tfgan_zoo.core.recipe_tables import DataSettings, EvaluationSettings
+    from tfgan_zoo.metrics.named_protocols import preset
+    from tfgan_zoo.metrics.score_registry import kinds_of
 
     if not (recipe or AGAINST.value):
         raise ZooError("against which data? Give --against, such as --against=mnist5k.")
-    evaluation, data = (recipe.evaluation, recipe.data) if recipe else (Evaluation(), Data())
+    evaluation, data = (recipe.evaluation, recipe.data) if recipe else (EvaluationSettings(), DataSettings())
     changes, names = {}, evaluation.scores
     if PROTOCOL.value:
         chosen = preset(PROTOCOL.value)
@@ -76,10 +76,10 @@ def asked(recipe):
 
 def main():
     command_line.load_tensorflow()
-    from tfgan_zoo import judging
-    from tfgan_zoo.errors import ZooError
+    from tfgan_zoo.core.errors import ZooError
     from tfgan_zoo.metrics.features import feature_network
-    from tfgan_zoo.runs import Run
+    from tfgan_zoo.runs import targets
+    from tfgan_zoo.runs.run_folder import Run
     from tfgan_zoo.training.strategies import make_strategy
 
     if sum(map(bool, (RUN.value, EXPORT.value, IMAGES.value, COMPARE.value))) != 1:
@@ -89,28 +89,28 @@ def main():
     if COMPARE.value:
         if len(COMPARE.value) != 2:
             raise ZooError(f"--compare={','.join(COMPARE.value)}: expected two runs' folders.")
-        print(*judging.comparison(*map(Run, COMPARE.value)), sep="\n")
+        print(*targets.comparison(*map(Run, COMPARE.value)), sep="\n")
         return 0
     if IMAGES.value:
         data, evaluation, names = asked(None)
         wanted = evaluation.samples if PROTOCOL.value else SAMPLES.value
-        subject = judging.ImagesSubject(IMAGES.value, data, wanted, evaluation.seed)
-        evaluation = evaluation.model_copy(update={"samples": len(subject.order)})
+        target = targets.ImagesTarget(IMAGES.value, data, wanted, evaluation.seed)
+        evaluation = evaluation.model_copy(update={"samples": len(target.order)})
     else:
         run, export = RUN.value, EXPORT.value
-        subject = judging.RunSubject(run, CHECKPOINT.value) if run else judging.ExportSubject(export, UNSAFE.value)
-        data, evaluation, names = asked(subject.recipe)
+        target = targets.RunTarget(run, CHECKPOINT.value) if run else targets.ExportTarget(export, UNSAFE.value)
+        data, evaluation, names = asked(target.recipe)
     with make_strategy(STRATEGY.value).scope():
         network = feature_network(evaluation.features, evaluation.inception_file)
-    own = subject.recipe is not None and data == subject.recipe.data
-    judge = judging.judge_of(data, network, evaluation, None, RESAMPLES.value, command_line.watched, own)
-    subject.check_source(judge.source, data)
-    judge.check(names, subject.players())
+    own = target.recipe is not None and data == target.recipe.data
+    evaluator = targets.make_evaluator(data, network, evaluation, None, RESAMPLES.value, command_line.watched, own)
+    target.check_source(evaluator.source, data)
+    evaluator.check(names, target.players())
     scores = []
     for bound in TRUNCATION.value or [None]:
-        scores += judge.scores(subject.players(bound), subject.step, names)
-        subject.keep(scores)  # of the bounds so far
-    print(*judging.described(scores), sep="\n")
+        scores += evaluator.scores(target.players(bound), target.step, names)
+        target.keep(scores)  # of the bounds so far
+    print(*targets.described(scores), sep="\n")
     return 0
 
 

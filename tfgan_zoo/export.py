@@ -5,7 +5,7 @@ python -m tfgan_zoo.export --run=runs/my-run --to=export/my_sngan
 
 from absl import flags
 
-from tfgan_zoo import command_line
+from tfgan_zoo.cli import command_line
 
 flags.adopt_module_key_flags(command_line)
 
@@ -17,8 +17,8 @@ VERSION = flags.DEFINE_integer("version", None, "The version; one more than the 
 
 def main():
     command_line.load_tensorflow()
-    from tfgan_zoo.exporting import export_run
-    from tfgan_zoo.runs import Run
+    from tfgan_zoo.runs.publish import export_run
+    from tfgan_zoo.runs.run_folder import Run
 
     print(export_run(Run(RUN.value), TO.value, CHECKPOINT.value, VERSION.value))
     return 0

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from absl import flags
 
-from tfgan_zoo import command_line
+from tfgan_zoo.cli import command_line
 
 flags.adopt_module_key_flags(command_line)
 
@@ -22,17 +22,17 @@ RATE = flags.DEFINE_integer("frames_per_second", 4, "Of the animation.", lower_b
 def main():
     command_line.load_tensorflow()
     from tfgan_zoo import pictures
-    from tfgan_zoo.errors import ZooError
-    from tfgan_zoo.reporting import growth
-    from tfgan_zoo.runs import Run
+    from tfgan_zoo.core.errors import ZooError
+    from tfgan_zoo.html_report import sample_strip
+    from tfgan_zoo.runs.run_folder import Run
 
     if not RUN.value:
         raise ZooError("give --run, a run's folder; see --help.")
     run = Run(RUN.value)
     if Path(OUT.value).suffix == ".png":
-        pictures.save_png(growth.strip(run, COLUMNS.value), OUT.value, SCALE.value)
+        pictures.save_png(sample_strip.strip(run, COLUMNS.value), OUT.value, SCALE.value)
     else:
-        pictures.save_animation(growth.frames(run), OUT.value, SCALE.value, RATE.value)
+        pictures.save_animation(sample_strip.frames(run), OUT.value, SCALE.value, RATE.value)
     print(OUT.value)
     return 0
 

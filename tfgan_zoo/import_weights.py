@@ -11,7 +11,7 @@ The files are read as tensors alone: no code that a file asks for is run, and Py
 
 from absl import flags
 
-from tfgan_zoo import command_line
+from tfgan_zoo.cli import command_line
 
 flags.adopt_module_key_flags(command_line)
 
@@ -32,7 +32,7 @@ OPTIONS = {"hf_biggan_deep": TRUNCATION, "biggan_pytorch": EPSILON}  # each is f
 
 
 def main(*words):
-    from tfgan_zoo.errors import ZooError
+    from tfgan_zoo.core.errors import ZooError
 
     if len(words) != 1:
         raise ZooError(
@@ -41,16 +41,16 @@ def main(*words):
     for only, flag in OPTIONS.items():
         if flag.value is not None and FROM.value != only:
             raise ZooError(f"--{flag.name} is for --from={only} alone; leave it out.")
-    from tfgan_zoo.imports.layout import state_dict
-    from tfgan_zoo.imports.layouts import READERS
-    from tfgan_zoo.torch_file import read_tensors
+    from tfgan_zoo.weight_files.layout_table import READERS
+    from tfgan_zoo.weight_files.torch_file import read_tensors
+    from tfgan_zoo.weight_files.transfer import state_dict
 
     (file,), layout = words, FROM.value
     options = {flag.name: flag.value for flag in OPTIONS.values() if flag.value is not None}
     discriminator = state_dict(read_tensors(DISCRIMINATOR.value)) if DISCRIMINATOR.value else None
     found = READERS[layout](state_dict(read_tensors(file)), discriminator, **options)
     command_line.load_tensorflow()
-    from tfgan_zoo.importing import write_run
+    from tfgan_zoo.runs.from_weights import write_run
 
     run = write_run(TO.value, found, layout, file, DISCRIMINATOR.value)
     classes = f", {found.num_classes} classes" if found.num_classes else ""

@@ -10,7 +10,7 @@ import tempfile
 
 from absl import flags
 
-from tfgan_zoo import command_line
+from tfgan_zoo.cli import command_line
 
 flags.adopt_module_key_flags(command_line)
 
@@ -23,7 +23,7 @@ UNSAFE = flags.DEFINE_bool("unsafe", False, "Load exports whose files or graph a
 
 def load_gradio(folder):
     """Imports Gradio, told before to keep its files in `folder` and to send nothing to its makers."""
-    from tfgan_zoo.errors import ZooError
+    from tfgan_zoo.core.errors import ZooError
 
     os.environ |= {"GRADIO_TEMP_DIR": folder, "GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1"}
     try:
@@ -35,20 +35,20 @@ def load_gradio(folder):
 
 
 def main():
-    from tfgan_zoo.errors import ZooError
+    from tfgan_zoo.core.errors import ZooError
 
     if not ZOO.value:
         raise ZooError("give --zoo, a folder of exports, such as --zoo=export; see --help.")
     with tempfile.TemporaryDirectory(prefix="playground-") as folder:
         load_gradio(os.path.join(folder, "gradio"))
         command_line.load_tensorflow()
-        from tfgan_zoo.playing.page import serve
-        from tfgan_zoo.playing.shelf import Shelf
+        from tfgan_zoo.gradio_app.gradio_page import serve
+        from tfgan_zoo.gradio_app.model_library import ModelLibrary
 
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the folder goes on either signal
-        shelf = Shelf(ZOO.value, UNSAFE.value)
-        print(f"{len(shelf.abouts)} models: {', '.join(shelf.abouts)}", flush=True)
-        serve(shelf, folder, HOST.value, PORT.value, OPEN.value, lambda url: print(f"Playground: {url}", flush=True))
+        library = ModelLibrary(ZOO.value, UNSAFE.value)
+        print(f"{len(library.abouts)} models: {', '.join(library.abouts)}", flush=True)
+        serve(library, folder, HOST.value, PORT.value, OPEN.value, lambda url: print(f"Playground: {url}", flush=True))
     return 0
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from absl import flags
 
-from tfgan_zoo import command_line
+from tfgan_zoo.cli import command_line
 
 flags.adopt_module_key_flags(command_line)
 
@@ -22,9 +22,9 @@ SAMPLES = flags.DEFINE_integer("samples", 2000, "Images to generate at each of t
 
 def main():
     command_line.load_tensorflow()
-    from tfgan_zoo.reporting.page import write
-    from tfgan_zoo.reporting.sections import Report
-    from tfgan_zoo.runs import Run
+    from tfgan_zoo.html_report.chapters import Report
+    from tfgan_zoo.html_report.html_page import write
+    from tfgan_zoo.runs.run_folder import Run
 
     report = Report(Run(RUN.value), CHECKPOINT.value, TRUNCATION.value or (), SAMPLES.value, command_line.watched)
     write(report.html(), OUT.value)

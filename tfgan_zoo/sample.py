@@ -13,8 +13,8 @@ from pathlib import Path
 
 from absl import flags
 
-from tfgan_zoo import command_line
-from tfgan_zoo.command_line import numbers
+from tfgan_zoo.cli import command_line
+from tfgan_zoo.cli.command_line import numbers
 
 flags.adopt_module_key_flags(command_line)
 
@@ -46,25 +46,25 @@ SCALE = flags.DEFINE_integer("scale", 2, "Enlarges each pixel of images.", lower
 
 def open_generator():
     """(the `Sampling` that the flags name, the training data where that is points)."""
-    from tfgan_zoo import opening
-    from tfgan_zoo.errors import ZooError
+    from tfgan_zoo.core.errors import ZooError
+    from tfgan_zoo.runs import open_generator
 
     if sum(map(bool, (RUN.value, EXPORT.value, SERVER.value))) != 1:
         raise ZooError("give either --run or --export, a folder, or --server and --model; see --help.")
     if SERVER.value:
         tls = {"ca": CA.value, "cert": CERT.value, "key": KEY.value}
-        return opening.open_server(SERVER.value, MODEL.value, timeout=TIMEOUT.value, **tls), None
+        return open_generator.open_server(SERVER.value, MODEL.value, timeout=TIMEOUT.value, **tls), None
     if RUN.value:
-        return opening.open_run(RUN.value, CHECKPOINT.value)
-    return opening.open_export(EXPORT.value, UNSAFE.value), None
+        return open_generator.open_run(RUN.value, CHECKPOINT.value)
+    return open_generator.open_export(EXPORT.value, UNSAFE.value), None
 
 
 def draw(generator):
     """(the caption, the `Sheet`s) that the flags ask for; PNGs by seed in many sheets, all else in one."""
     import numpy as np
 
-    from tfgan_zoo.errors import ZooError
-    from tfgan_zoo.serving import sweeps
+    from tfgan_zoo.core.errors import ZooError
+    from tfgan_zoo.saved_model import sweeps
 
     ends = numbers(INTERPOLATE, int, "1,9")
     given = TRUNCATION.value, LABEL.value, numbers(CODES, float, "3,nan,0.5")
@@ -90,7 +90,7 @@ def main():
     if not SERVER.value:
         command_line.load_tensorflow()
     from tfgan_zoo import pictures
-    from tfgan_zoo.errors import ZooError
+    from tfgan_zoo.core.errors import ZooError
 
     moving = Path(OUT.value).suffix in (".gif", ".mp4")
     if moving and (not INTERPOLATE.value or FORMAT.value == "png"):

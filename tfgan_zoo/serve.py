@@ -8,7 +8,7 @@ import asyncio
 
 from absl import flags
 
-from tfgan_zoo import command_line
+from tfgan_zoo.cli import command_line
 
 flags.adopt_module_key_flags(command_line)
 
@@ -39,8 +39,8 @@ UNSAFE = flags.DEFINE_bool("unsafe", False, "Serve exports whose files or graph 
 
 def options():
     """The `Options` that the flags ask for."""
-    from tfgan_zoo.serving import trust
-    from tfgan_zoo.serving.server import settings
+    from tfgan_zoo.saved_model import trust
+    from tfgan_zoo.serving.server import configuration
     from tfgan_zoo.serving.server.application import Options
 
     return Options(
@@ -51,9 +51,9 @@ def options():
         rest_port=REST_PORT.value,
         poll=POLL.value,
         poll_config=POLL_CONFIG.value,
-        batching=settings.batch_settings(BATCHING.value),
-        metrics_path=settings.metrics_path(MONITORING.value),
-        tls=settings.tls_settings(TLS.value),
+        batching=configuration.batch_settings(BATCHING.value),
+        metrics_path=configuration.metrics_path(MONITORING.value),
+        tls=configuration.tls_settings(TLS.value),
         early_labels=LABELS.value,
         most_bytes=MOST_BYTES.value,
         rest_seconds=REST_TIMEOUT.value / 1000,

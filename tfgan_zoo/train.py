@@ -14,7 +14,7 @@ from pathlib import Path
 
 from absl import flags
 
-from tfgan_zoo import command_line
+from tfgan_zoo.cli import command_line
 
 flags.adopt_module_key_flags(command_line)
 
@@ -30,8 +30,8 @@ DRY_RUN = flags.DEFINE_bool("dry_run", False, "Print the resolved recipe and the
 
 
 def resolved_recipe():
-    from tfgan_zoo import catalog, recipe
-    from tfgan_zoo.errors import ZooError
+    from tfgan_zoo.core import catalog, recipe
+    from tfgan_zoo.core.errors import ZooError
 
     if CONFIG.value and MODEL.value:
         raise ZooError("give either --config, a whole recipe, or --model with --preset.")
@@ -53,8 +53,8 @@ def resolved_recipe():
 def dry_run(recipe):
     import keras
 
-    from tfgan_zoo import catalog
     from tfgan_zoo.data.sources import load_source
+    from tfgan_zoo.runs import building
     from tfgan_zoo.training.strategies import precision
 
     print(json.dumps(recipe.as_dict(), indent=2))
@@ -68,7 +68,7 @@ def dry_run(recipe):
         shape, classes = source.image_shape, source.classes
         print(f"\n{data.source}: {source.size:,} images of {shape}, {classes} classes\n")
     with precision(recipe.precision):
-        game = catalog.game_builder(recipe, shape, classes)()
+        game = building.game_builder(recipe, shape, classes)()
     for network in (game.generator, game.discriminator):
         network.summary(line_length=110)
         count = sum(keras.ops.size(w) for w in network.trainable_variables)
@@ -77,7 +77,7 @@ def dry_run(recipe):
 
 def main():
     if LIST.value:
-        from tfgan_zoo import catalog
+        from tfgan_zoo.core import catalog
 
         for model, preset, summary in catalog.listing():
             print(f"{model:<12} {preset:<16} {summary}")
@@ -87,11 +87,11 @@ def main():
         dry_run(recipe)
         return 0
     folder = Path(WORKDIR.value or f"runs/{recipe.model}-{time.strftime('%Y%m%d-%H%M%S')}")
-    from tfgan_zoo.errors import ZooError
+    from tfgan_zoo.core.errors import ZooError
 
     if not RESUME.value and (folder / "recipe.json").exists():
         raise ZooError(f"{folder} holds a run, and --noresume was given; choose another --workdir.")
-    from tfgan_zoo.training_run import TrainingRun
+    from tfgan_zoo.runs.training_run import TrainingRun
 
     print(f"{recipe.model}: {recipe.summary}\nRun folder: {folder}", flush=True)
     run = TrainingRun(recipe, folder, STRATEGY.value)

@@ -14,8 +14,8 @@ something.
 
 from absl import flags
 
-from tfgan_zoo import command_line
-from tfgan_zoo.errors import ZooError
+from tfgan_zoo.cli import command_line
+from tfgan_zoo.core.errors import ZooError
 
 flags.adopt_module_key_flags(command_line)
 
@@ -45,14 +45,14 @@ MOST = flags.DEFINE_integer("most", 20, "verify: findings of each kind that are 
 
 
 def prepare_pyramid(source):
-    from tfgan_zoo.data.plan import resolutions_of
+    from tfgan_zoo.core.recipe_tables import DataSettings
     from tfgan_zoo.data.prepare import prepare
-    from tfgan_zoo.sections import Data
+    from tfgan_zoo.data.pyramid_plan import resolutions_of
 
     if not TO.value:
         raise ZooError("prepare writes into a folder: give --to DIR.")
     resolutions = resolutions_of(RESOLUTIONS.value)
-    settings = Data(
+    settings = DataSettings(
         source=source,
         split=SPLIT.value,
         resolution=resolutions[-1],
@@ -83,9 +83,9 @@ def verify_folder(folder):
 def show(found):
     """The table of the findings."""
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Section
 
-    table = Table("finding", "where", "what", box=None, pad_edge=False)
+    table = Section("finding", "where", "what", box=None, pad_edge=False)
     for kind in dict.fromkeys(finding.kind for finding in found):
         these = [finding for finding in found if finding.kind == kind]
         for finding in these[: MOST.value]:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tfgan_zoo.core.errors import ZooError, no_such
 from tfgan_zoo.data.resizing import all_to_shape, wanted_size
-from tfgan_zoo.errors import ZooError, no_such
 
 IMAGE_KEYS = ("images", "x", "x_train")
 LABEL_KEYS = ("labels", "y", "y_train")

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.data.folder import file_state, find_files, read_image
 from tfgan_zoo.data.images_on_disk import key_of
 from tfgan_zoo.data.resizing import to_shape, wanted_size
 from tfgan_zoo.data.sources import load_source
-from tfgan_zoo.errors import ZooError
 
 PLACES = ("folder", "arrays", "pyramid")  # kinds whose argument is a path
 

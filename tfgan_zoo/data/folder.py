@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from tfgan_zoo.core.errors import ZooError, no_such
 from tfgan_zoo.data.images_on_disk import cached, collect, key_of
 from tfgan_zoo.data.resizing import from_pil, to_shape, wanted_size
-from tfgan_zoo.errors import ZooError, no_such
 
 CHUNK = 128  # files decoded at a time, which bounds the memory for images that wait
 MOST_NAMED = 10  # bad files that an error names

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tfgan_zoo.errors import ZooError
+from tfgan_zoo.core.errors import ZooError
 
 LAYOUT = 1  # part of every key: raise it when what is written, or how images are decoded or resized, changes
 SAY_EVERY = 30.0  # seconds between lines of progress where there is no terminal

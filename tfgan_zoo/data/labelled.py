@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tfgan_zoo.errors import ZooError
+from tfgan_zoo.core.errors import ZooError
 
 
 def labelled_examples(labels, class_names, per_class, seed):

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tfgan_zoo.core.errors import ZooError, no_such
 from tfgan_zoo.data.resizing import all_to_shape, wanted_size
-from tfgan_zoo.errors import ZooError, no_such
 
 FILE = Path(__file__).with_name("mnist5k.npz")
 SPLITS = {"all": slice(None), "train": slice(0, 4500), "test": slice(4500, 5000)}

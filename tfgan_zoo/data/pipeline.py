@@ -3,8 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
-from tfgan_zoo.draws import Draws, fold, seed_of
-from tfgan_zoo.errors import ZooError
+from tfgan_zoo.core.draws import Draws, fold, seed_of
+from tfgan_zoo.core.errors import ZooError
 
 
 def example_numbers(positions, size, seed, stream=0):

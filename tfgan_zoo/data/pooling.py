@@ -7,8 +7,8 @@ the mean of the pixels it stands for, rounded to the nearest whole number, half 
 
 import numpy as np
 
+from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.data.lazy import LazyImages
-from tfgan_zoo.errors import ZooError
 
 CHUNK_VALUES = 2**22  # of the images pooled at a time, which bounds the memory for their floats
 

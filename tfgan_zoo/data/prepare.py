@@ -15,10 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
+from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.data import pooling, records
 from tfgan_zoo.data.entries import entries_of
 from tfgan_zoo.data.images_on_disk import watched
-from tfgan_zoo.data.plan import (
+from tfgan_zoo.data.pyramid import LevelImages, read_about, read_labels
+from tfgan_zoo.data.pyramid_plan import (
     check_room,
     nothing_readable,
     plan_of,
@@ -27,9 +29,7 @@ from tfgan_zoo.data.plan import (
     said,
     shards_of,
 )
-from tfgan_zoo.data.pyramid import LevelImages, read_about, read_labels
 from tfgan_zoo.data.sources import Source
-from tfgan_zoo.errors import ZooError
 
 CHUNK = 32  # images decoded at a time, which bounds the memory for images that wait
 MOST_NAMED = 10  # bad files that an error names

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
+from tfgan_zoo.core.errors import ZooError, no_such
 from tfgan_zoo.data import records
 from tfgan_zoo.data.lazy import LazyImages
 from tfgan_zoo.data.resizing import wanted_size
-from tfgan_zoo.errors import ZooError, no_such
 
 LAYOUT = 1
 WHAT_THEN = "the same `python -m tfgan_zoo.data prepare` once more writes it anew."

@@ -24,7 +24,7 @@ training images and metrics agree; Lanczos is a little sharper, but rings at har
 import numpy as np
 from PIL import Image
 
-from tfgan_zoo.errors import ZooError, no_such
+from tfgan_zoo.core.errors import ZooError, no_such
 
 CHUNK = 256  # images converted at a time, which bounds the memory for what lies between
 

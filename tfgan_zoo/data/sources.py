@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tfgan_zoo.core.errors import ZooError, no_such
 from tfgan_zoo.data import arrays, folder, mnist5k, pooling, pyramid, stacked, tfds, toy
 from tfgan_zoo.data.labelled import labelled_examples
 from tfgan_zoo.data.lazy import LazyImages
-from tfgan_zoo.errors import ZooError, no_such
 
 LOADERS = {
     "mnist5k": mnist5k.load,

@@ -13,8 +13,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from tfgan_zoo.core.errors import ZooError, no_such
 from tfgan_zoo.data import mnist5k
-from tfgan_zoo.errors import ZooError, no_such
 
 STACKABLE = {"mnist5k": mnist5k.load}  # in which image i is of class i % 10
 PER_DIGIT = 10

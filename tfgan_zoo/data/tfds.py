@@ -11,9 +11,9 @@ import re
 
 import numpy as np
 
+from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.data.images_on_disk import cached, collect, key_of
 from tfgan_zoo.data.resizing import to_shape, wanted_size
-from tfgan_zoo.errors import ZooError
 
 
 def load(argument, settings):

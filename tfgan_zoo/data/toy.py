@@ -13,7 +13,7 @@ mode i % modes, so any prefix is balanced. The split `test` is another such draw
 
 import numpy as np
 
-from tfgan_zoo.errors import ZooError, no_such
+from tfgan_zoo.core.errors import ZooError, no_such
 
 SIZE = 10_000
 SEEDS = {"all": 0, "train": 0, "test": 1}  # of the splits

@@ -28,11 +28,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.data import pooling, records
 from tfgan_zoo.data.folder import read_image
 from tfgan_zoo.data.images_on_disk import watched
 from tfgan_zoo.data.pyramid import LevelImages, read_about
-from tfgan_zoo.errors import ZooError
 
 CHUNK = 64  # images decoded at a time
 LONG, SMALL = 3, 4
@@ -48,7 +48,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Seen:
+class InspectedImage:
     """What is remembered of an image: `pixels` is the hash of them, `label` its class, None where there are none."""
 
     where: str
@@ -105,10 +105,10 @@ def look(root, path, label):
     where = path.relative_to(root).as_posix()
     pixels, reason = read_image(path)
     if reason:
-        return Seen(where, label, reason)
+        return InspectedImage(where, label, reason)
     with Image.open(path) as image:
         frames = image.n_frames if image.format in ("GIF", "PNG", "WEBP", "TIFF") else 1
-    return Seen(where, label, None, hash_of(pixels), pixels.shape, frames)
+    return InspectedImage(where, label, None, hash_of(pixels), pixels.shape, frames)
 
 
 def hash_of(pixels):
@@ -216,7 +216,10 @@ def of_levels(folder, about, shards):
         for first in range(start, start + count, CHUNK):
             numbers = np.arange(first, min(first + CHUNK, start + count))
             images = levels[largest].take(numbers)
-            seen += [Seen(f"image {n}", None, None, hash_of(image)) for n, image in zip(numbers, images, strict=True)]
+            seen += [
+                InspectedImage(f"image {n}", None, None, hash_of(image))
+                for n, image in zip(numbers, images, strict=True)
+            ]
             for side in set(levels) - {largest}:
                 wrong = (levels[side].take(numbers) != pooling.pooled(images, side)).any(axis=(1, 2, 3))
                 found += [

@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from tfgan_zoo.replicas import over_replicas, rows_of_all_replicas
+from tfgan_zoo.core.replicas import over_replicas, rows_of_all_replicas
 
 
 @keras.saving.register_keras_serializable(package="tfgan_zoo")

@@ -9,8 +9,8 @@ import random
 import keras
 import tensorflow as tf
 
-from tfgan_zoo.draws import fold, seed_of
-from tfgan_zoo.replicas import draws_for_replica
+from tfgan_zoo.core.draws import fold, seed_of
+from tfgan_zoo.core.replicas import draws_for_replica
 
 
 class NoiseLayer(keras.layers.Layer):

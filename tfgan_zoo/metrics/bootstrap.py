@@ -5,7 +5,7 @@ To use it, call a score on `resampled` examples a few hundred times and give tho
 
 import numpy as np
 
-from tfgan_zoo.errors import ZooError
+from tfgan_zoo.core.errors import ZooError
 
 
 def resampled(array, rng):

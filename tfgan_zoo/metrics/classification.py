@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgan_zoo.errors import ZooError
+from tfgan_zoo.core.errors import ZooError
 
 EPOCHS, BATCH_SIZE, LEARNING_RATE = 12, 50, 2e-3
 FILTERS = (16, 32, 64)

@@ -5,10 +5,10 @@ import re
 
 import numpy as np
 
-from tfgan_zoo.errors import ZooError
+from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.metrics.agreement import categories_read, clustering_errors, mean_correlation
 from tfgan_zoo.metrics.bootstrap import resampled
-from tfgan_zoo.metrics.measurement import Measurement, mean_of
+from tfgan_zoo.metrics.estimate import Estimate, mean_of
 from tfgan_zoo.metrics.players import ScoreKind
 
 
@@ -32,32 +32,32 @@ def width_of(players, output, score):
     return players.outputs[output]
 
 
-def check_held_out(judge, score, labels=True):
+def check_held_out(evaluator, score, labels=True):
     """Raises `ZooError` where there is no held-out split (with `labels`: a labelled one), or where it was trained on.
 
     Two slices of one split, such as train[:90%] and train[90%:], are taken for apart.
     """
-    if not judge.own_data:
+    if not evaluator.own_data:
         raise ZooError(
             f"{score} needs the images that the players were trained on beside held-out ones; leave out --against and --split."
         )
-    held_out = judge.held_out_split
-    trained, tested = (set(re.findall(r"[^\W\d]\w*", split)) for split in (judge.split, held_out))
-    if {"all", *tested} & trained and not ("[" in judge.split and "[" in held_out):
+    held_out = evaluator.held_out_split
+    trained, tested = (set(re.findall(r"[^\W\d]\w*", split)) for split in (evaluator.split, held_out))
+    if {"all", *tested} & trained and not ("[" in evaluator.split and "[" in held_out):
         raise ZooError(
-            f"{score} is taken on the images of the split {held_out!r}, which data.split={judge.split!r} trains on;"
+            f"{score} is taken on the images of the split {held_out!r}, which data.split={evaluator.split!r} trains on;"
             " set data.split=train, or data.held_out_split."
         )
     try:
-        test = judge.test
+        test = evaluator.test
     except ZooError as error:
-        raise ZooError(f"{score} needs a split {held_out!r} of {judge.source.name}: {error}") from None
-    for given, split in ((judge.source.labels, judge.split), (test.labels, held_out)):
+        raise ZooError(f"{score} needs a split {held_out!r} of {evaluator.source.name}: {error}") from None
+    for given, split in ((evaluator.source.labels, evaluator.split), (test.labels, held_out)):
         if labels and given is None:
-            raise ZooError(f"{score} needs labels, and the split {split!r} of {judge.source.name} has none.")
-    if test.class_names != judge.source.class_names:
+            raise ZooError(f"{score} needs labels, and the split {split!r} of {evaluator.source.name} has none.")
+    if test.class_names != evaluator.source.class_names:
         raise ZooError(
-            f"{score}: the split {held_out!r} of {judge.source.name} has other classes than {judge.split!r}."
+            f"{score}: the split {held_out!r} of {evaluator.source.name} has other classes than {evaluator.split!r}."
         )
 
 
@@ -66,27 +66,27 @@ class TestError(ScoreKind):
 
     __test__ = False  # nothing for pytest to collect
 
-    def check(self, judge, players):
-        check_held_out(judge, "test_error")
+    def check(self, evaluator, players):
+        check_held_out(evaluator, "test_error")
         width = width_of(players, "class_logits", "test_error")
-        if width < judge.source.classes:
+        if width < evaluator.source.classes:
             raise ZooError(
-                f"test_error: the discriminator knows {width} classes, and {judge.source.name} has"
-                f" {judge.source.classes}; leave the score out."
+                f"test_error: the discriminator knows {width} classes, and {evaluator.source.name} has"
+                f" {evaluator.source.classes}; leave the score out."
             )
 
-    def protocol(self, judge):
+    def protocol(self, evaluator):
         return dataclasses.replace(
-            by_discriminator(judge.protocol),
-            real_split=judge.held_out_split,
-            real_sha256=judge.test_sha256,
-            real_images=judge.test.size,
+            by_discriminator(evaluator.protocol),
+            real_split=evaluator.held_out_split,
+            real_sha256=evaluator.test_sha256,
+            real_images=evaluator.test.size,
             generated_images=0,
         )
 
-    def __call__(self, judge, drawn):
-        logits = drawn.players.discriminate(judge.test.images)["class_logits"][:, : judge.source.classes]
-        return [mean_of("test_error", logits.argmax(axis=1) != judge.test.labels)]
+    def __call__(self, evaluator, drawn):
+        logits = drawn.players.discriminate(evaluator.test.images)["class_logits"][:, : evaluator.source.classes]
+        return [mean_of("test_error", logits.argmax(axis=1) != evaluator.test.labels)]
 
 
 def told_of(source, count, split):
@@ -101,28 +101,30 @@ class ClusteringError(TestError):
     is learnt from the judge's real images, those of the training split.
     """
 
-    def check(self, judge, players):
-        check_held_out(judge, "clustering_error")
+    def check(self, evaluator, players):
+        check_held_out(evaluator, "clustering_error")
         codes = players.codes
         if codes and not codes.categorical:
             raise ZooError("clustering_error needs a categorical code, and the prior has none; leave the score out.")
         width_of(players, "category_logits" if codes else "class_logits", "clustering_error")
 
-    def protocol(self, judge):
-        known = told_of(judge.source, len(judge.numbers), judge.split)
-        return dataclasses.replace(super().protocol(judge), settings=f"categories named by {known}")
+    def protocol(self, evaluator):
+        known = told_of(evaluator.source, len(evaluator.numbers), evaluator.split)
+        return dataclasses.replace(super().protocol(evaluator), settings=f"categories named by {known}")
 
     def logits(self, players, images):
         outputs, codes = players.discriminate(images), players.codes
         return outputs["category_logits"][:, : codes.categorical[0]] if codes else outputs["class_logits"]
 
-    def __call__(self, judge, drawn):
-        known, held_out = (self.logits(drawn.players, images) for images in (judge.real_images, judge.test.images))
+    def __call__(self, evaluator, drawn):
+        known, held_out = (
+            self.logits(drawn.players, images) for images in (evaluator.real_images, evaluator.test.images)
+        )
         wrong = clustering_errors(
-            (known.argmax(axis=1), judge.real_labels),
-            (held_out.argmax(axis=1), judge.test.labels),
+            (known.argmax(axis=1), evaluator.real_labels),
+            (held_out.argmax(axis=1), evaluator.test.labels),
             known.shape[1],
-            judge.source.classes,
+            evaluator.source.classes,
         )
         return [mean_of("clustering_error", wrong)]
 
@@ -130,7 +132,7 @@ class ClusteringError(TestError):
 class CodeRecovery(ScoreKind):
     """How well the discriminator reads the codes that images were generated with: categories, and continuous codes."""
 
-    def check(self, judge, players):
+    def check(self, evaluator, players):
         codes = players.codes
         if not codes:
             raise ZooError("code_recovery needs a generator with codes, and this one takes none; leave the score out.")
@@ -138,13 +140,13 @@ class CodeRecovery(ScoreKind):
             if count:
                 width_of(players, output, "code_recovery")
 
-    def protocol(self, judge):
-        return dataclasses.replace(by_discriminator(judge.protocol), real_images=0)
+    def protocol(self, evaluator):
+        return dataclasses.replace(by_discriminator(evaluator.protocol), real_images=0)
 
-    def __call__(self, judge, drawn):
+    def __call__(self, evaluator, drawn):
         kinds = drawn.players.codes
-        codes = random_codes(kinds, judge.samples, judge.seed)
-        read = [drawn.players.discriminate(images) for _, images in drawn.images(judge.samples, None, codes)]
+        codes = random_codes(kinds, evaluator.samples, evaluator.seed)
+        read = [drawn.players.discriminate(images) for _, images in drawn.images(evaluator.samples, None, codes)]
         categories, scores = len(kinds.categorical), []
         if categories:
             logits = np.concatenate([outputs["category_logits"] for outputs in read])
@@ -155,7 +157,7 @@ class CodeRecovery(ScoreKind):
                 [codes[:, categories:], np.concatenate([outputs["code_mean"] for outputs in read])], axis=1
             )
             scores.append(
-                Measurement(
+                Estimate(
                     "code_correlation",
                     correlation_of(pairs),
                     resample=lambda random: correlation_of(resampled(pairs, random)),
@@ -201,15 +203,15 @@ class DiscriminatorAccuracy(ScoreKind):
     which says the same of any.
     """
 
-    def check(self, judge, players):
+    def check(self, evaluator, players):
         width_of(players, "logits", "discriminator_accuracy")
-        check_held_out(judge, "discriminator_accuracy", labels=False)
+        check_held_out(evaluator, "discriminator_accuracy", labels=False)
 
-    def protocol(self, judge):
-        held_out = told_of(judge.test, judge.test.size, judge.held_out_split)
-        return dataclasses.replace(by_discriminator(judge.protocol), settings=f"held out: {held_out}")
+    def protocol(self, evaluator):
+        held_out = told_of(evaluator.test, evaluator.test.size, evaluator.held_out_split)
+        return dataclasses.replace(by_discriminator(evaluator.protocol), settings=f"held out: {held_out}")
 
-    def __call__(self, judge, drawn):
+    def __call__(self, evaluator, drawn):
         def logits(images, labels):
             return drawn.players.discriminate(images, labels)["logits"][:, 0]
 
@@ -217,10 +219,13 @@ class DiscriminatorAccuracy(ScoreKind):
         generated = np.concatenate(
             [
                 logits(images, None if labels is None else labels[here])
-                for here, images in drawn.images(judge.samples, labels)
+                for here, images in drawn.images(evaluator.samples, labels)
             ]
         )
-        train, held_out = logits(judge.real_images, judge.real_labels), logits(judge.test.images, judge.test.labels)
+        train, held_out = (
+            logits(evaluator.real_images, evaluator.real_labels),
+            logits(evaluator.test.images, evaluator.test.labels),
+        )
         below = np.sort(generated)
         found = [
             mean_of("d_accuracy_train", train > 0),

@@ -10,7 +10,7 @@ import warnings
 
 import numpy as np
 
-from tfgan_zoo.errors import ZooError
+from tfgan_zoo.core.errors import ZooError
 
 BLOCK = 2048  # rows of a kernel matrix held at once: 2048 * 2048 * 8 bytes = 32 MiB
 ROWS = 8192  # features whose moments are taken at once: 128 MiB in float64 for 2048 dimensions

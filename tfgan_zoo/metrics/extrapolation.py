@@ -8,7 +8,7 @@ import typing
 
 import numpy as np
 
-from tfgan_zoo.errors import ZooError
+from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.metrics.distances import checked_features, frechet_distance, moments
 
 

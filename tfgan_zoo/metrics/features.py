@@ -19,7 +19,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tfgan_zoo.errors import ZooError, no_such
+from tfgan_zoo.core.errors import ZooError, no_such
 
 # Name (and module in this package) -> the channel counts that the network reads; none for points in the plane.
 NETWORKS = {

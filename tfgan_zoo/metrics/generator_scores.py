@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 
-from tfgan_zoo.errors import ZooError
+from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.metrics import manifold
 from tfgan_zoo.metrics.agreement import modes_of
 from tfgan_zoo.metrics.bootstrap import resampled
@@ -17,10 +17,10 @@ from tfgan_zoo.metrics.distances import (
     kernel_distance,
     moments,
 )
+from tfgan_zoo.metrics.estimate import Estimate, mean_of
 from tfgan_zoo.metrics.extrapolation import extrapolated_frechet_distance
 from tfgan_zoo.metrics.features import score_names
 from tfgan_zoo.metrics.inception_score import inception_score
-from tfgan_zoo.metrics.measurement import Measurement, mean_of
 from tfgan_zoo.metrics.players import ScoreKind
 
 MODE_POINTS = 2500  # as VEEGAN and PacGAN take
@@ -50,33 +50,33 @@ def kernel_measurement(name, contributions, distance=None):
     def resample(random):
         return value + 2 * sum(float(resampled(own, random).mean() - own.mean()) for own in contributions)
 
-    return Measurement(name, value, error, resample)
+    return Estimate(name, value, error, resample)
 
 
-def check_features(judge):
+def check_features(evaluator):
     """Raises `ZooError` where the feature network cannot read the judge's images."""
-    judge.network.check(judge.source.images[:1])
+    evaluator.network.check(evaluator.source.images[:1])
 
 
-def check_logits(judge, score):
-    check_features(judge)
-    if judge.network.classes < 2:
-        raise ZooError(f"{score} reads classes, and {judge.network.name} knows none; leave the score out.")
+def check_logits(evaluator, score):
+    check_features(evaluator)
+    if evaluator.network.classes < 2:
+        raise ZooError(f"{score} reads classes, and {evaluator.network.name} knows none; leave the score out.")
 
 
 class Distances(ScoreKind):
     """Fréchet and kernel distance of as many generated and real images, labels and codes drawn by seed."""
 
-    def check(self, judge, players):
-        check_features(judge)
+    def check(self, evaluator, players):
+        check_features(evaluator)
 
-    def __call__(self, judge, drawn):
-        frechet, kernel = score_names(judge.network.name)
-        real, fake = judge.real_features, drawn.features
+    def __call__(self, evaluator, drawn):
+        frechet, kernel = score_names(evaluator.network.name)
+        real, fake = evaluator.real_features, drawn.features
         return [
-            Measurement(
+            Estimate(
                 frechet,
-                float(frechet_distance(judge.real_moments, drawn.moments)),
+                float(frechet_distance(evaluator.real_moments, drawn.moments)),
                 resample=lambda random: frechet_of(*(resampled_moments(x, random) for x in (real, fake))),
                 bounds=(0, np.inf),
             ),
@@ -87,21 +87,21 @@ class Distances(ScoreKind):
 class KernelSubsets(ScoreKind):
     """The kernel distance as its paper takes it: the mean over 100 draws of 1,000 real and 1,000 generated images."""
 
-    def check(self, judge, players):
-        check_features(judge)
-        if min(len(judge.numbers), judge.samples) < SUBSET_SIZE:
+    def check(self, evaluator, players):
+        check_features(evaluator)
+        if min(len(evaluator.numbers), evaluator.samples) < SUBSET_SIZE:
             raise ZooError(
-                f"kernel_subsets draws {SUBSET_SIZE:,} of each, and there are {len(judge.numbers):,} real and"
-                f" {judge.samples:,} generated images; take distances, which uses every pair."
+                f"kernel_subsets draws {SUBSET_SIZE:,} of each, and there are {len(evaluator.numbers):,} real and"
+                f" {evaluator.samples:,} generated images; take distances, which uses every pair."
             )
 
-    def protocol(self, judge):
-        return dataclasses.replace(judge.protocol, settings=f"{SUBSETS} subsets of {SUBSET_SIZE:,}")
+    def protocol(self, evaluator):
+        return dataclasses.replace(evaluator.protocol, settings=f"{SUBSETS} subsets of {SUBSET_SIZE:,}")
 
-    def __call__(self, judge, drawn):
-        real, fake = judge.real_features, drawn.features
-        distance = kernel_distance(real, fake, SUBSETS, SUBSET_SIZE, judge.seed)
-        name = f"{score_names(judge.network.name)[1]}_subsets"
+    def __call__(self, evaluator, drawn):
+        real, fake = evaluator.real_features, drawn.features
+        distance = kernel_distance(real, fake, SUBSETS, SUBSET_SIZE, evaluator.seed)
+        name = f"{score_names(evaluator.network.name)[1]}_subsets"
         return [kernel_measurement(name, kernel_contributions(real, fake), distance)]
 
 
@@ -110,46 +110,46 @@ class ExtrapolatedDistance(ScoreKind):
 
     POINTS = 15
 
-    def check(self, judge, players):
-        check_features(judge)
-        least = judge.network.dimension + self.POINTS
-        if judge.samples < least:
+    def check(self, evaluator, players):
+        check_features(evaluator)
+        least = evaluator.network.dimension + self.POINTS
+        if evaluator.samples < least:
             raise ZooError(
-                f"extrapolated needs {least:,} samples or more, {self.POINTS} sizes above the {judge.network.dimension:,}"
-                f" dimensions of {judge.network.name}, and {judge.samples:,} are asked for; see --samples."
+                f"extrapolated needs {least:,} samples or more, {self.POINTS} sizes above the {evaluator.network.dimension:,}"
+                f" dimensions of {evaluator.network.name}, and {evaluator.samples:,} are asked for; see --samples."
             )
 
-    def protocol(self, judge):
-        return dataclasses.replace(judge.protocol, settings=f"a line in 1/N through {self.POINTS} sizes")
+    def protocol(self, evaluator):
+        return dataclasses.replace(evaluator.protocol, settings=f"a line in 1/N through {self.POINTS} sizes")
 
-    def __call__(self, judge, drawn):
-        found = extrapolated_frechet_distance(judge.real_moments, drawn.features, self.POINTS, seed=judge.seed)
-        name = f"{score_names(judge.network.name)[0]}_infinity"
-        real, fake, now = judge.real_features, drawn.features, frechet_of(judge.real_moments, drawn.moments)
+    def __call__(self, evaluator, drawn):
+        found = extrapolated_frechet_distance(evaluator.real_moments, drawn.features, self.POINTS, seed=evaluator.seed)
+        name = f"{score_names(evaluator.network.name)[0]}_infinity"
+        real, fake, now = evaluator.real_features, drawn.features, frechet_of(evaluator.real_moments, drawn.moments)
 
         def resample(random):
             # The scatter of the distance of all samples stands for that of the line's end.
             again = frechet_of(resampled_moments(real, random), resampled_moments(fake, random))
             return found.value + again - now
 
-        return [Measurement(name, found.value, found.standard_error, resample)]
+        return [Estimate(name, found.value, found.standard_error, resample)]
 
 
 class IntraClassDistance(ScoreKind):
     """The Fréchet distance within each class, averaged over classes: Miyato and Koyama 2018, arXiv:1802.05637."""
 
-    def check(self, judge, players):
-        check_features(judge)
-        if not players.num_classes or players.num_classes != judge.source.classes:
+    def check(self, evaluator, players):
+        check_features(evaluator)
+        if not players.num_classes or players.num_classes != evaluator.source.classes:
             raise ZooError(
                 "intra_class needs a generator that takes the data's labels:"
-                f" it takes {players.num_classes or 'none'}, and {judge.source.name} has {judge.source.classes or 'none'};"
+                f" it takes {players.num_classes or 'none'}, and {evaluator.source.name} has {evaluator.source.classes or 'none'};"
                 " leave the score out."
             )
 
-    def __call__(self, judge, drawn):
-        sides = ((judge.real_features, judge.real_labels), (drawn.embedding_in_turn[0], drawn.labels_in_turn))
-        classes = [[features[labels == c] for features, labels in sides] for c in range(judge.source.classes)]
+    def __call__(self, evaluator, drawn):
+        sides = ((evaluator.real_features, evaluator.real_labels), (drawn.embedding_in_turn[0], drawn.labels_in_turn))
+        classes = [[features[labels == c] for features, labels in sides] for c in range(evaluator.source.classes)]
         short = [c for c, pair in enumerate(classes) if min(map(len, pair)) < 2]
         if short:
             raise ZooError(
@@ -159,35 +159,35 @@ class IntraClassDistance(ScoreKind):
         def mean(resample):
             return float(np.mean([frechet_of(*(moments(resample(x)) for x in pair)) for pair in classes]))
 
-        name = f"intra_{score_names(judge.network.name)[0]}"
+        name = f"intra_{score_names(evaluator.network.name)[0]}"
         fewest = min(len(x) for pair in classes for x in pair)
-        if fewest <= judge.network.dimension:
+        if fewest <= evaluator.network.dimension:
             warnings.warn(
-                f"{fewest} images of a class and {judge.network.dimension} dimensions: {name} is biased upwards; compare it"
+                f"{fewest} images of a class and {evaluator.network.dimension} dimensions: {name} is biased upwards; compare it"
                 " at this number of samples alone.",
                 stacklevel=2,
             )
-        return [Measurement(name, mean(lambda x: x), resample=lambda random: mean(lambda x: resampled(x, random)))]
+        return [Estimate(name, mean(lambda x: x), resample=lambda random: mean(lambda x: resampled(x, random)))]
 
 
 class InceptionScore(ScoreKind):
     """exp E KL(p(y|x) || p(y)): Salimans et al. 2016, arXiv:1606.03498. `inception_score` on Inception, else `is_<network>`."""
 
-    def check(self, judge, players):
-        check_logits(judge, "inception_score")
-        if judge.samples < SPLITS:
+    def check(self, evaluator, players):
+        check_logits(evaluator, "inception_score")
+        if evaluator.samples < SPLITS:
             raise ZooError(
-                f"inception_score takes {SPLITS} splits, and {judge.samples} samples are asked for; see --samples."
+                f"inception_score takes {SPLITS} splits, and {evaluator.samples} samples are asked for; see --samples."
             )
 
-    def protocol(self, judge):
-        return dataclasses.replace(judge.protocol, real_images=0, settings=f"{SPLITS} splits")
+    def protocol(self, evaluator):
+        return dataclasses.replace(evaluator.protocol, real_images=0, settings=f"{SPLITS} splits")
 
-    def __call__(self, judge, drawn):
-        name = "inception_score" if judge.network.name == "inception" else f"is_{judge.network.name}"
+    def __call__(self, evaluator, drawn):
+        name = "inception_score" if evaluator.network.name == "inception" else f"is_{evaluator.network.name}"
         logits = drawn.logits
         return [
-            Measurement(
+            Estimate(
                 name,
                 *inception_score(logits, SPLITS),
                 resample=lambda random: inception_score(resampled(logits, random), SPLITS).value,
@@ -200,17 +200,17 @@ class PrecisionRecall(ScoreKind):
 
     NEIGHBOURS = 3
 
-    def check(self, judge, players):
-        check_features(judge)
-        fewest = min(len(judge.numbers), judge.samples)
+    def check(self, evaluator, players):
+        check_features(evaluator)
+        fewest = min(len(evaluator.numbers), evaluator.samples)
         if fewest <= self.NEIGHBOURS:
             raise ZooError(f"k={self.NEIGHBOURS} nearest neighbours among {fewest} images; take more: --samples.")
 
-    def protocol(self, judge):
-        return dataclasses.replace(judge.protocol, settings=f"k={self.NEIGHBOURS}")
+    def protocol(self, evaluator):
+        return dataclasses.replace(evaluator.protocol, settings=f"k={self.NEIGHBOURS}")
 
-    def __call__(self, judge, drawn):
-        found = manifold.precision_recall(judge.real_features, drawn.features, self.NEIGHBOURS)
+    def __call__(self, evaluator, drawn):
+        found = manifold.precision_recall(evaluator.real_features, drawn.features, self.NEIGHBOURS)
         return [mean_of(name, values) for name, values in found._asdict().items()]
 
 
@@ -219,28 +219,28 @@ class DensityCoverage(PrecisionRecall):
 
     NEIGHBOURS = 5
 
-    def __call__(self, judge, drawn):
-        found = manifold.density_coverage(judge.real_features, drawn.features, self.NEIGHBOURS)
+    def __call__(self, evaluator, drawn):
+        found = manifold.density_coverage(evaluator.real_features, drawn.features, self.NEIGHBOURS)
         return [mean_of(name, values) for name, values in found._asdict().items()]
 
 
 class ClassAccuracy(ScoreKind):
     """The share of generated images, labels in turn, that the feature network calls by the label asked for."""
 
-    def check(self, judge, players):
-        check_features(judge)
+    def check(self, evaluator, players):
+        check_features(evaluator)
         if not players.num_classes:
             raise ZooError("class_accuracy needs a generator that takes labels, and this one does not; leave it out.")
-        if players.num_classes != judge.network.classes:
+        if players.num_classes != evaluator.network.classes:
             raise ZooError(
                 f"class_accuracy needs a classifier of the generator's {players.num_classes} classes, and"
-                f" {judge.network.name} knows {judge.network.classes}; leave the score out, or take another network."
+                f" {evaluator.network.name} knows {evaluator.network.classes}; leave the score out, or take another network."
             )
 
-    def protocol(self, judge):
-        return dataclasses.replace(judge.protocol, real_images=0)
+    def protocol(self, evaluator):
+        return dataclasses.replace(evaluator.protocol, real_images=0)
 
-    def __call__(self, judge, drawn):
+    def __call__(self, evaluator, drawn):
         logits = drawn.embedding_in_turn[1]
         return [mean_of("class_accuracy", logits.argmax(axis=1) == drawn.labels_in_turn)]
 
@@ -248,26 +248,26 @@ class ClassAccuracy(ScoreKind):
 class Modes(ScoreKind):
     """How many modes of a mixture of Gaussians 2,500 samples find, and the share of them that is near one."""
 
-    def check(self, judge, players):
-        if judge.modes is None:
+    def check(self, evaluator, players):
+        if evaluator.modes is None:
             raise ZooError(
-                f"modes are counted on toy:ring8 and toy:grid25, and data.source is {judge.source.name};"
+                f"modes are counted on toy:ring8 and toy:grid25, and data.source is {evaluator.source.name};"
                 " leave the score out."
             )
 
-    def protocol(self, judge):
-        same = dataclasses.replace(judge.protocol, real_images=0, generated_images=MODE_POINTS)
+    def protocol(self, evaluator):
+        same = dataclasses.replace(evaluator.protocol, real_images=0, generated_images=MODE_POINTS)
         return dataclasses.replace(same, features="points", features_sha256="", resizing="none")
 
-    def __call__(self, judge, drawn):
+    def __call__(self, evaluator, drawn):
         points = np.concatenate([some for _, some in drawn.images(MODE_POINTS)])
-        found, good = modes_of(points, *judge.modes)
+        found, good = modes_of(points, *evaluator.modes)
         return [
-            Measurement(
+            Estimate(
                 "modes_found",
                 float(found),
-                resample=lambda random: float(modes_of(resampled(points, random), *judge.modes)[0]),
-                bounds=(0, len(judge.modes[0])),
+                resample=lambda random: float(modes_of(resampled(points, random), *evaluator.modes)[0]),
+                bounds=(0, len(evaluator.modes[0])),
             ),
             mean_of("good_samples", good),
         ]

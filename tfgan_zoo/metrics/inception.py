@@ -17,7 +17,7 @@ import warnings
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
-from tfgan_zoo.errors import ZooError
+from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.metrics.features import read_weights
 
 URL = "http://download.tensorflow.org/models/image/imagenet/inception-2015-12-05.tgz"

@@ -4,7 +4,7 @@ import typing
 
 import numpy as np
 
-from tfgan_zoo.errors import ZooError
+from tfgan_zoo.core.errors import ZooError
 
 ROWS = 8192  # examples whose probabilities are held at once
 

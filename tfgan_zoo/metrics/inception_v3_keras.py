@@ -7,7 +7,7 @@ are called fd_inception_v3_keras and kd_inception_v3_keras. Nothing is ever down
 import keras
 import tensorflow as tf
 
-from tfgan_zoo.errors import ZooError
+from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.metrics.features import read_weights
 from tfgan_zoo.metrics.replicated import on_all_replicas
 

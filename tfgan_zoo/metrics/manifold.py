@@ -18,7 +18,7 @@ import typing
 
 import numpy as np
 
-from tfgan_zoo.errors import ZooError
+from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.metrics.distances import checked_features
 
 BLOCK = 2048  # rows and columns of a matrix of distances held at once: 2048 * 2048 * 4 bytes = 16 MiB

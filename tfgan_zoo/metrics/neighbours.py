@@ -10,7 +10,7 @@ import typing
 
 import numpy as np
 
-from tfgan_zoo.errors import ZooError
+from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.metrics.agreement import share
 from tfgan_zoo.metrics.ssim import checked_images
 

@@ -43,28 +43,28 @@ class Players:
         return self.prior.codes if self.prior else None
 
 
-class Drawn:
+class GeneratedSamples:
     """What players draw for one judging: features are taken once, for all scores that want them.
 
     Args:
         judge: the `Judge`; players: the `Players`.
     """
 
-    def __init__(self, judge, players):
-        self.judge, self.players = judge, players
+    def __init__(self, evaluator, players):
+        self.evaluator, self.players = evaluator, players
 
     def images(self, count, labels=None, codes=None):
         """Yields (slice, images or points) of `count` examples, of seeds judge.seed on; labels [count], codes [count, size]."""
-        for here in self.judge.watch(slices(count), f"{count:,} samples"):
-            seeds = self.judge.seed + np.arange(here.start, here.stop, dtype=np.int64)
+        for here in self.evaluator.watch(slices(count), f"{count:,} samples"):
+            seeds = self.evaluator.seed + np.arange(here.start, here.stop, dtype=np.int64)
             some_labels, some_codes = (None if given is None else given[here] for given in (labels, codes))
             yield here, self.players.generate(seeds, labels=some_labels, codes=some_codes)
 
     @functools.cached_property
     def embedding(self):
         """(features [N, D], logits [N, K]) of judge.samples examples, labels and codes drawn by seed."""
-        images = (some for _, some in self.images(self.judge.samples))
-        return embedded(self.judge.network, images, self.judge.samples)
+        images = (some for _, some in self.images(self.evaluator.samples))
+        return embedded(self.evaluator.network, images, self.evaluator.samples)
 
     @property
     def features(self):
@@ -81,28 +81,28 @@ class Drawn:
     @functools.cached_property
     def labels_in_turn(self):
         """int64 [judge.samples]: 0, 1, ... over the classes, again and again."""
-        return np.arange(self.judge.samples) % self.players.num_classes
+        return np.arange(self.evaluator.samples) % self.players.num_classes
 
     @functools.cached_property
     def embedding_in_turn(self):
         """(features, logits) of as many examples whose labels are `labels_in_turn`."""
-        images = (some for _, some in self.images(self.judge.samples, self.labels_in_turn))
-        return embedded(self.judge.network, images, self.judge.samples)
+        images = (some for _, some in self.images(self.evaluator.samples, self.labels_in_turn))
+        return embedded(self.evaluator.network, images, self.evaluator.samples)
 
 
 class ScoreKind:
     """A way to judge players; gives one score or several."""
 
-    def check(self, judge, players):
+    def check(self, evaluator, players):
         """Raises `ZooError` where these scores cannot be taken of such `Players` on the judge's data.
 
         Only `prior` and `outputs` of the players are looked at.
         """
 
-    def protocol(self, judge):
+    def protocol(self, evaluator):
         """The `Protocol`, truncation aside."""
-        return judge.protocol
+        return evaluator.protocol
 
-    def __call__(self, judge, drawn):
+    def __call__(self, evaluator, drawn):
         """Returns `Measurement`s of what was `Drawn`."""
         raise NotImplementedError

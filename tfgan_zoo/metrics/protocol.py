@@ -5,11 +5,11 @@ import functools
 
 import numpy as np
 
-from tfgan_zoo.errors import ZooError
+from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.metrics.bootstrap import centred_interval
 from tfgan_zoo.metrics.distances import moments
-from tfgan_zoo.metrics.players import Drawn
-from tfgan_zoo.metrics.scores import direction, kinds_of
+from tfgan_zoo.metrics.players import GeneratedSamples
+from tfgan_zoo.metrics.score_registry import direction, kinds_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Score:
         return self.value > other.value if better == "higher" else self.value < other.value
 
 
-class Judge:
+class Evaluator:
     """Scores players against one set of real images, whose features are taken when first needed, and kept.
 
     Args:
@@ -205,7 +205,7 @@ class Judge:
         Returns:
             `Score`s in the order of names; "distances" gives the Fréchet distance, then the kernel distance.
         """
-        found, drawn = [], Drawn(self, players)
+        found, drawn = [], GeneratedSamples(self, players)
         for kind in kinds_of(names):
             protocol = kind.protocol(self)
             if protocol.generated_images:

@@ -12,7 +12,7 @@ import tempfile
 
 import numpy as np
 
-from tfgan_zoo.errors import ZooError
+from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.metrics.ssim import checked_images
 
 PATCH = 7  # pixels a side

@@ -13,7 +13,7 @@ import typing
 
 import numpy as np
 
-from tfgan_zoo.errors import ZooError
+from tfgan_zoo.core.errors import ZooError
 
 WINDOW = 11  # pixels a side, a Gaussian of standard deviation SIGMA
 SIGMA = 1.5

@@ -8,14 +8,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tfgan_zoo.errors import ZooError
-from tfgan_zoo.game import Game
+from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.core.game import Game
+from tfgan_zoo.core.priors import Prior
+from tfgan_zoo.core.recipe_tables import Count, Share
 from tfgan_zoo.networks.bodies import body
 from tfgan_zoo.networks.heads import dense_heads
 from tfgan_zoo.objectives.adversarial import NonSaturating
 from tfgan_zoo.objectives.auxiliary import ClassCrossEntropy
-from tfgan_zoo.priors import Prior
-from tfgan_zoo.sections import Count, Share
 
 
 def build(

@@ -10,17 +10,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tfgan_zoo.errors import ZooError
-from tfgan_zoo.game import Game
+from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.core.game import Game
+from tfgan_zoo.core.priors import Prior, Uniform
+from tfgan_zoo.core.recipe_tables import Count
 from tfgan_zoo.layers import BatchNorm, SpectralNormalization
-from tfgan_zoo.measurements import Measurement
 from tfgan_zoo.networks import dcgan, mlp
 from tfgan_zoo.networks.bodies import LayerNorm
 from tfgan_zoo.networks.shapes import plain
 from tfgan_zoo.objectives.adversarial import Hinge, LeastSquares, NonSaturating, Wasserstein
 from tfgan_zoo.objectives.penalties import GradientPenalty
-from tfgan_zoo.priors import Prior, Uniform
-from tfgan_zoo.sections import Count
+from tfgan_zoo.observation.measurements import Measurement
 
 OBJECTIVES = {
     "non_saturating": lambda penalty: NonSaturating(),

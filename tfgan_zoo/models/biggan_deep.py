@@ -8,15 +8,15 @@ from typing import Annotated
 
 from pydantic import Field
 
-from tfgan_zoo.errors import ZooError
-from tfgan_zoo.game import Game
+from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.core.game import Game
+from tfgan_zoo.core.priors import Prior
+from tfgan_zoo.core.recipe_tables import Count
 from tfgan_zoo.layers import OrthogonalRegularizer
 from tfgan_zoo.networks import biggan_deep
 from tfgan_zoo.networks.spectral_layers import attended
 from tfgan_zoo.objectives.adversarial import Hinge
 from tfgan_zoo.objectives.penalties import R1
-from tfgan_zoo.priors import Prior
-from tfgan_zoo.sections import Count
 
 
 def build(

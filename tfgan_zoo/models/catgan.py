@@ -9,15 +9,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tfgan_zoo.errors import ZooError
-from tfgan_zoo.game import Game
+from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.core.game import Game
+from tfgan_zoo.core.priors import Prior
+from tfgan_zoo.core.recipe_tables import Count
 from tfgan_zoo.layers import BatchNorm
 from tfgan_zoo.networks import compact, mlp
 from tfgan_zoo.networks.heads import dense_heads
 from tfgan_zoo.objectives.auxiliary import Classifier, LabelledCrossEntropy
 from tfgan_zoo.objectives.entropy import CategoricalEntropy
-from tfgan_zoo.priors import Prior
-from tfgan_zoo.sections import Count
 
 
 def build(

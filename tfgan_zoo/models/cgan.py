@@ -4,12 +4,12 @@ Deviations from the paper: images lie in [-1, 1] and end in tanh, which is the p
 the quickstart trains with Adam where the paper has SGD with momentum.
 """
 
-from tfgan_zoo.errors import ZooError
-from tfgan_zoo.game import Game
+from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.core.game import Game
+from tfgan_zoo.core.priors import Prior, Uniform
+from tfgan_zoo.core.recipe_tables import Count, Share
 from tfgan_zoo.networks import mlp
 from tfgan_zoo.objectives.adversarial import NonSaturating
-from tfgan_zoo.priors import Prior, Uniform
-from tfgan_zoo.sections import Count, Share
 
 
 def build(

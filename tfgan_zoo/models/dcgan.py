@@ -4,12 +4,12 @@ Deviations from the paper: none; images of other sizes than 64 have as many laye
 `batch_norm` off is what the paper argues against.
 """
 
-from tfgan_zoo.game import Game
+from tfgan_zoo.core.game import Game
+from tfgan_zoo.core.priors import Prior, Uniform
+from tfgan_zoo.core.recipe_tables import Count
 from tfgan_zoo.layers import BatchNorm
 from tfgan_zoo.networks import dcgan
 from tfgan_zoo.objectives.adversarial import NonSaturating
-from tfgan_zoo.priors import Prior, Uniform
-from tfgan_zoo.sections import Count
 
 
 def build(

@@ -8,13 +8,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tfgan_zoo.game import Game
+from tfgan_zoo.core.game import Game
+from tfgan_zoo.core.priors import Prior
+from tfgan_zoo.core.recipe_tables import Count
 from tfgan_zoo.layers import BatchNorm
 from tfgan_zoo.networks.bodies import LayerNorm, body
 from tfgan_zoo.objectives.adversarial import NonSaturating
 from tfgan_zoo.objectives.penalties import DRAGAN_FORMS, Dragan, gaussian_noise, scaled_uniform_noise
-from tfgan_zoo.priors import Prior
-from tfgan_zoo.sections import Count
 
 NORMS = {"none": None, "layer": LayerNorm, "batch": BatchNorm}
 NOISES = {"gaussian": gaussian_noise, "scaled_uniform": scaled_uniform_noise}

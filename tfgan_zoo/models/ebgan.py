@@ -8,11 +8,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from tfgan_zoo.game import Game
+from tfgan_zoo.core.game import Game
+from tfgan_zoo.core.priors import Prior
+from tfgan_zoo.core.recipe_tables import Count
 from tfgan_zoo.networks import autoencoder, dcgan
 from tfgan_zoo.objectives.energy import EnergyMargin, PullingAway
-from tfgan_zoo.priors import Prior
-from tfgan_zoo.sections import Count
 
 
 def build(

@@ -6,11 +6,11 @@ the quickstart trains with Adam where the paper's code has SGD with momentum.
 
 from typing import Literal
 
-from tfgan_zoo.game import Game
+from tfgan_zoo.core.game import Game
+from tfgan_zoo.core.priors import Normal, Prior, Uniform
+from tfgan_zoo.core.recipe_tables import Count, Share
 from tfgan_zoo.networks import dcgan, mlp
 from tfgan_zoo.objectives.adversarial import Minimax, NonSaturating
-from tfgan_zoo.priors import Normal, Prior, Uniform
-from tfgan_zoo.sections import Count, Share
 
 PRIORS = {"uniform": Uniform, "normal": Normal}
 

@@ -5,13 +5,13 @@
 
 from typing import Literal
 
-from tfgan_zoo.errors import ZooError
-from tfgan_zoo.game import Game
+from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.core.game import Game
+from tfgan_zoo.core.priors import Prior, Uniform
+from tfgan_zoo.core.recipe_tables import Count
 from tfgan_zoo.networks import dcgan, lsgan
 from tfgan_zoo.networks.bodies import body
 from tfgan_zoo.objectives.adversarial import LeastSquares
-from tfgan_zoo.priors import Prior, Uniform
-from tfgan_zoo.sections import Count
 
 
 def build(

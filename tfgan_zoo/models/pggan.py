@@ -10,15 +10,15 @@ from typing import Annotated, Literal
 import tensorflow as tf
 from pydantic import Field
 
-from tfgan_zoo.errors import ZooError
-from tfgan_zoo.game import Game
+from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.core.game import Game
+from tfgan_zoo.core.priors import Prior
+from tfgan_zoo.core.recipe_tables import Count
 from tfgan_zoo.networks.progressive import ProgressiveDiscriminator, ProgressiveGenerator, faded, halved
 from tfgan_zoo.objectives.adaptive_noise import AdaptiveNoise
 from tfgan_zoo.objectives.adversarial import LeastSquares, Wasserstein
 from tfgan_zoo.objectives.auxiliary import ClassCrossEntropy
 from tfgan_zoo.objectives.penalties import Drift, GradientPenalty
-from tfgan_zoo.priors import Prior
-from tfgan_zoo.sections import Count
 
 
 class GrowingGame(Game):

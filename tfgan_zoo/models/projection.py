@@ -12,14 +12,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tfgan_zoo.errors import ZooError
-from tfgan_zoo.game import Game
+from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.core.game import Game
+from tfgan_zoo.core.priors import Prior
+from tfgan_zoo.core.recipe_tables import Count
 from tfgan_zoo.networks import resnet
 from tfgan_zoo.networks.conditioning import AuxiliaryClassifier, Concatenation, Projection
 from tfgan_zoo.objectives.adversarial import Hinge, NonSaturating
 from tfgan_zoo.objectives.auxiliary import ClassCrossEntropy
-from tfgan_zoo.priors import Prior
-from tfgan_zoo.sections import Count
 
 LOSSES = {"hinge": Hinge, "non_saturating": NonSaturating}
 

@@ -9,14 +9,14 @@ paper's formula. Batch norm's scale and offset of a class are not under spectral
 
 from typing import Literal
 
-from tfgan_zoo.game import Game
+from tfgan_zoo.core.game import Game
+from tfgan_zoo.core.priors import Prior
+from tfgan_zoo.core.recipe_tables import Count
 from tfgan_zoo.layers import SelfAttention, SpectralNormalization
 from tfgan_zoo.networks import resnet
 from tfgan_zoo.networks.conditioning import Projection, Unconditional
 from tfgan_zoo.networks.shapes import plain
 from tfgan_zoo.objectives.adversarial import Hinge, NonSaturating
-from tfgan_zoo.priors import Prior
-from tfgan_zoo.sections import Count
 
 LOSSES = {"hinge": Hinge, "non_saturating": NonSaturating}
 

@@ -7,14 +7,14 @@ Deviations from the paper: none in the function of the default networks, whose r
 import functools
 from typing import Literal
 
-from tfgan_zoo.errors import ZooError
-from tfgan_zoo.game import Game
+from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.core.game import Game
+from tfgan_zoo.core.priors import Prior
+from tfgan_zoo.core.recipe_tables import Count
 from tfgan_zoo.layers import OrthogonalRegularizer, SpectralNormalization, WeightClip, WeightNormalization
 from tfgan_zoo.networks import dcgan, resnet, shapes
 from tfgan_zoo.objectives.adversarial import Hinge, NonSaturating
 from tfgan_zoo.objectives.penalties import GradientPenalty
-from tfgan_zoo.priors import Prior
-from tfgan_zoo.sections import Count
 
 
 def clipped(layer):

@@ -8,12 +8,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tfgan_zoo.game import Game
+from tfgan_zoo.core.game import Game
+from tfgan_zoo.core.priors import Prior
+from tfgan_zoo.core.recipe_tables import Count
 from tfgan_zoo.layers import WeightClip
 from tfgan_zoo.networks.bodies import body
 from tfgan_zoo.objectives.adversarial import Wasserstein
-from tfgan_zoo.priors import Prior
-from tfgan_zoo.sections import Count
 
 
 def build(

@@ -9,14 +9,14 @@ from typing import Annotated, Literal
 import keras
 from pydantic import Field
 
-from tfgan_zoo.errors import ZooError
-from tfgan_zoo.game import Game
+from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.core.game import Game
+from tfgan_zoo.core.priors import Prior
+from tfgan_zoo.core.recipe_tables import Count
 from tfgan_zoo.networks import resnet, shapes
 from tfgan_zoo.networks.bodies import LayerNorm, body
 from tfgan_zoo.objectives.adversarial import Wasserstein
 from tfgan_zoo.objectives.penalties import GradientPenalty
-from tfgan_zoo.priors import Prior
-from tfgan_zoo.sections import Count
 
 
 def build(

@@ -3,7 +3,7 @@
 
 import keras
 
-from tfgan_zoo.errors import ZooError
+from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.layers import BatchNorm, Upsample2D
 from tfgan_zoo.networks.heads import normal
 from tfgan_zoo.networks.shapes import halvings, output_dtype

@@ -9,13 +9,7 @@ import keras
 from tfgan_zoo.layers import BatchNorm, Upsample2D, UpsampleConv2D
 from tfgan_zoo.networks.inputs import generator_inputs, joined, labels_input
 from tfgan_zoo.networks.shapes import halvings, output_dtype, to_images
-from tfgan_zoo.networks.spectral_layers import (
-    GENERATOR_WIDTHS,
-    MOST,
-    SpectralLayers,
-    projection_head,
-    shared_embedding,
-)
+from tfgan_zoo.networks.spectral_layers import GENERATOR_WIDTHS, MOST, SpectralLayers, projection_head, shared_embedding
 
 BOTTLENECK = 4  # how many times narrower the 3x3 convolutions of a block are
 

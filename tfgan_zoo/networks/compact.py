@@ -5,7 +5,7 @@ They suit any small images whose sides divide by 4. Layers in front of batch nor
 
 import keras
 
-from tfgan_zoo.errors import ZooError
+from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.layers import BatchNorm, Dropout, GaussianNoise, MinibatchDiscrimination
 from tfgan_zoo.networks.heads import dense_heads, normal
 from tfgan_zoo.networks.inputs import as_vectors, generator_inputs, joined

@@ -2,7 +2,7 @@
 
 import keras
 
-from tfgan_zoo.errors import ZooError
+from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.layers import BatchNorm
 from tfgan_zoo.networks.heads import dense_heads, normal
 from tfgan_zoo.networks.shapes import output_dtype, stem, to_images

@@ -11,7 +11,7 @@ import math
 import keras
 import tensorflow as tf
 
-from tfgan_zoo.errors import ZooError
+from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.layers import (
     EqualizedConv2D,
     EqualizedConv2DTranspose,

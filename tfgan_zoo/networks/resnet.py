@@ -10,7 +10,7 @@ import functools
 
 import keras
 
-from tfgan_zoo.errors import ZooError
+from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.layers import (
     BatchNorm,
     BilinearUpsample2D,

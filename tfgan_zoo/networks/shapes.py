@@ -4,7 +4,7 @@ import itertools
 
 import keras
 
-from tfgan_zoo.errors import ZooError
+from tfgan_zoo.core.errors import ZooError
 
 SMALLEST, MOST = 4, 5  # pixels that are left of the shorter side, and halvings
 

@@ -7,7 +7,7 @@ import dataclasses
 
 import keras
 
-from tfgan_zoo.errors import ZooError
+from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.layers import ConditionalBatchNorm, OrthogonalRegularizer, SelfAttention, SpectralNormalization
 from tfgan_zoo.networks.shapes import halvings, output_dtype
 

@@ -2,8 +2,8 @@
 
 import tensorflow as tf
 
-from tfgan_zoo.game import Term
-from tfgan_zoo.replicas import mean_over_replicas
+from tfgan_zoo.core.game import Term
+from tfgan_zoo.core.replicas import mean_over_replicas
 
 
 class AdaptiveNoise(Term):

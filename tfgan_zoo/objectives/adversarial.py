@@ -5,7 +5,7 @@ Each returns the mean over the batch: `logits` [B, 1] in, a scalar out.
 
 import tensorflow as tf
 
-from tfgan_zoo.game import Term
+from tfgan_zoo.core.game import Term
 
 mean = tf.reduce_mean
 sp = tf.math.softplus

@@ -8,9 +8,9 @@ import math
 
 import tensorflow as tf
 
-from tfgan_zoo.errors import ZooError
-from tfgan_zoo.game import Term
-from tfgan_zoo.replicas import mean_over_replicas
+from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.core.game import Term
+from tfgan_zoo.core.replicas import mean_over_replicas
 
 
 def cross_entropy(labels, logits):
@@ -92,7 +92,7 @@ def log_real(logits):
 class FeatureMatching(Term):
     """G: |E f(x) - E f(G(z))|^2 over D's features, means over the global batch. Salimans et al. 2016, arXiv:1606.03498, 3.1."""
 
-    of_whole_batch = True
+    needs_whole_batch = True
 
     def generator_loss(self, turn):
         real, fake = (

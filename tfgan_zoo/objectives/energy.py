@@ -2,8 +2,8 @@
 
 import tensorflow as tf
 
-from tfgan_zoo.game import Term
-from tfgan_zoo.replicas import mean_over_replicas, rows_of_all_replicas
+from tfgan_zoo.core.game import Term
+from tfgan_zoo.core.replicas import mean_over_replicas, rows_of_all_replicas
 
 mean = tf.reduce_mean
 
@@ -35,7 +35,7 @@ def pulling_away(embedding):
 class PullingAway(Term):
     """G: the pulling-away term on the encoder's output. Zhao et al. 2016, arXiv:1609.03126, eq. 4; the paper's weight is 0.1."""
 
-    of_whole_batch = True
+    needs_whole_batch = True
 
     def generator_loss(self, turn):
         return pulling_away(rows_of_all_replicas(turn.on_fake["embedding"]))

@@ -5,8 +5,8 @@ There is no fake class. H[.] is the Shannon entropy in nats; marginals are means
 
 import tensorflow as tf
 
-from tfgan_zoo.game import Term
-from tfgan_zoo.replicas import mean_over_replicas
+from tfgan_zoo.core.game import Term
+from tfgan_zoo.core.replicas import mean_over_replicas
 
 
 def entropies(logits):
@@ -25,7 +25,7 @@ class CategoricalEntropy(Term):
     the marginal spread: some texts have the wrong sign there.
     """
 
-    of_whole_batch = True
+    needs_whole_batch = True
 
     def discriminator_loss(self, turn):
         marginal, conditional = entropies(turn.on_real["class_logits"])

@@ -5,8 +5,8 @@ They suit a discriminator that treats every example alone: under batch normalisa
 
 import tensorflow as tf
 
-from tfgan_zoo.game import Term
-from tfgan_zoo.replicas import mean_over_replicas
+from tfgan_zoo.core.game import Term
+from tfgan_zoo.core.replicas import mean_over_replicas
 
 
 def squared_gradient_norms(turn, batch, images):
@@ -92,7 +92,7 @@ class Dragan(Term):
 
     def __init__(self, form=two_sided, k=1.0, noise=gaussian_noise):
         self.form, self.k, self.noise = form, k, noise
-        self.of_whole_batch = noise is scaled_uniform_noise
+        self.needs_whole_batch = noise is scaled_uniform_noise
 
     def discriminator_loss(self, turn):
         perturbed = turn.real["images"] + self.noise(turn)

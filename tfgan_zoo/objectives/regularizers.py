@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfgan_zoo.game import Term
+from tfgan_zoo.core.game import Term
 
 
 class HistoricalAveraging(Term):
@@ -18,9 +18,9 @@ class HistoricalAveraging(Term):
         self.players = {"generator": generator, "discriminator": discriminator}
         self.state = {}
         for player, network in self.players.items():
-            self.state[f"{player}/updates"] = kept(tf.zeros([], tf.float32))
+            self.state[f"{player}/updates"] = state_variable(tf.zeros([], tf.float32))
             for weight in network.trainable_variables:
-                self.state[f"{player}/{weight.path}"] = kept(tf.convert_to_tensor(weight.value))
+                self.state[f"{player}/{weight.path}"] = state_variable(tf.convert_to_tensor(weight.value))
 
     def discriminator_loss(self, turn):
         return self.distance("discriminator")
@@ -39,5 +39,5 @@ class HistoricalAveraging(Term):
         return tf.add_n(distances)
 
 
-def kept(value):
+def state_variable(value):
     return tf.Variable(value, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)

@@ -10,8 +10,8 @@
 import asyncio
 import time
 
+from tfgan_zoo.saved_model.signature_calls import BaseSampler, SignatureInputs
 from tfgan_zoo.serving import wire
-from tfgan_zoo.serving.generators import Asked, Sampling
 from tfgan_zoo.serving.remote import BatchTooLargeError, Settings, Tries
 from tfgan_zoo.serving.requests import Model, Work, joined, shapes, signatures_of, states_of
 
@@ -72,7 +72,7 @@ class Client:
 
     def generator(self, name, version=None, label=None):
         """The `RemoteGenerator` of a model; version: a number, label: a version's label, the newest with neither."""
-        return RemoteGenerator(self, Model(name, version, label), self.signatures(name, version, label))
+        return RemoteSampler(self, Model(name, version, label), self.signatures(name, version, label))
 
     def predict(self, name, signature, inputs, version=None, label=None):
         """{name: array [N, ...]} of a signature, for inputs {name: array [N, ...]}, in as many requests as it takes."""
@@ -92,7 +92,7 @@ class Client:
             start += work.size
 
 
-class RemoteGenerator(Sampling):
+class RemoteSampler(BaseSampler):
     """Samples by seed, behind a server: `sample`, `latents` and `from_latents` as in `Sampling`, and `stream`.
 
     The server's metadata do not say how many classes there are, nor what its codes are.
@@ -150,7 +150,7 @@ class AsyncClient:
         return signatures_of(await self.send("metadata", model.metadata_request(), str(model)))
 
     async def generator(self, name, version=None, label=None):
-        return AsyncRemoteGenerator(self, Model(name, version, label), await self.signatures(name, version, label))
+        return AsyncRemoteSampler(self, Model(name, version, label), await self.signatures(name, version, label))
 
     async def predict(self, name, signature, inputs, version=None, label=None):
         model, signatures = Model(name, version, label), await self.signatures(name, version, label)
@@ -174,7 +174,7 @@ class AsyncClient:
             start = starts[-1] + work.size
 
 
-class AsyncRemoteGenerator(Asked):
+class AsyncRemoteSampler(SignatureInputs):
     """`RemoteGenerator`, awaited."""
 
     def __init__(self, client, model, signatures):

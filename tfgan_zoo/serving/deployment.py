@@ -6,8 +6,8 @@ import re
 import tempfile
 from pathlib import Path
 
-from tfgan_zoo.errors import ZooError
-from tfgan_zoo.serving.version_folder import newest, versions
+from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.saved_model.version_folder import newest, versions
 
 TEMPLATES = Path(__file__).parent / "templates"
 MARK = "Written by python -m tfgan_zoo.serving_config; changes here are overwritten."

@@ -6,7 +6,7 @@ import re
 import time
 from pathlib import Path
 
-from tfgan_zoo.errors import ZooError
+from tfgan_zoo.core.errors import ZooError
 
 # What would do, by the name of gRPC's status code.
 ADVICE = {

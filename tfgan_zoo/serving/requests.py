@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from tfgan_zoo.errors import ZooError, no_such
+from tfgan_zoo.core.errors import ZooError, no_such
 from tfgan_zoo.serving import wire
 
 STATES = {0: "UNKNOWN", 10: "START", 20: "LOADING", 30: "AVAILABLE", 40: "UNLOADING", 50: "END"}

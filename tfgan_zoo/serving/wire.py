@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from tfgan_zoo.errors import ZooError
+from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.serving.messages import build
 
 MESSAGES = {

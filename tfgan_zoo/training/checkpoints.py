@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tfgan_zoo.errors import ZooError
+from tfgan_zoo.core.errors import ZooError
 
 # RuntimeError: a flipped bit in the archive's directory may ask for a password, or for a compression that is not known.
 BROKEN = (zipfile.BadZipFile, zlib.error, OSError, EOFError, KeyError, ValueError, RuntimeError)

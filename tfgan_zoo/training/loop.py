@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from tfgan_zoo.training.guards import check_finite
+from tfgan_zoo.training.stopping import check_finite
 
 
 @dataclasses.dataclass(frozen=True)
-class Due:
+class Callback:
     """Something to be done every so many steps, and at the end.
 
     act: called with the step and {log name: mean over the steps since it last acted, or since this process began}.
@@ -45,7 +45,7 @@ class Means:
         return means
 
 
-def train(trainer, make_batches, dues, stopping=lambda: False):
+def train(trainer, make_batches, callbacks, stopping=lambda: False):
     """Takes all the steps that the recipe still asks for.
 
     What is due never changes the weights, and neither does where the loop pauses. A stage of another resolution begins with
@@ -61,7 +61,7 @@ def train(trainer, make_batches, dues, stopping=lambda: False):
         ZooError: a loss is not finite; names the step and the term.
     """
     recipe, first = trainer.recipe, 0
-    step, means = int(trainer.step.numpy()), [Means() for _ in dues]
+    step, means = int(trainer.step.numpy()), [Means() for _ in callbacks]
     last_step = sum(stage.steps for stage in recipe.schedule)
     resolution = recipe.schedule[0].resolution
     for stage in recipe.schedule:
@@ -77,14 +77,14 @@ def train(trainer, make_batches, dues, stopping=lambda: False):
                 )
             )
         while step < end:
-            pauses = [due.every - step % due.every for due in dues if due.every]
+            pauses = [due.every - step % due.every for due in callbacks if due.every]
             limit = min([recipe.steps_per_call, end - step, *pauses])
             done, last, mean = run(iterator, tf.constant(limit))
             step += int(done)
             check_finite(step, dict(zip(trainer.log_names, last.numpy().tolist(), strict=True)))
             mean = dict(zip(trainer.log_names, mean.numpy().tolist(), strict=True))
             stop = stopping()
-            for due, since in zip(dues, means, strict=True):
+            for due, since in zip(callbacks, means, strict=True):
                 since.add(mean, int(done))
                 regular = due.every and step % due.every == 0
                 border = step == end and due.after_stages

@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from tfgan_zoo.errors import ZooError, no_such
+from tfgan_zoo.core.errors import ZooError, no_such
 
 
 class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):

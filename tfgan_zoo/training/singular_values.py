@@ -7,7 +7,7 @@ They are those of the stored kernels: what a layer with spectral normalisation d
 import keras
 import numpy as np
 
-from tfgan_zoo.errors import ZooError
+from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.layers import TopSingularClamp
 from tfgan_zoo.layers.replaced_kernel import CONVOLUTIONS, kernel_of, output_axis
 

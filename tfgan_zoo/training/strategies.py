@@ -5,7 +5,7 @@ import contextlib
 import keras
 import tensorflow as tf
 
-from tfgan_zoo.errors import ZooError, no_such
+from tfgan_zoo.core.errors import ZooError, no_such
 
 
 def one_device(count):

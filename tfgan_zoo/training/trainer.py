@@ -5,17 +5,17 @@ import contextlib
 import keras
 import tensorflow as tf
 
-from tfgan_zoo.draws import Draws, fold, seed_of
-from tfgan_zoo.errors import ZooError
+from tfgan_zoo.core.draws import Draws, fold, seed_of
+from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.training.averaging import MovingAverage
-from tfgan_zoo.training.collapse import CollapseGuard
+from tfgan_zoo.training.collapse_guard import CollapseGuard
 from tfgan_zoo.training.optimizers import make_optimizer, make_plateau
 from tfgan_zoo.training.singular_values import clamp_kernels
 from tfgan_zoo.training.strategies import precision
 
 
 @contextlib.contextmanager
-def untouched(network):
+def preserving_statistics(network):
     """The network's statistics (batch norm's, power iteration's) are after this scope what they were before it."""
     before = [(v, tf.identity(v.value)) for v in network.non_trainable_variables]
     yield
@@ -116,7 +116,7 @@ class Trainer:
                 f"{start}{' and '.join(terms)} keep a state that moves once an update, and it would move once a part; "
                 "leave accumulation out."
             )
-        if terms := [name for name, _, term in self.game.objective.terms if term.of_whole_batch]:
+        if terms := [name for name, _, term in self.game.objective.terms if term.needs_whole_batch]:
             raise ZooError(
                 f"{start}{' and '.join(terms)} would be of each part by itself, and not of the whole batch; "
                 "leave accumulation out."
@@ -167,7 +167,7 @@ class Trainer:
         share = total // (self.replicas * parts)
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         sums = None
-        with untouched(opponent):
+        with preserving_statistics(opponent):
             for part in range(parts):
                 # A part waits for those before it, else the activations of all of them are in memory at once.
                 with tf.control_dependencies(tf.nest.flatten(sums) if sums else []):

@@ -10,11 +10,11 @@ from pathlib import Path
 from grpc import StatusCode
 from grpc_health.v1 import health_pb2
 
-from tfgan_zoo.errors import ZooError
-from tfgan_zoo.serving.server import rest, rpc, settings
+from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.serving.server import configuration, rest, rpc
 from tfgan_zoo.serving.server.batching import Batcher
 from tfgan_zoo.serving.server.manager import Manager
-from tfgan_zoo.serving.server.metrics import Metrics
+from tfgan_zoo.serving.server.monitoring import Metrics
 from tfgan_zoo.serving.server.predictor import Predictor
 from tfgan_zoo.serving.server.status import Refused
 
@@ -37,9 +37,9 @@ class Options:
     rest_port: int = 8501
     poll: float = 1.0
     poll_config: float = 0.0
-    batching: settings.BatchSettings = dataclasses.field(default_factory=settings.BatchSettings)
+    batching: configuration.BatchSettings = dataclasses.field(default_factory=configuration.BatchSettings)
     metrics_path: str | None = "/monitoring/prometheus/metrics"
-    tls: settings.TlsSettings | None = None
+    tls: configuration.TlsSettings | None = None
     early_labels: bool = False
     most_bytes: int = 4 * 2**20
     rest_seconds: float = 30.0
@@ -49,7 +49,7 @@ class Options:
 
     def config(self):
         """The ModelServerConfig of now."""
-        return settings.model_server_config(self.models) if self.models else settings.zoo_config(self.zoo)
+        return configuration.model_server_config(self.models) if self.models else configuration.zoo_config(self.zoo)
 
 
 class Server:
@@ -66,7 +66,7 @@ class Server:
         if options.zoo and not Path(options.zoo).is_dir():
             raise ZooError(f"{options.zoo} is no folder; give --zoo a folder of exports, such as export/.")
         self.config = options.config()
-        roots = (Path(options.zoo).resolve(),) if options.zoo else settings.roots_of(self.config)
+        roots = (Path(options.zoo).resolve(),) if options.zoo else configuration.roots_of(self.config)
         self.metrics = Metrics()
         self.runs = concurrent.futures.ThreadPoolExecutor(options.batching.threads + options.batching.ahead, "run")
         self.loads = concurrent.futures.ThreadPoolExecutor(1, "load")
@@ -93,7 +93,7 @@ class Server:
                 raise ZooError(f"{error.code.name}: {error.message}.") from None
             options.say(error.message)
         if not options.models:
-            for link in settings.links_out(options.zoo):
+            for link in configuration.links_out(options.zoo):
                 options.say(f"{link} leads outside of {options.zoo} and is not served.")
             if not self.config.model_config_list.config:
                 options.say(f"{options.zoo} holds no exports such as sngan_mnist/1/ yet; those that appear are served.")

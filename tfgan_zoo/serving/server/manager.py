@@ -9,10 +9,10 @@ from pathlib import Path
 from grpc import StatusCode
 from tensorflow_serving.apis import get_model_status_pb2
 
+from tfgan_zoo.saved_model.version_folder import versions
 from tfgan_zoo.serving.server import servable as servables
-from tfgan_zoo.serving.server.settings import inside, model_settings
+from tfgan_zoo.serving.server.configuration import inside, model_settings
 from tfgan_zoo.serving.server.status import Refused, invalid, not_found, of_error, precondition
-from tfgan_zoo.serving.version_folder import versions
 
 START, LOADING, AVAILABLE, UNLOADING, END = (
     get_model_status_pb2.ModelVersionStatus.State.Value(name)

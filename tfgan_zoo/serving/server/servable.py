@@ -12,8 +12,8 @@ from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
+from tfgan_zoo.saved_model.version_folder import card_of
 from tfgan_zoo.serving.server.status import Refused, invalid, of_error, precondition
-from tfgan_zoo.serving.version_folder import card_of
 
 WARM_UP = Path("assets.extra") / "tf_serving_warmup_requests"
 MOST_RECORDS = 1000  # as TF Serving's saved_model_warmup_util.h

@@ -1,0 +1,223 @@
+"""Batches are a pure function of seed and number: each epoch a permutation, the same from any start, in any shares."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.data.pipeline import batches, example_numbers
+
+SIZE = 13
+# Image i is i everywhere but in its left column, which is white: its number and its direction can be read off.
+IMAGES = np.tile(np.arange(SIZE, dtype=np.uint8)[:, None, None, None], (1, 3, 4, 1))
+IMAGES[:, :, 0] = 255
+LABELS = np.arange(SIZE, dtype=np.int32) * 7 % 5
+
+
+def take(count, *, images=IMAGES, labels=LABELS, batch_size=4, seed=0, **options):
+    """The first `count` elements as dicts of arrays."""
+    stream = batches(images, labels, batch_size, seed, **options)
+    return [{name: tensor.numpy() for name, tensor in element.items()} for element in itertools.islice(stream, count)]
+
+
+def numbers(elements):
+    """Which examples the elements hold, in their order."""
+    middle = np.concatenate([element["images"][:, 0, 1, 0] for element in elements])
+    return np.rint((middle + 1) * 127.5).astype(int)
+
+
+def order(count, seed=0, size=SIZE, first=0):
+    return example_numbers(np.arange(first, first + count), size, seed).numpy()
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 64, 1000, 5000])
+def test_every_epoch_is_a_permutation(size):
+    epochs = order(4 * size, size=size).reshape(4, size)
+    for epoch in epochs:
+        np.testing.assert_array_equal(np.sort(epoch), np.arange(size))
+
+
+# Nine orders of 1,000 examples; what a random one does is told beside each bound.
+ORDERS = {(seed, epoch): order(1000, seed, 1000, 1000 * epoch) for seed in (0, 1, 2) for epoch in (0, 1, 2)}
+
+
+def test_epochs_differ_and_so_do_seeds():
+    """TensorFlow's default of four rounds leaves 151 of 1,000 examples in their places."""
+    for a, b in itertools.combinations(ORDERS.values(), 2):
+        assert np.sum(a == b) < 10  # one, on average
+
+
+def test_orders_are_no_shifts_of_the_files_or_of_each_other():
+    for found in (*ORDERS.values(), *(a - b for a, b in itertools.combinations(ORDERS.values(), 2))):
+        assert np.bincount(np.diff(found) % 1000).max() < 12  # each step about once, the most frequent six times
+
+
+@pytest.mark.parametrize("size", [64, 1000, 5000])
+def test_place_in_an_epoch_tells_nothing_of_the_example_nor_does_its_neighbour(size):
+    for epoch in range(3):
+        found = order(size, size=size, first=size * epoch)
+        for others in (np.arange(size), np.roll(found, 1)):
+            assert abs(np.corrcoef(found, others)[0, 1]) < 4 / np.sqrt(size)
+        assert abs(np.mean(found % 2 == np.arange(size) % 2) - 0.5) < 4 * 0.5 / np.sqrt(size)
+
+
+def test_any_position_in_the_stream_may_be_asked_for_alone():
+    np.testing.assert_array_equal(order(20, first=100_000_000_000), order(40, first=99_999_999_980)[20:])
+
+
+def test_batches_run_through_the_epochs_without_a_seam():
+    elements = take(10)
+    assert [element["images"].shape for element in elements] == [(4, 3, 4, 1)] * 10
+    np.testing.assert_array_equal(numbers(elements), order(40))
+    np.testing.assert_array_equal(np.sort(numbers(elements)[:SIZE]), np.arange(SIZE))
+
+
+@pytest.mark.parametrize("options", [{}, {"flip": True}, {"flip": True, "replicas": 2}])
+def test_starting_at_a_batch_equals_skipping_to_it(options):
+    shares = options.get("replicas", 1)
+    skipped = take(9 * shares, **options)[5 * shares :]
+    for expected, found in zip(skipped, take(4 * shares, start=5, **options), strict=True):
+        for name in ("images", "labels"):
+            np.testing.assert_array_equal(found[name], expected[name])
+
+
+@pytest.mark.parametrize("replicas", [2, 4])
+def test_shares_of_replicas_are_together_the_batch_of_one(replicas):
+    whole = take(6, flip=True)
+    shares = take(6 * replicas, flip=True, replicas=replicas)
+    for i, batch in enumerate(whole):
+        for name in ("images", "labels"):
+            parts = [share[name] for share in shares[i * replicas : (i + 1) * replicas]]
+            assert [len(part) for part in parts] == [4 // replicas] * replicas
+            np.testing.assert_array_equal(np.concatenate(parts), batch[name])
+
+
+def test_labels_follow_their_images():
+    elements = take(10, flip=True)
+    labels = np.concatenate([element["labels"] for element in elements])
+    middle = np.concatenate([element["images"][:, 0, 1, 0] for element in elements])  # mirrored, still not the border
+    assert labels.dtype == np.int32
+    np.testing.assert_array_equal(labels, LABELS[np.rint((middle + 1) * 127.5).astype(int)])
+
+
+def test_data_without_labels_gives_none():
+    assert list(take(1, labels=None)[0]) == ["images"]
+    np.testing.assert_array_equal(take(1, labels=None)[0]["images"], take(1)[0]["images"])
+
+
+def test_black_is_minus_one_and_white_is_one():
+    images = np.array([0, 255, 51, 204], np.uint8).reshape(4, 1, 1, 1)
+    (element,) = take(1, images=images, labels=None)
+    assert element["images"].dtype == np.float32
+    found = sorted(element["images"].ravel())
+    assert (found[0], found[3]) == (-1.0, 1.0)
+    np.testing.assert_allclose(found[1:3], [-0.6, 0.6], atol=1e-6)
+
+
+def test_points_pass_untouched():
+    points = np.random.default_rng(0).normal(0, 3, (SIZE, 2)).astype(np.float32)
+    elements = take(4, images=points)
+    found = np.concatenate([element["images"] for element in elements])
+    np.testing.assert_array_equal(found, points[order(16)])
+
+
+def test_flip_mirrors_about_half_and_each_image_anew_in_every_epoch():
+    plain, flipped = take(250), take(250, flip=True)
+    mirrored = []
+    for before, after in zip(plain, flipped, strict=True):
+        for image, other in zip(before["images"], after["images"], strict=True):
+            turned = bool(other[0, -1, 0] == 1)
+            np.testing.assert_array_equal(other, image[:, ::-1] if turned else image)
+            mirrored.append(turned)
+    assert abs(np.mean(mirrored) - 0.5) < 4 * 0.5 / np.sqrt(1000)
+    share = [np.mean(np.array(mirrored)[numbers(plain) == example]) for example in range(SIZE)]
+    assert 0.2 < min(share) < max(share) < 0.8  # no image is always mirrored, or never
+    within = np.mean(np.reshape(mirrored, (250, 4)), axis=0)
+    assert 0.3 < within.min() < within.max() < 0.7  # and no place in the batch
+
+
+def test_flip_comes_again_with_its_seed_and_differs_with_another():
+    first, again, other = (np.stack([e["images"] for e in take(30, flip=True, seed=s)]) for s in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    mirrored, otherwise = (images[:, :, 0, -1, 0] == 1 for images in (first, other))
+    assert 0.3 < np.mean(mirrored != otherwise) < 0.7
+
+
+def test_flip_leaves_the_order_as_it_is():
+    np.testing.assert_array_equal(numbers(take(10, flip=True)), numbers(take(10)))
+
+
+def test_points_are_not_mirrored():
+    with pytest.raises(ZooError, match=r"data\.flip mirrors images, and the data has shape \[13, 2\]; leave it out\."):
+        batches(np.zeros((SIZE, 2), np.float32), None, 4, 0, flip=True)
+
+
+def test_images_mapped_from_disk_give_the_batches_of_those_in_memory(tmp_path):
+    IMAGES.tofile(tmp_path / "images.bin")
+    mapped = np.memmap(tmp_path / "images.bin", np.uint8, "r", shape=IMAGES.shape)
+    for options in ({}, {"flip": True, "replicas": 2, "start": 3}):
+        for expected, found in zip(take(8, **options), take(8, images=mapped, **options), strict=True):
+            for name in ("images", "labels"):
+                np.testing.assert_array_equal(found[name], expected[name])
+
+
+def test_shapes_are_known_before_the_first_batch():
+    spec = batches(IMAGES, LABELS, 4, 0, flip=True, replicas=2).element_spec
+    assert spec["images"].shape == (2, 3, 4, 1)
+    assert spec["labels"].shape == (2,)
+
+
+def test_order_does_not_depend_on_the_batch_size():
+    np.testing.assert_array_equal(numbers(take(6, batch_size=4)), numbers(take(3, batch_size=8)))
+    np.testing.assert_array_equal(numbers(take(2, batch_size=20)), order(40))  # larger than the data
+
+
+# --- labelled examples beside the rest
+
+FEW = np.array([1, 2, 5, 8, 12])
+
+
+def labelled_numbers(elements):
+    return numbers([{"images": element["labelled_images"]} for element in elements])
+
+
+def test_labelled_batches_come_beside_the_images_which_then_have_no_labels():
+    (element,) = take(1, labelled=FEW)
+    assert sorted(element) == ["images", "labelled_images", "labelled_labels"]
+    assert element["labelled_images"].shape == element["images"].shape == (4, 3, 4, 1)
+    assert element["labelled_labels"].dtype == np.int32
+    np.testing.assert_array_equal(numbers(take(10, labelled=FEW)), order(40))  # as without
+
+
+def test_labelled_examples_are_shown_equally_often_each_with_its_label():
+    elements = take(15, labelled=FEW)
+    found = labelled_numbers(elements).reshape(12, 5)  # epochs
+    np.testing.assert_array_equal(np.sort(found), np.tile(FEW, (12, 1)))
+    assert len({tuple(epoch) for epoch in found}) > 6  # of 120 orders
+    labels = np.concatenate([element["labelled_labels"] for element in elements])
+    np.testing.assert_array_equal(labels, LABELS[found.ravel()])
+
+
+def test_labelled_order_is_one_of_its_own_and_changes_with_the_seed():
+    everything = np.arange(SIZE)
+    first, other = (labelled_numbers(take(13, labelled=everything, seed=seed)) for seed in (0, 1))
+    for different in (order(52), other):
+        assert np.sum(first == different) < 16  # 4 of 52 on average
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_labelled_batches_depend_on_their_number_alone(replicas):
+    whole = take(9, flip=True, labelled=FEW)
+    shares = take(4 * replicas, flip=True, labelled=FEW, start=5, replicas=replicas)
+    for i, batch in enumerate(whole[5:]):
+        for name, expected in batch.items():
+            parts = [share[name] for share in shares[i * replicas : (i + 1) * replicas]]
+            np.testing.assert_array_equal(np.concatenate(parts), expected)
+
+
+def test_labelled_images_are_mirrored_on_their_own():
+    elements = take(100, labelled=np.arange(SIZE), flip=True)
+    kinds = [np.concatenate([e[k] for e in elements])[:, 0, -1, 0] == 1 for k in ("images", "labelled_images")]
+    assert [0.4 < np.mean(turned) < 0.6 for turned in kinds] == [True, True]
+    assert 0.4 < np.mean(kinds[0] != kinds[1]) < 0.6

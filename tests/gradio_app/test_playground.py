@@ -1,0 +1,406 @@
+"""The playground: what it draws without a browser, what it reads of cards, its mistakes told, and the page in Chromium."""
+
+import importlib.util
+import io
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from tfgan_zoo import pictures, playground
+from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.core.priors import Codes, Prior
+from tfgan_zoo.gradio_app import rendering
+from tfgan_zoo.gradio_app.rendering import Given
+from tfgan_zoo.gradio_app.model_card import card
+from tfgan_zoo.gradio_app.model_library import KEPT, NO_CARD, ModelInfo, ModelLibrary, common_classes
+from tfgan_zoo.saved_model.signatures import ExportedGenerator
+
+ROOT = Path(__file__).resolve().parents[2]
+NAN = float("nan")
+
+
+def passing_on(prior, points=False):
+    """A generator of its inputs: images [1, labels + codes + Z, 1] of all / 8, or points of the first two."""
+    inputs = {"noise": keras.Input([prior.noise_size], name="noise")}
+    parts = [inputs["noise"]]
+    if prior.codes:
+        inputs["codes"] = keras.Input([prior.codes.size], name="codes")
+        parts.insert(0, inputs["codes"])
+    if prior.num_classes:
+        inputs["labels"] = keras.Input([], dtype="int32", name="labels")
+        parts.insert(0, keras.layers.Reshape((1,))(keras.ops.cast(inputs["labels"], "float32")))
+    h = keras.layers.Concatenate()(parts) if len(parts) > 1 else parts[0]
+    h = h[:, :2] if points else keras.layers.Rescaling(1 / 8)(keras.layers.Reshape((1, -1, 1))(h))
+    return ExportedGenerator(keras.Model(inputs, h, name="generator"), prior).generator()
+
+
+def pixel(value):
+    return round((value / 8 + 1) * 127.5)
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return passing_on(Prior(2))
+
+
+@pytest.fixture(scope="module")
+def labelled():
+    return passing_on(Prior(1, num_classes=5))
+
+
+@pytest.fixture(scope="module")
+def coded():
+    return passing_on(Prior(1, codes=Codes((4,), 1)))
+
+
+def images_of(sheet, width):
+    """The images [N, 1, width] of a picture that is enlarged 64 times, as it is for images one pixel high."""
+    return pictures.cut(sheet[::64, ::64], 1, width)[..., 0]
+
+
+def test_picture_is_the_grid_of_the_seeds_samples(plain):
+    image, caption = rendering.draw(plain, 7, 4)
+    np.testing.assert_array_equal(images_of(image, 2), plain.sample([7, 8, 9, 10])[..., 0])
+    assert caption == "4 samples, seeds 7 to 10"
+
+
+def test_class_is_drawn_by_seed_until_it_is_chosen(labelled):
+    chosen, _ = rendering.draw(labelled, 0, 9, Given(label=3))
+    np.testing.assert_array_equal(images_of(chosen, 2)[:, 0, 0], np.full([9], pixel(3)))
+    by_seed, _ = rendering.draw(labelled, 0, 9)
+    np.testing.assert_array_equal(images_of(by_seed, 2), labelled.sample(range(9))[..., 0])
+    assert len(set(images_of(by_seed, 2)[:, 0, 0])) > 1
+
+
+def test_codes_that_are_not_given_are_drawn_by_seed(coded):
+    image, _ = rendering.draw(coded, 0, 4, Given(codes=(NAN, 0.5)))
+    np.testing.assert_array_equal(images_of(image, 3), coded.sample(range(4), codes=[NAN, 0.5])[..., 0])
+    np.testing.assert_array_equal(images_of(image, 3)[:, 0, 1], np.full([4], pixel(0.5)))
+
+
+def test_truncation_bounds_the_latent(plain):
+    image, _ = rendering.draw(plain, 0, 16, Given(truncation=0.25))
+    assert np.abs(images_of(image, 2) - 127.5).max() <= 0.25 / 8 * 127.5 + 0.5
+    free, _ = rendering.draw(plain, 0, 16)
+    assert np.abs(images_of(free, 2) - 127.5).max() > 0.25 / 8 * 127.5 + 0.5
+
+
+def test_what_a_model_does_not_take_is_passed_by(plain, labelled):
+    given = Given(label=3, codes=(1.0, 0.5))
+    np.testing.assert_array_equal(rendering.draw(plain, 0, 4, given)[0], rendering.draw(plain, 0, 4)[0])
+    frames, _ = rendering.walk(plain, 1, 2, 3, given)
+    np.testing.assert_array_equal(frames, rendering.walk(plain, 1, 2, 3)[0])
+    with pytest.raises(ZooError, match="label 5 is no class of this generator, which has 0 to 4"):
+        rendering.draw(labelled, 0, 4, Given(label=5))
+
+
+def test_walk_goes_from_one_seed_to_the_other_and_back_without_its_ends_twice(labelled):
+    frames, caption = rendering.walk(labelled, 1, 9, 5, Given(label=3))
+    assert frames.shape == (8, 256, 512, 1)  # 0 1 2 3 4 3 2 1
+    assert caption == "5 samples from seed 1 to seed 9 and back"
+    for end, frame in ((1, 0), (9, 4)):
+        np.testing.assert_array_equal(frames[frame, ::256, ::256, 0], labelled.sample([end], labels=3)[0, :, :, 0])
+    for there, back in ((1, 7), (2, 6), (3, 5)):
+        np.testing.assert_array_equal(frames[there], frames[back])
+    assert len({frame.tobytes() for frame in frames}) == 5
+
+
+def test_walk_takes_class_0_and_codes_of_0_where_none_are_given(labelled, coded):
+    np.testing.assert_array_equal(
+        rendering.walk(labelled, 1, 9, 3)[0], rendering.walk(labelled, 1, 9, 3, Given(label=0))[0]
+    )
+    frames, _ = rendering.walk(coded, 1, 9, 3, Given(codes=(2.0, NAN)))
+    np.testing.assert_array_equal(frames[:, 0, [0, 256], 0], [[pixel(2), pixel(0)]] * 4)
+
+
+def test_points_are_2500_in_a_picture_and_leave_a_trace_on_a_way():
+    points = passing_on(Prior(2), points=True)
+    image, caption = rendering.draw(points, 3, 36)
+    assert (image.shape, caption) == ((512, 512, 3), "2500 points, seeds 3 to 2502")
+    frames, _ = rendering.walk(points, 1, 9, 4)
+    assert frames.shape == (6, 256, 256, 3)
+    inked = [(np.ptp(frame, axis=-1) > 50).sum() for frame in frames]  # in blue, and not the gray of axes and text
+    assert inked[0] == 9  # one point covers 3 x 3
+    assert inked[0] < inked[1] < inked[2] < inked[3] > inked[4]
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [(None, "empty"), (-1, "-1"), (1.5, "1.5"), (1e300, "1e+300"), (float("inf"), "inf"), (NAN, "nan")],
+)
+def test_seeds_that_are_none_are_refused(value, told):
+    with pytest.raises(ZooError, match=re.escape(f"the first seed is {told}; give a whole number from 0")):
+        rendering.checked_seed(value, "first seed")
+
+
+def test_seeds_go_up_to_what_a_pages_numbers_count_to():
+    assert rendering.checked_seed(2.0**53) == 2**53
+    with pytest.raises(ZooError, match="from 0 to 9007199254740992"):
+        rendering.checked_seed(2**53 + 2)
+
+
+@pytest.fixture(scope="module")
+def library():
+    return ModelLibrary(ROOT / "export")
+
+
+def test_cards_tell_classes_codes_scores_and_the_paper(library):
+    conditional, coded = library.about("acgan_mnist"), library.about("infogan_mnist")
+    assert conditional.classes == tuple("0123456789")
+    assert (coded.classes, coded.codes, library.most_codes) == ((), Codes((10,), 2), 3)
+    assert "Odena et al. 2016, arXiv:1610.09585" in conditional.summary
+    assert conditional.version == "1"
+    assert "32 x 32 x 1" in conditional.facts
+    assert any(re.fullmatch(r"fd_mnist_cnn [\d.]+", fact) for fact in conditional.facts)
+    with pytest.raises(ZooError, match="Did you mean 'acgan_mnist'"):
+        library.about("acgan_mnst")
+
+
+def test_a_shipped_generator_draws_its_class(library):
+    generator = library.generator("acgan_mnist")
+    image, _ = rendering.draw(generator, 5, 4, Given(label=7))
+    expected = pictures.picture(generator.sample([5, 6, 7, 8], labels=7))
+    np.testing.assert_array_equal(image, expected)
+    assert library.generator("acgan_mnist") is generator
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"num_classes": 3}', '{"num_classes": "x", "scores": 1, "summary": []}']
+)
+def test_a_card_that_is_none_tells_the_least(tmp_path, text):
+    (tmp_path / "a" / "1").mkdir(parents=True)
+    (tmp_path / "a" / "1" / "saved_model.pb").touch()
+    (tmp_path / "a" / "1" / "model_card.json").write_text(text)
+    assert ModelLibrary(tmp_path).about("a") == ModelInfo("a", "1", NO_CARD)
+
+
+def test_a_changed_export_is_shown_and_not_loaded(tmp_path):
+    shutil.copytree(ROOT / "export" / "gan_mnist", tmp_path / "gan_mnist")
+    with (tmp_path / "gan_mnist" / "1" / "saved_model.pb").open("ab") as file:
+        file.write(b"\0")
+    library = ModelLibrary(tmp_path)
+    assert "Goodfellow" in library.about("gan_mnist").summary
+    with pytest.raises(ZooError, match=r"changed: saved_model\.pb"):
+        library.generator("gan_mnist")
+
+
+def test_the_last_asked_for_generators_stay_loaded(tmp_path, monkeypatch):
+    loads = []
+    monkeypatch.setattr(
+        "tfgan_zoo.gradio_app.model_library.load_version", lambda folder, unsafe: loads.append(folder) or object()
+    )
+    for number in range(KEPT + 1):
+        (tmp_path / f"m{number}" / "1").mkdir(parents=True)
+    library = ModelLibrary(tmp_path)
+    for number in (0, 1, 2, 3, 0, 4, 0, 1):
+        library.generator(f"m{number}")
+    assert KEPT == 4
+    assert [folder.parent.name for folder in loads] == ["m0", "m1", "m2", "m3", "m4", "m1"]
+
+
+def test_folders_without_models_are_refused(tmp_path):
+    with pytest.raises(ZooError, match="is no folder"):
+        ModelLibrary(tmp_path / "nowhere")
+    with pytest.raises(ZooError, match="holds no exports"):
+        ModelLibrary(tmp_path)
+
+
+def test_two_models_share_the_classes_that_both_have():
+    digits, things, none = (ModelInfo("", "", classes=names) for names in (("0", "1", "2"), ("0", "cat"), ()))
+    assert common_classes(digits, things) == ("0", "1 / cat")
+    assert common_classes(digits, none) == ("0", "1", "2")
+    assert common_classes(none, none) == ()
+
+
+def test_playground_without_gradio_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    with pytest.raises(ZooError, match=r"pip install 'tfgan_zoo\[playground\]'"):
+        playground.load_gradio(str(tmp_path))
+
+
+needs_gradio = pytest.mark.skipif(not importlib.util.find_spec("gradio"), reason="Gradio is not installed")
+
+
+def test_nothing_of_a_card_is_markup_but_its_papers_link():
+    text = card(ModelInfo("a", "1", '<img src="https://elsewhere.example/x.png"> arXiv:1406.2661.', ("<b>",)))
+    assert re.findall(r"<(\w+)", text) == ["div", "p", "a", "p"]
+    assert '<a href="https://arxiv.org/abs/1406.2661" ' in text
+
+
+# The page in a browser. One server for all, and a proxy that would hear of whatever the server asks of other hosts.
+
+chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+class Ear:
+    """Hears who connects to `port`. Attributes: heard: first bytes of each connection."""
+
+    def __init__(self):
+        self.heard, self.socket = [], socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        threading.Thread(target=self.listen, daemon=True).start()
+
+    def listen(self):
+        while True:
+            connection, _ = self.socket.accept()
+            self.heard.append(connection.recv(200))
+            connection.close()
+
+
+@pytest.fixture
+def running(tmp_path):
+    """(the page's address, an `Ear` for its server, the process), whose temporary folder is "files"."""
+    ear = Ear()
+    proxies = {f"{kind}_proxy": f"http://127.0.0.1:{ear.port}" for kind in ("http", "https", "all")}
+    (tmp_path / "files").mkdir()
+    environment = {**os.environ, **proxies, "TMPDIR": str(tmp_path / "files")}
+    command = [sys.executable, "-m", "tfgan_zoo.playground", f"--zoo={ROOT / 'export'}", "--port=0", "--noopen"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment)
+    try:
+        lines = iter(process.stdout.readline, "")
+        yield next(line.split()[1] for line in lines if line.startswith("Playground: ")), ear, process
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@pytest.fixture
+def page():
+    """A page of headless Chromium. Attributes of ours: asked: URLs; said: its console's lines."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not chromium:
+        pytest.skip("there is no Chromium")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1280, "height": 960})
+        page.set_default_timeout(60_000)
+        page.asked, page.said = [], []
+        page.on("request", lambda request: page.asked.append(request.url))
+        page.on("console", lambda message: page.said.append(message.text))
+        yield page
+        browser.close()
+
+
+def picture(page, id, other_than=None):
+    """(the address, the bytes) of a picture once it shows, or shows another one."""
+    image = page.locator(f"#{id} img")
+    image.first.wait_for()
+    page.wait_for_function(
+        "([id, other]) => { const i = document.querySelector(`#${id} img`); return i && i.complete && i.src !== other }",
+        arg=[id, other_than],
+    )
+    address = image.first.get_attribute("src")
+    return page.evaluate("id => document.querySelector(`#${id} img`).src", id), page.request.get(address).body()
+
+
+def choose(page, selector, text):
+    """Chooses from the dropdown of a tab that is shown."""
+    page.locator(f"{selector} input").locator("visible=true").click()
+    page.get_by_role("option", name=text, exact=True).click()
+
+
+def pixels(data):
+    return np.asarray(Image.open(io.BytesIO(data)))
+
+
+def answer_to(address, name):
+    """The first line of the answer to who calls the server by this name."""
+    host, port = address.removeprefix("http://").rstrip("/").split(":")
+    with socket.create_connection((host, int(port)), 30) as connection:
+        connection.sendall(f"GET /config HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode())
+        return connection.recv(100).decode().splitlines()[0]
+
+
+@needs_gradio
+@pytest.mark.slow
+def test_the_page_draws_walks_and_compares_and_asks_nobody_else(running, page, library, tmp_path):
+    address, ear, process = running
+    reply = page.goto(address)
+    assert "default-src 'self'" in reply.headers["content-security-policy"]
+    conditional = library.generator("acgan_mnist")  # the first by name
+
+    first, data = picture(page, "draw-picture")
+    np.testing.assert_array_equal(pixels(data), rendering.draw(conditional, 0, 36)[0][..., 0])
+    page.screenshot(path=tmp_path / "1-draw.png")
+    choose(page, ".class", "7")
+    seven, data = picture(page, "draw-picture", first)
+    np.testing.assert_array_equal(pixels(data), rendering.draw(conditional, 0, 36, Given(label=7))[0][..., 0])
+    page.screenshot(path=tmp_path / "2-class.png")
+    page.get_by_role("button", name="Next seeds").click()
+    later, data = picture(page, "draw-picture", seven)
+    np.testing.assert_array_equal(pixels(data), rendering.draw(conditional, 36, 36, Given(label=7))[0][..., 0])
+    page.get_by_label("Truncate").locator("visible=true").check()
+    bounded, data = picture(page, "draw-picture", later)
+    np.testing.assert_array_equal(pixels(data), rendering.draw(conditional, 36, 36, Given(1, 7))[0][..., 0])
+    with page.expect_download() as download:
+        page.get_by_text("Download PNG").locator("visible=true").click()
+    assert download.value.suggested_filename == "acgan_mnist-seed-36.png"
+    assert Path(download.value.path()).read_bytes() == data
+
+    choose(page, "#draw-model", "infogan_mnist")
+    coded, _ = picture(page, "draw-picture", bounded)
+    assert page.locator(".class").locator("visible=true").count() == 0
+    page.get_by_label("0: category").check()
+    zeros, data = picture(page, "draw-picture", coded)
+    expected = rendering.draw(library.generator("infogan_mnist"), 36, 36, Given(1, codes=(0.0, NAN, NAN)))[0]
+    np.testing.assert_array_equal(pixels(data), expected[..., 0])
+    page.screenshot(path=tmp_path / "3-codes.png")
+
+    page.locator("#draw-seed input").fill("-1")
+    page.get_by_text("the seed is -1; give a whole number from 0").wait_for()
+    page.wait_for_timeout(500)  # while the message fades in
+    page.screenshot(path=tmp_path / "4-mistake.png")
+    assert "Traceback" not in page.content()
+    assert picture(page, "draw-picture")[0] == zeros
+
+    page.get_by_role("tab", name="Walk").click()
+    way, data = picture(page, "walk-picture")
+    assert Image.open(io.BytesIO(data)).n_frames == 46
+    page.screenshot(path=tmp_path / "5-walk.png")
+    choose(page, ".class", "3")
+    _, data = picture(page, "walk-picture", way)
+    frame = rendering.walk(conditional, 1, 9, 24, Given(label=3))[0][0]
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(data)).convert("L")), frame[..., 0])
+
+    page.get_by_role("tab", name="Compare").click()
+    choose(page, "#compare-right", "infogan_mnist")
+    by_seed, _ = picture(page, "compare-left-picture")
+    choose(page, ".class", "2")
+    _, data = picture(page, "compare-left-picture", by_seed)
+    np.testing.assert_array_equal(pixels(data), rendering.draw(conditional, 0, 16, Given(label=2))[0][..., 0])
+    _, data = picture(page, "compare-right-picture")
+    np.testing.assert_array_equal(pixels(data), rendering.draw(library.generator("infogan_mnist"), 0, 16)[0][..., 0])
+    page.screenshot(path=tmp_path / "6-compare.png")
+
+    assert [url for url in page.asked if not url.startswith((address, "data:", "blob:"))] == []
+    assert [line for line in page.said if "Content Security Policy" in line or "Refused" in line] == []
+    assert ear.heard == []
+    assert "400" in answer_to(address, "elsewhere.example")  # a name that a web site made for 127.0.0.1
+    assert "200" in answer_to(address, "localhost")
+    assert len(list((tmp_path / "files").glob("playground-*/*/*.png"))) > 5
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 0
+    assert list((tmp_path / "files").glob("playground-*")) == []
+
+
+@needs_gradio
+@pytest.mark.slow  # Gradio takes long to import
+def test_a_port_that_is_taken_is_refused(tmp_path):
+    from tfgan_zoo.gradio_app.gradio_page import serve
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ZooError, match=f"cannot listen at 127.0.0.1, port {port}: .* --port=0 takes any"):
+            serve(None, tmp_path, "127.0.0.1", port, False, print)

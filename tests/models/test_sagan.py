@@ -1,0 +1,94 @@
+"""SAGAN: attention that starts without effect, where it stands, and published numbers of parameters."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from numeric import assert_all_close
+
+from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.layers import BilinearUpsample2D
+from tfgan_zoo.models import sagan
+
+SMALL = {"noise_size": 4, "generator_channels": 8, "discriminator_channels": 8}
+SHAPE = (16, 16, 1)
+random = np.random.default_rng(0)
+LATENTS = {"noise": random.normal(size=[2, 4]).astype("float32"), "labels": np.array([0, 2])}
+IMAGES = {"images": random.uniform(-1, 1, [2, *SHAPE]).astype("float32"), "labels": np.array([0, 2])}
+
+
+def small(classes=3, **options):
+    return sagan.build(SHAPE, classes, **SMALL, **options)
+
+
+def parameters(network):
+    return sum(int(np.prod(v.shape)) for v in network.trainable_variables)
+
+
+def without_attention(network):
+    return [v for v in network.variables if "attention" not in v.path]
+
+
+def test_attention_starts_at_gain_zero_as_the_same_game_without_it():
+    game, bare = small(), small(attention=False)
+    for player, inputs, answer in (
+        ("generator", LATENTS, lambda images: images),
+        ("discriminator", IMAGES, lambda outputs: outputs["logits"]),
+    ):
+        ours, theirs = getattr(game, player), getattr(bare, player)
+        for mine, other in zip(without_attention(ours), theirs.variables, strict=True):
+            other.assign(mine)
+        np.testing.assert_array_equal(answer(ours(inputs)), answer(theirs(inputs)))
+        ours.get_layer("attention").gain.assign(0.5)
+        assert np.abs(answer(ours(inputs)) - answer(theirs(inputs))).max() > 1e-4
+
+
+def test_sagan_32_has_the_published_number_of_parameters():
+    game = sagan.build((32, 32, 3), 10)
+    assert parameters(game.generator) == 4_386_308
+    assert parameters(game.discriminator) == 1_075_586
+
+
+@pytest.mark.parametrize(("side", "generator", "discriminator"), [(32, 16, 8), (64, 16, 16), (128, 32, 32)])
+def test_attention_stands_at_the_published_resolutions(side, generator, discriminator):
+    game = sagan.build((side, side, 3), **SMALL)
+    assert game.generator.get_layer("attention").output.shape[1:3] == (generator,) * 2
+    assert game.discriminator.get_layer("attention").output.shape[1:3] == (discriminator,) * 2
+
+
+def test_every_kernel_of_the_generator_is_normalised_but_for_batch_norm_and_none_without():
+    for wanted in (True, False):
+        network = small(generator_spectral_norm=wanted).generator
+        kernels = {v.path.rpartition("/")[0] for v in network.trainable_variables if v.name == "kernel"}
+        kernels = {path.split("/")[0] + path.rpartition("/")[2] for path in kernels if "norm" not in path}
+        normalised = {v.path for v in network.non_trainable_variables if v.name == "u"}
+        assert len(kernels) == 1 + 2 * 3 + 4 + 1  # the stem, two blocks, attention, the images
+        assert len(normalised) == (len(kernels) if wanted else 0)
+
+
+def test_data_without_labels_gives_the_networks_without_them():
+    game = small(classes=0)
+    assert list(game.generator.input) == ["noise"]
+    assert list(game.discriminator.input) == ["images"]
+    # 4 norms of 8 channels lose 3 classes' rows and have one; the embedding goes
+    assert parameters(small().generator) - parameters(game.generator) == 4 * 2 * 8 * (3 - 1)
+    assert parameters(small().discriminator) - parameters(game.discriminator) == 3 * 8
+
+
+def test_a_resolution_that_no_block_ends_at_is_refused_with_those_that_do():
+    with pytest.raises(ZooError, match=r"generator ends at 5 pixels.*8, 16 do"):
+        small(generator_attention=5)
+    with pytest.raises(ZooError, match=r"discriminator ends at 16 pixels.*8, 4 do"):
+        small(discriminator_attention=16)
+    with pytest.raises(ZooError, match="at least 8 channels"):
+        sagan.build(SHAPE, **{**SMALL, "generator_channels": 4})
+
+
+def test_bilinear_upsampling_of_a_row_by_hand_and_of_an_image_as_tensorflow_has_it():
+    row = np.array([0.0, 4.0, 8.0]).reshape(1, 1, 3, 1)
+    keras.config.set_dtype_policy("float64")
+    up = BilinearUpsample2D()(row).numpy()
+    np.testing.assert_array_equal(up[0, 0, :, 0], [0, 1, 3, 5, 7, 8])
+    np.testing.assert_array_equal(up[0, 1], up[0, 0])
+    image = random.normal(size=[2, 5, 7, 3])
+    assert_all_close(BilinearUpsample2D()(image), tf.image.resize(image, (10, 14)).numpy(), 1e-6)

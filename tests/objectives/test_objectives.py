@@ -1,0 +1,584 @@
+"""Losses and penalties by hand, against NumPy in float64 and finite differences; the algebra of objectives; turns."""
+
+import math
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from numeric import assert_all_close, slopes
+
+from tfgan_zoo.core.draws import Draws, seed_of
+from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.core.game import Game, Objective, Term, Turn, run_network
+from tfgan_zoo.core.priors import Prior
+from tfgan_zoo.objectives.adversarial import Hinge, LeastSquares, Minimax, NonSaturating, Wasserstein
+from tfgan_zoo.objectives.penalties import (
+    DRAGAN_FORMS,
+    R1,
+    Dragan,
+    Drift,
+    GradientPenalty,
+    gaussian_noise,
+    hinge,
+    norm_squared,
+    scaled_uniform_noise,
+    squared_gradient_norms,
+    two_sided,
+)
+
+# ------------------------------------------------------------------------------------------------- adversarial losses
+
+LOG_2, LOG_3 = math.log(2), math.log(3)
+SUM_4, SUM_3 = math.log(4), math.log(4 / 3)  # sp(log 3) and sp(-log 3)
+PEARSON = LeastSquares(-1.0, 1.0, 0.0)
+
+# term, logits of two reals and two fakes, the losses of D and G,
+# and by hand what both losses' slopes to the logits are: D's to the reals, D's to the fakes, G's to the fakes.
+BY_HAND = {
+    "NonSaturating": (
+        NonSaturating(), [0, LOG_3], [0, LOG_3],
+        (LOG_2 + SUM_3) / 2 + (LOG_2 + SUM_4) / 2, (LOG_2 + SUM_3) / 2,
+        [-1 / 4, -1 / 8], [1 / 4, 3 / 8], [-1 / 4, -1 / 8],
+    ),
+    "Minimax": (
+        Minimax(), [0, LOG_3], [0, LOG_3],
+        (LOG_2 + SUM_3) / 2 + (LOG_2 + SUM_4) / 2, -(LOG_2 + SUM_4) / 2,
+        [-1 / 4, -1 / 8], [1 / 4, 3 / 8], [-1 / 4, -3 / 8],
+    ),
+    "Hinge": (
+        Hinge(), [2, -1], [-2, 0.5],
+        (0 + 2) / 2 + (0 + 1.5) / 2, (2 - 0.5) / 2,
+        [0, -1 / 2], [0, 1 / 2], [-1 / 2, -1 / 2],
+    ),
+    "LeastSquares": (
+        LeastSquares(), [2, 0], [1, -3],
+        (1 + 1) / 4 + (1 + 9) / 4, (0 + 16) / 4,
+        [1 / 2, -1 / 2], [1 / 2, -3 / 2], [0, -2],
+    ),
+    "Pearson": (
+        PEARSON, [2, 0], [1, -3],
+        (1 + 1) / 4 + (4 + 4) / 4, (1 + 9) / 4,
+        [1 / 2, -1 / 2], [1, -1], [1 / 2, -3 / 2],
+    ),
+    "Wasserstein": (
+        Wasserstein(), [2, 5], [1, -3],
+        -1 - 3.5, 1,
+        [-1 / 2, -1 / 2], [1 / 2, 1 / 2], [-1 / 2, -1 / 2],
+    ),
+}  # fmt: skip
+
+
+def sigmoid(t):
+    return 1 / (1 + np.exp(-t))
+
+
+def numpy_least_squares(a, b, c):
+    return (
+        lambda real, fake: 0.5 * np.mean((real - b) ** 2) + 0.5 * np.mean((fake - a) ** 2),
+        lambda fake: 0.5 * np.mean((fake - c) ** 2),
+    )
+
+
+# The losses as their papers write them, on probabilities where the paper has those: (of D, of G).
+IN_NUMPY = {
+    "NonSaturating": (
+        lambda real, fake: -np.mean(np.log(sigmoid(real))) - np.mean(np.log(1 - sigmoid(fake))),
+        lambda fake: -np.mean(np.log(sigmoid(fake))),
+    ),
+    "Minimax": (
+        lambda real, fake: -np.mean(np.log(sigmoid(real))) - np.mean(np.log(1 - sigmoid(fake))),
+        lambda fake: np.mean(np.log(1 - sigmoid(fake))),
+    ),
+    "Hinge": (
+        lambda real, fake: np.mean(np.maximum(0, 1 - real)) + np.mean(np.maximum(0, 1 + fake)),
+        lambda fake: -np.mean(fake),
+    ),
+    "LeastSquares": numpy_least_squares(0, 1, 1),
+    "Pearson": numpy_least_squares(-1, 1, 0),
+    "Wasserstein": (lambda real, fake: np.mean(fake) - np.mean(real), lambda fake: -np.mean(fake)),
+}
+
+every_loss = pytest.mark.parametrize("name", BY_HAND)
+
+
+def losses_and_slopes(term, real, fake, dtype="float64"):
+    """(D's loss, G's loss), (D's slopes to the real logits, D's to the fake ones, G's to the fake ones)."""
+    real, fake = (tf.constant(np.reshape(logits, [-1, 1]), dtype) for logits in (real, fake))
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch([real, fake])
+        turn = SimpleNamespace(on_real={"logits": real}, on_fake={"logits": fake})
+        losses = term.discriminator_loss(turn), term.generator_loss(turn)
+    gradients = *tape.gradient(losses[0], [real, fake]), tape.gradient(losses[1], fake)
+    assert all(loss.shape == () and loss.dtype == dtype for loss in losses)
+    return losses, [gradient.numpy()[:, 0] for gradient in gradients]
+
+
+@every_loss
+def test_losses_and_their_slopes_are_those_computed_by_hand(name):
+    term, real, fake, of_discriminator, of_generator, *expected = BY_HAND[name]
+    losses, gradients = losses_and_slopes(term, real, fake)
+    assert_all_close(losses, [of_discriminator, of_generator], 1e-14)
+    for gradient, by_hand in zip(gradients, expected, strict=True):
+        assert_all_close(gradient, by_hand, 1e-14)
+
+
+@every_loss
+def test_losses_and_their_slopes_equal_numpy_on_random_logits(name):
+    random = np.random.default_rng(1)
+    real, fake = 2 * random.normal(size=16), 2 * random.normal(size=16)
+    of_discriminator, of_generator = IN_NUMPY[name]
+    losses, gradients = losses_and_slopes(BY_HAND[name][0], real, fake)
+    assert_all_close(losses, [of_discriminator(real, fake), of_generator(fake)], 1e-12)
+    assert_all_close(gradients[0], slopes(lambda r: of_discriminator(r, fake), real), 1e-8)
+    assert_all_close(gradients[1], slopes(lambda f: of_discriminator(real, f), fake), 1e-8)
+    assert_all_close(gradients[2], slopes(of_generator, fake), 1e-8)
+
+
+@pytest.mark.parametrize("name", ["NonSaturating", "Minimax", "Hinge", "LeastSquares", "Wasserstein"])
+def test_discriminator_pulls_real_up_and_fake_down_and_generator_pulls_fake_up(name):
+    _, (real, fake, generated) = losses_and_slopes(BY_HAND[name][0], [-0.5, 0.5], [-0.5, 0.5])
+    assert (real < 0).all()  # descent raises D(x)
+    assert (fake > 0).all() or name == "LeastSquares"  # and lowers D(G(z))
+    assert (generated < 0).all()
+    if name == "LeastSquares":  # whose target for fakes is 0, not minus infinity
+        assert_all_close(fake, [-0.25, 0.25])
+
+
+def test_minimax_generator_learns_nothing_from_a_rejected_fake_and_the_non_saturating_one_does():
+    _, (*_, saturated) = losses_and_slopes(Minimax(), [0.0], [-20.0])
+    _, (*_, alive) = losses_and_slopes(NonSaturating(), [0.0], [-20.0])
+    assert_all_close(saturated, -math.exp(-20) / (1 + math.exp(-20)), 1e-16)
+    assert_all_close(alive, -1 / (1 + math.exp(-20)), 1e-14)
+
+
+@every_loss
+def test_losses_and_slopes_in_float32_hold_at_logits_of_100(name):
+    real, fake = [-100.0, 100.0], [100.0, -100.0]
+    losses, gradients = losses_and_slopes(BY_HAND[name][0], real, fake, "float32")
+    expected = {  # sp(100) = 100 and sp(-100) = 0 to 43 digits
+        "NonSaturating": (100, 50),
+        "Minimax": (100, -50),
+        "Hinge": (101, 0),
+        "LeastSquares": (101**2 / 4 + 99**2 / 4 + 100**2 / 2, 99**2 / 4 + 101**2 / 4),
+        "Pearson": (101**2 / 4 + 99**2 / 4 + 101**2 / 4 + 99**2 / 4, 100**2 / 2),
+        "Wasserstein": (0, 0),
+    }[name]
+    assert_all_close(losses, expected, 1e-6)
+    assert all(np.isfinite(gradient).all() for gradient in gradients)
+
+
+# ---------------------------------------------------------------------------------------------------------- penalties
+
+SHAPE = (1, 2, 1)
+
+
+@pytest.fixture
+def double():
+    keras.config.set_dtype_policy("float64")
+
+
+def discriminator(logits_of, shape=SHAPE):
+    """A Keras model with the names of the zoo; `logits_of`: function of the flattened images [B, F] -> [B, 1]."""
+    images = keras.Input(shape, name="images", dtype=keras.config.dtype_policy().variable_dtype)
+    logits = logits_of(keras.layers.Flatten()(images))
+    return keras.Model({"images": images}, {"logits": logits}, name="discriminator")
+
+
+def linear(*w):
+    """D(x) = w.x"""
+    network = discriminator(keras.layers.Dense(1, use_bias=False))
+    network.trainable_variables[0].assign(np.reshape(w, [-1, 1]))
+    return network
+
+
+def half_square(shape=SHAPE):
+    """D(x) = |x|^2 / 2, whose gradient is x."""
+    return discriminator(lambda x: keras.ops.sum(keras.ops.square(x), axis=1, keepdims=True) / 2, shape)
+
+
+def two_layers():
+    """D(x) = w.tanh(W x + b) + c"""
+    return discriminator(lambda x: keras.layers.Dense(1)(keras.layers.Dense(3, activation="tanh")(x)))
+
+
+def steep_two_layers():
+    """With slopes on both sides of 1 at `images`."""
+    network = two_layers()
+    network.set_weights([
+        np.array([[0.4, -0.3, 0.8], [0.6, 0.5, -0.2]]), np.array([0.1, -0.2, 0.3]),
+        np.array([[1.2], [-0.9], [0.7]]), np.array([0.5]),
+    ])  # fmt: skip
+    norms = tf.sqrt(squared_gradient_norms(turn_of(network, images()), {}, tf.constant(images()))).numpy()
+    assert norms.min() < 0.9
+    assert norms.max() > 1.1
+    return network
+
+
+def turn_of(network, real, fake=None, seed=0):
+    real = tf.constant(real, "float64")
+    fake = real if fake is None else tf.constant(fake, "float64")
+    return Turn(network, {"images": real}, {"images": fake}, Draws(seed_of(seed), len(real)))
+
+
+def images(batch=4, seed=0):
+    return np.random.default_rng(seed).normal(size=(batch, *SHAPE))
+
+
+@pytest.mark.usefixtures("double")
+@pytest.mark.parametrize(("w", "expected"), [((3, 4), 16), ((0.3, 0.4), 0.25), ((-0.6, 0.8), 0)])
+def test_gradient_penalty_of_linear_critic_is_squared_slope_error(w, expected):
+    assert_all_close(GradientPenalty().discriminator_loss(turn_of(linear(*w), images(), images(seed=1))), expected)
+
+
+@pytest.mark.usefixtures("double")
+@pytest.mark.parametrize(("w", "expected"), [((3, 4), 16), ((0.3, 0.4), 0), ((0, 0), 0)])
+def test_one_sided_gradient_penalty_leaves_slopes_below_one_alone(w, expected):
+    assert_all_close(
+        GradientPenalty(one_sided=True).discriminator_loss(turn_of(linear(*w), images(), images(seed=1))), expected
+    )
+
+
+@pytest.mark.usefixtures("double")
+@pytest.mark.parametrize(
+    ("form", "k", "expected"),
+    [(norm_squared, 1.0, 25), (hinge, 1.0, 24), (hinge, 26.0, 0), (two_sided, 1.0, 16), (two_sided, 7.0, 4)],
+)
+def test_dragan_forms_of_a_critic_of_slope_five(form, k, expected):
+    assert DRAGAN_FORMS[form.__name__] is form
+    assert_all_close(Dragan(form, k).discriminator_loss(turn_of(linear(3, 4), images())), expected)
+
+
+@pytest.mark.usefixtures("double")
+def test_dragan_is_two_sided_about_one_where_nothing_is_said():
+    assert_all_close(Dragan().discriminator_loss(turn_of(linear(3, 4), images())), 16)
+
+
+@pytest.mark.usefixtures("double")
+def test_r1_of_linear_critic_is_half_its_squared_slope():
+    assert_all_close(R1().discriminator_loss(turn_of(linear(3, 4), images())), 12.5, 1e-14)
+
+
+@pytest.mark.usefixtures("double")
+def test_drift_is_the_mean_square_of_the_critic_on_reals_alone():
+    real = [[[[1.0], [0.0]]], [[[0.0], [2.0]]]]  # D(x) = 3 and 8
+    assert_all_close(Drift().discriminator_loss(turn_of(linear(3, 4), real, images(2))), (9 + 64) / 2, 1e-14)
+
+
+@pytest.mark.usefixtures("double")
+def test_penalties_take_the_norm_of_each_example_and_not_of_the_batch():
+    """D(x) = |x|^2 / 2 has gradient x: norms 5 and 1, squares 25 and 1. One norm over the batch would be sqrt(26)."""
+    turn = turn_of(half_square(), [[[[3.0], [4.0]]], [[[0.0], [-1.0]]]])
+
+    def still(turn):
+        return tf.zeros_like(turn.real["images"])
+
+    assert_all_close(GradientPenalty().discriminator_loss(turn), (16 + 0) / 2)  # and not (sqrt(26) - 1)^2 = 16.8
+    assert_all_close(GradientPenalty(one_sided=True).discriminator_loss(turn), (16 + 0) / 2)
+    assert_all_close(R1().discriminator_loss(turn), (25 + 1) / 4)
+    assert_all_close(Dragan(norm_squared, noise=still).discriminator_loss(turn), (25 + 1) / 2)
+    assert_all_close(Dragan(hinge, 4.0, noise=still).discriminator_loss(turn), (21 + 0) / 2)
+    assert_all_close(Dragan(two_sided, 2.0, noise=still).discriminator_loss(turn), (9 + 1) / 2)
+
+
+class Watched(Turn):
+    """A turn that keeps what its discriminator is shown."""
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.shown = []
+
+    def discriminator(self, inputs):
+        self.shown.append(inputs)
+        return super().discriminator(inputs)
+
+
+def watched(network, real, fake, one_pass=False):
+    real, fake = {"images": tf.constant(real)}, {"images": tf.constant(fake)}
+    return Watched(network, real, fake, Draws(seed_of(0), len(real["images"])), one_pass=one_pass)
+
+
+@pytest.mark.usefixtures("double")
+def test_gradient_penalty_looks_on_the_line_of_each_pair_at_places_of_their_own():
+    real, fake = images(64), images(64, seed=1)
+    turn = watched(linear(3, 4), real, fake)
+    GradientPenalty().discriminator_loss(turn)
+    (between,) = (inputs["images"].numpy() for inputs in turn.shown)
+    share = (between - real) / (fake - real)  # the same in both pixels
+    assert_all_close(share[:, 0, 0], share[:, 0, 1], 1e-8)
+    share = share[:, 0, 0, 0]
+    assert 0 <= share.min() < 0.1
+    assert 0.9 < share.max() <= 1
+    assert abs(share.mean() - 0.5) < 4 * math.sqrt(1 / 12 / 64)
+
+
+@pytest.mark.usefixtures("double")
+@pytest.mark.parametrize("noise", [gaussian_noise, scaled_uniform_noise])
+def test_dragan_looks_around_the_reals_and_never_at_the_fakes(noise):
+    real = images(8)
+    turn = watched(two_layers(), real, np.full((8, *SHAPE), np.nan))
+    assert np.isfinite(Dragan(noise=noise).discriminator_loss(turn))
+    (around,) = (inputs["images"].numpy() for inputs in turn.shown)
+    assert_all_close(around - real, noise(turn), 1e-12)
+    assert np.abs(around - real).min() > 0
+
+
+def test_gaussian_noise_has_the_variance_asked_for_in_squared_grey_levels():
+    turn = turn_of(None, np.zeros((512, 8, 8, 1)))
+    levels = 127.5 * gaussian_noise(turn).numpy()
+    assert abs(levels.mean()) < 4 * math.sqrt(10 / levels.size)
+    assert abs(levels.var() - 10) < 4 * 10 * math.sqrt(2 / levels.size)
+    assert_all_close(gaussian_noise(turn, variance=40.0), 2 * levels / 127.5)
+
+
+def test_scaled_uniform_noise_lies_between_zero_and_half_the_deviation_of_the_batch():
+    real = 3 * np.random.default_rng(0).normal(size=(512, 8, 8, 1)) + 1
+    noise = scaled_uniform_noise(turn_of(None, real)).numpy() / (0.5 * real.std())
+    assert noise.min() >= 0
+    assert noise.max() < 1
+    assert abs(noise.mean() - 1 / 2) < 4 * math.sqrt(1 / 12 / noise.size)
+    assert abs(noise.var() - 1 / 12) < 4 * math.sqrt(1 / 180 / noise.size)
+
+
+def test_scaled_uniform_noise_takes_the_deviation_of_the_batch_of_all_replicas(two_replicas):
+    """By itself each half would have half of the noise: -1 in one, 1 in the other."""
+    real = np.repeat([-1.0, 1.0], 4)[:, None] * np.ones([8, 3])
+
+    def halves(context):
+        return tf.constant(real[4 * context.replica_id_in_sync_group :][:4])
+
+    shares = two_replicas.experimental_distribute_values_from_function(halves)
+
+    @tf.function
+    def largest(share):
+        turn = SimpleNamespace(real={"images": share}, draws=Draws(seed_of(0), 4))
+        return tf.reduce_max(scaled_uniform_noise(turn))
+
+    made = two_replicas.run(largest, [shares])
+    for value in two_replicas.experimental_local_results(made):
+        assert 0.3 < value.numpy() <= 0.5
+
+
+PENALTIES = {
+    "GradientPenalty": GradientPenalty(),
+    "one_sided": GradientPenalty(one_sided=True),
+    "norm_squared": Dragan(norm_squared),
+    "hinge": Dragan(hinge, 0.1),
+    "two_sided": Dragan(two_sided),
+    "scaled_uniform_noise": Dragan(noise=scaled_uniform_noise),
+    "R1": R1(),
+    "Drift": Drift(),
+}
+
+
+def penalty_gradient(term, turn):
+    """The penalty's gradient to the discriminator's weights, taken as the trainer does."""
+    weights = [v.value for v in turn.network.trainable_variables]
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(weights)
+        loss = term.discriminator_loss(turn)
+    return [np.array(g) for g in tape.gradient(loss, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO)]
+
+
+@pytest.mark.usefixtures("double")
+def test_gradient_of_the_gradient_penalty_of_a_linear_critic_is_radial():
+    """d/dw (|w| - 1)^2 = 2 (|w| - 1) w / |w|: 8 w / 5 for w = (3, 4); for R1, w itself."""
+    turn = turn_of(linear(3, 4), images(), images(seed=1))
+    assert_all_close(penalty_gradient(GradientPenalty(), turn)[0][:, 0], [24 / 5, 32 / 5])
+    assert_all_close(penalty_gradient(R1(), turn)[0][:, 0], [3, 4])
+    assert_all_close(penalty_gradient(Dragan(norm_squared), turn)[0][:, 0], [6, 8])
+
+
+@pytest.mark.usefixtures("double")
+@pytest.mark.parametrize("name", PENALTIES)
+def test_gradient_of_each_penalty_to_each_weight_is_its_finite_difference(name):
+    network = steep_two_layers()
+    term, real, fake = PENALTIES[name], images(), images(seed=1)
+    moved_by_all = 0.0
+    gradients = penalty_gradient(term, turn_of(network, real, fake))
+    for variable, gradient in zip(network.trainable_variables, gradients, strict=True):
+        start = variable.numpy()
+
+        def loss(value, variable=variable):
+            variable.assign(value)
+            return term.discriminator_loss(turn_of(network, real, fake))
+
+        assert_all_close(gradient, slopes(loss, start, 1e-6), 1e-7)
+        variable.assign(start)
+        moved_by_all += np.abs(gradient).sum()
+    assert moved_by_all > 0.1
+
+
+@pytest.mark.usefixtures("double")
+@pytest.mark.parametrize("name", PENALTIES)
+def test_gradient_of_each_penalty_is_finite_where_the_critic_is_flat(name):
+    (gradient,) = penalty_gradient(PENALTIES[name], turn_of(linear(0, 0), images(), images(seed=1)))
+    assert np.isfinite(gradient).all()
+
+
+# ---------------------------------------------------------------------------------------------- the algebra of losses
+
+
+class Constant(Term):
+    """One number for each player, None for no part."""
+
+    def __init__(self, discriminator=None, generator=None):
+        self.losses = discriminator, generator
+
+    def discriminator_loss(self, turn):
+        return self.losses[0]
+
+    def generator_loss(self, turn):
+        return self.losses[1]
+
+
+class BoundaryEquilibrium(Constant):
+    """A term with a state."""
+
+    def __init__(self, *losses):
+        super().__init__(*losses)
+        self.k = tf.Variable(0.25)
+        self.state = {"k": self.k}
+
+
+def test_objective_weighs_its_terms_and_names_them_in_snake_case():
+    objective = Constant(1.0, 2.0) + 10 * BoundaryEquilibrium(3.0, 4.0) + 1e-3 * R1()
+    assert [(name, weight) for name, weight, _ in objective.terms] == [
+        ("constant", 1.0), ("boundary_equilibrium", 10.0), ("r1", 1e-3),
+    ]  # fmt: skip
+    assert objective.generator_losses(None) == {"constant": 2.0, "boundary_equilibrium": 40.0}
+
+
+def test_a_paper_objective_has_the_value_written_in_the_paper():
+    keras.config.set_dtype_policy("float64")
+    real, fake = [[[[1.0], [0.0]]]], [[[[0.0], [0.5]]]]  # D(x) = 3, D(G(z)) = 2
+    objective = Wasserstein() + 10 * GradientPenalty() + 1e-3 * Drift()
+    losses = objective.discriminator_losses(turn_of(linear(3, 4), real, fake))
+    assert list(losses) == ["wasserstein", "gradient_penalty", "drift"]
+    assert_all_close(list(losses.values()), [2 - 3, 10 * 16, 1e-3 * 9])
+
+
+def test_a_term_without_a_part_in_a_players_loss_is_not_there():
+    objective = Constant(1.0, None) + 2 * Constant(None, 3.0) + Term()
+    assert objective.discriminator_losses(None) == {"constant": 1.0}
+    assert objective.generator_losses(None) == {"constant_2": 6.0}
+    assert list((NonSaturating() + R1()).generator_losses(SimpleNamespace(on_fake={"logits": tf.zeros([1, 1])}))) == [
+        "non_saturating"
+    ]
+
+
+def test_terms_of_one_class_are_numbered_in_their_order():
+    objective = Constant(1.0) + 2 * Constant(1.0) + (3 * Constant(1.0) + Hinge())
+    assert objective.discriminator_losses(SimpleNamespace(on_real={"logits": 2.0}, on_fake={"logits": -2.0})) == {
+        "constant": 1.0, "constant_2": 2.0, "constant_3": 3.0, "hinge": 0.0,
+    }  # fmt: skip
+
+
+def test_state_of_an_objective_is_that_of_its_terms_by_their_names():
+    first, second = BoundaryEquilibrium(), BoundaryEquilibrium()
+    objective = Hinge() + 0.5 * first + second
+    assert list(objective.state) == ["boundary_equilibrium/k", "boundary_equilibrium_2/k"]
+    assert objective.state["boundary_equilibrium/k"] is first.k
+    assert objective.state["boundary_equilibrium_2/k"] is second.k
+    assert (Hinge() + R1()).state == {}
+
+
+def test_adding_leaves_the_summands_as_they_were():
+    first = Hinge() + R1()
+    second = first + Drift()
+    assert [name for name, *_ in first.terms] == ["hinge", "r1"]
+    assert [name for name, *_ in second.terms] == ["hinge", "r1", "drift"]
+    assert isinstance(1.0 * Hinge(), Objective)
+
+
+# ------------------------------------------------------------------------------------------------------ networks, turns
+
+
+def test_hinge_generator_turn_never_runs_the_discriminator_on_reals():
+    keras.config.set_dtype_policy("float64")
+    real, fake = images(), images(seed=1)
+    turn = watched(linear(3, 4), real, fake)
+    Hinge().generator_loss(turn)
+    Hinge().generator_loss(turn)
+    assert len(turn.shown) == 1  # and the fakes once, however often they are read
+    np.testing.assert_array_equal(turn.shown[0]["images"], fake)
+    Hinge().discriminator_loss(turn)
+    assert len(turn.shown) == 2
+    np.testing.assert_array_equal(turn.shown[1]["images"], real)
+
+
+@pytest.mark.usefixtures("double")
+def test_one_pass_calls_the_discriminator_once_and_changes_neither_values_nor_gradients():
+    network, real, fake = two_layers(), images(3), images(5, seed=1)
+    found = []
+    for one_pass in (False, True):
+        turn = watched(network, real, fake, one_pass)
+        with tf.GradientTape() as tape:
+            loss = NonSaturating().discriminator_loss(turn)
+        found.append((turn.on_real["logits"], turn.on_fake["logits"], *tape.gradient(loss, network.trainable_weights)))
+        assert len(turn.shown) == (1 if one_pass else 2)
+    assert found[0][0].shape == (3, 1)
+    assert found[0][1].shape == (5, 1)
+    for two, one in zip(*found, strict=True):
+        assert_all_close(one, two, 1e-14)
+
+
+def conditional():
+    """D({images, labels}) = the pixels' sum + the label."""
+    pixels, labels = keras.Input(SHAPE, name="images"), keras.Input([], name="labels", dtype="int32")
+    logits = keras.ops.sum(pixels, axis=(1, 2)) + keras.ops.cast(labels, "float32")[:, None]
+    return keras.Model({"images": pixels, "labels": labels}, {"logits": logits}, name="discriminator")
+
+
+def test_run_network_gives_each_network_the_inputs_that_it_declares():
+    batch = {"labels": tf.constant([0, 10]), "images": tf.ones([2, *SHAPE]), "measurement": tf.zeros([2])}
+    assert_all_close(run_network(linear(3, 4), batch, training=True)["logits"], [[7], [7]], 1e-6)
+    assert_all_close(run_network(conditional(), batch, training=True)["logits"], [[2], [12]], 1e-6)
+
+
+def test_one_pass_joins_the_labels_with_their_images():
+    real = {"images": tf.ones([2, *SHAPE]), "labels": tf.constant([1, 2])}
+    fake = {"images": tf.zeros([1, *SHAPE]), "labels": tf.constant([5]), "noise": tf.zeros([1, 4])}
+    turn = Turn(conditional(), real, fake, None, one_pass=True)
+    assert_all_close(turn.on_real["logits"], [[3], [4]], 1e-6)
+    assert_all_close(turn.on_fake["logits"], [[5]], 1e-6)
+
+
+def test_missing_labels_are_named_with_what_the_batch_holds_and_what_would_do():
+    message = "the discriminator needs labels, and the batch holds only images; give a data source"
+    with pytest.raises(ZooError, match=message):
+        run_network(conditional(), {"images": tf.ones([2, *SHAPE])}, training=False)
+
+
+def generator():
+    noise = keras.Input([2], name="noise")
+    return keras.Model({"noise": noise}, keras.layers.Reshape(SHAPE)(keras.layers.Dense(2)(noise)), name="generator")
+
+
+def test_game_shows_one_pass_to_the_discriminator_alone_and_asks_its_hooks():
+    class Darkened(Game):
+        def observe_real(self, batch, draws):
+            return {**batch, "images": batch["images"] - 1}
+
+        def observe_fake(self, batch, draws):
+            return {**batch, "images": batch["images"] * 0}
+
+    game = Darkened(generator(), linear(3, 4), Prior(2, num_classes=3), Hinge(), one_pass=True)
+    draws = Draws(seed_of(0), 4)
+    turns = [turn({"images": tf.ones([4, *SHAPE])}, draws) for turn in (game.discriminator_turn, game.generator_turn)]
+    assert [turn.one_pass for turn in turns] == [True, False]
+    for turn in turns:
+        assert set(turn.fake) == {"noise", "labels", "images"}
+        assert_all_close(turn.on_real["logits"], np.zeros((4, 1)))
+        assert_all_close(turn.on_fake["logits"], np.zeros((4, 1)))
+    assert list(game.objective.generator_losses(turns[1])) == ["hinge"]
+
+
+def test_double_precision_is_not_lost_between_the_players():
+    keras.config.set_dtype_policy("float64")
+    game = Game(generator(), linear(1, 1), Prior(2), Hinge(), one_pass=True)
+    turn = game.discriminator_turn({"images": tf.ones([4, *SHAPE], "float64")}, Draws(seed_of(0), 4))
+    made = game.generator({"noise": turn.fake["noise"]})
+    assert made.dtype == tf.float64
+    assert_all_close(turn.on_fake["logits"][:, 0], tf.reduce_sum(made, [1, 2, 3]), 1e-14)

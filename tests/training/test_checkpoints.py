@@ -1,0 +1,435 @@
+"""Checkpoints are whole or not there; the average, the learning rate and the guards do what their formulas say."""
+
+import math
+import os
+import signal
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.core.recipe_tables import OptimizerSettings
+from tfgan_zoo.layers import BatchNorm
+from tfgan_zoo.training.averaging import MovingAverage
+from tfgan_zoo.training.checkpoints import Checkpoints, read, write_atomically
+from tfgan_zoo.training.optimizers import LinearDecay, make_optimizer
+from tfgan_zoo.training.stopping import StopRequest, check_finite
+
+# Values that a detour over text or another precision would not bring back.
+TRICKY = np.array([0.1, -0.0, np.nan, np.inf, 1e-45, 3.4e38, 1 / 3], np.float32)
+
+
+def variables(step=0):
+    return {
+        "step": tf.Variable(2**53 + 1 + step, dtype=tf.int64),
+        "generator/dense/kernel": tf.Variable(np.arange(6.0, dtype=np.float32).reshape(2, 3) + step),
+        "generator/tricky": tf.Variable(TRICKY),
+        "double": tf.Variable(np.float64(1 / 3) + step),
+        "seed": keras.Variable(np.array([1, 2**32 - 1], np.uint32), dtype="uint32", trainable=False),
+        "empty": tf.Variable(np.zeros((0, 3), np.float32)),
+    }
+
+
+def zeroed(held):
+    for variable in held.values():
+        variable.assign(np.zeros(variable.shape, np.asarray(variable.numpy()).dtype))
+    return held
+
+
+def bits(held):
+    return {name: (str(v.numpy().dtype), v.shape, np.asarray(v.numpy()).tobytes()) for name, v in held.items()}
+
+
+def with_steps(folder, *steps, keep=3):
+    """A folder of checkpoints whose kernel holds arange + step, and the variables."""
+    held = variables()
+    checkpoints = Checkpoints(folder, held, keep)
+    for step in steps:
+        for name, variable in variables(step).items():
+            held[name].assign(variable)
+        checkpoints.save(step)
+    return checkpoints, held
+
+
+def test_checkpoint_comes_back_bit_for_bit_in_every_dtype(tmp_path):
+    checkpoints, held = with_steps(tmp_path, 5)
+    before = bits(held)
+    zeroed(held)
+    assert checkpoints.restore_latest(pytest.fail) == 5
+    assert bits(held) == before
+    assert int(held["step"].numpy()) == 2**53 + 6  # which float64 could not hold
+
+
+def test_checkpoint_can_be_read_with_numpy_alone(tmp_path):
+    checkpoints, held = with_steps(tmp_path, 5)
+    assert checkpoints.path(5).name == "checkpoint-000000005.npz"
+    with np.load(tmp_path / "checkpoint-000000005.npz") as archive:
+        assert set(archive.files) == set(held)
+        np.testing.assert_array_equal(archive["generator/dense/kernel"], np.arange(6).reshape(2, 3) + 5)
+
+
+def test_folder_without_checkpoints_restores_nothing(tmp_path):
+    held = variables()
+    before = bits(held)
+    assert Checkpoints(tmp_path / "nowhere", held).restore_latest(pytest.fail) is None
+    assert Checkpoints(tmp_path / "nowhere").steps() == []
+    assert bits(held) == before
+
+
+@pytest.mark.parametrize("fail", ["write", "rename"])
+def test_write_that_fails_leaves_the_old_file_and_no_half_one(tmp_path, monkeypatch, fail):
+    path = tmp_path / "recipe.json"
+    write_atomically(path, lambda file: file.write(b"old"))
+
+    def broken(*arguments):
+        raise OSError("no space left on device")
+
+    def half(file):
+        file.write(b"ne")
+        if fail == "write":
+            broken()
+
+    with monkeypatch.context() as patch:
+        if fail == "rename":
+            patch.setattr(os, "replace", broken)
+        with pytest.raises(OSError, match="no space"):
+            write_atomically(path, half)
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir() if not p.name.startswith(".")] == ["recipe.json"]
+    write_atomically(path, lambda file: file.write(b"new"))
+    assert path.read_bytes() == b"new"
+    assert [p.name for p in tmp_path.iterdir()] == ["recipe.json"]
+
+
+def test_save_that_fails_halfway_leaves_the_checkpoint_before_it(tmp_path, monkeypatch):
+    checkpoints, held = with_steps(tmp_path, 5)
+    before = bits(held)
+
+    def half(file, **arrays):
+        file.write(b"PK")
+        raise OSError("no space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "savez", half)
+        for step in (5, 6):  # over the old one, and beside it
+            with pytest.raises(OSError, match="no space"):
+                checkpoints.save(step)
+    assert checkpoints.steps() == [5]
+    zeroed(held)
+    assert checkpoints.restore_latest(pytest.fail) == 5
+    assert bits(held) == before
+
+
+# ------------------------------------------------------------------------------------------------------ which ones stay
+
+
+def test_the_last_ones_stay(tmp_path):
+    checkpoints, _ = with_steps(tmp_path, 1, 2, 3, 10, keep=2)
+    assert checkpoints.steps() == [3, 10]
+
+
+def test_the_best_one_stays_beside_the_last_ones_until_another_is_the_best(tmp_path):
+    checkpoints = Checkpoints(tmp_path, variables(), keep=2)
+    left = []
+    for step, best in ((1, 1), (2, 2), (3, 2), (4, 2), (5, 2), (6, 6), (7, 6), (8, 6), (9, 6)):
+        checkpoints.save(step, best)
+        left.append(checkpoints.steps())
+    assert left == [[1], [1, 2], [2, 3], [2, 3, 4], [2, 4, 5], [5, 6], [6, 7], [6, 7, 8], [6, 8, 9]]
+
+
+def test_other_files_in_the_folder_are_no_checkpoints(tmp_path):
+    checkpoints, _ = with_steps(tmp_path, 4)
+    for name in ("checkpoint-9.npz.tmp", ".checkpoint-000000009.npz.tmp", "checkpoint-last.npz", "other-000000009.npz"):
+        (tmp_path / name).write_bytes(b"")
+    assert checkpoints.steps() == [4]
+
+
+# ----------------------------------------------------------------------------------------------------- damaged, foreign
+
+
+def flipped(data, place, bit=0x40):
+    damaged = bytearray(data)
+    damaged[place] ^= bit
+    return bytes(damaged)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: data[: len(data) // 2],
+        lambda data: data[:-1],
+        lambda data: b"",
+        lambda data: flipped(data, data.index(np.float32(12.0).tobytes()) + 2),  # one bit of a weight
+    ],
+    ids=["half", "all but a byte", "nothing", "a flipped bit"],
+)
+def test_damaged_newest_is_told_set_aside_and_the_one_before_it_used(tmp_path, damage):
+    checkpoints, held = with_steps(tmp_path, 5, 6, 7)
+    path = checkpoints.path(7)
+    path.write_bytes(damage(path.read_bytes()))
+    said = []
+    assert checkpoints.restore_latest(said.append) == 6
+    assert bits(held) == bits(variables(6))
+    assert len(said) == 1
+    assert said[0].startswith(f"{path}: damaged checkpoint (")
+    assert said[0].endswith("It is now checkpoint-000000007.damaged, and the checkpoint before it is used.")
+    assert checkpoints.steps() == [5, 6]
+    assert (tmp_path / "checkpoint-000000007.damaged").exists()
+
+
+def test_all_damaged_ones_are_told(tmp_path):
+    checkpoints, held = with_steps(tmp_path, 5, 6)
+    before = bits(held)
+    for step in (5, 6):
+        checkpoints.path(step).write_bytes(b"no archive")
+    said = []
+    assert checkpoints.restore_latest(said.append) is None
+    assert [sentence.partition(":")[0][-13:] for sentence in said] == ["000000006.npz", "000000005.npz"]
+    assert bits(held) == before
+
+
+def test_no_flipped_bit_anywhere_in_the_file_gives_other_values(tmp_path):
+    """Either it is refused, or the bit was one that carries nothing, such as a date."""
+    held = {"a/kernel": tf.Variable([1.0, 2.0]), "step": tf.Variable(7, dtype=tf.int64)}
+    expected = bits(held)
+    checkpoints = Checkpoints(tmp_path, held)
+    checkpoints.save(1)
+    data = checkpoints.path(1).read_bytes()
+    refused = 0
+    for place in range(len(data)):
+        checkpoints.path(1).write_bytes(flipped(data, place, 1 << place % 8))
+        zeroed(held)
+        nothing = bits(held)
+        try:
+            checkpoints.restore(1)
+        except ZooError:
+            refused += 1
+            assert bits(held) == nothing
+        else:
+            assert bits(held) == expected
+    assert refused > len(data) // 2
+
+
+def other_network(held):
+    held.pop("double")
+    held["generator/dense/kernel"] = tf.Variable(np.zeros((3, 2), np.float32))
+    held["generator/more"] = tf.Variable(0.0)
+    return held
+
+
+def test_checkpoint_of_another_network_is_refused_by_names_and_nothing_is_assigned(tmp_path):
+    with_steps(tmp_path, 5)
+    held = other_network(variables())
+    before = bits(held)
+    with pytest.raises(ZooError) as error:
+        Checkpoints(tmp_path, held).restore_latest(pytest.fail)
+    assert str(error.value) == (
+        f"{tmp_path / 'checkpoint-000000005.npz'}: of another network: double is () and should be not there; "
+        "generator/dense/kernel is (2, 3) and should be (3, 2); generator/more is not there and should be ()."
+    )
+    assert bits(held) == before
+    assert Checkpoints(tmp_path).steps() == [5]  # it is whole, and stays
+
+
+def test_refusal_names_three_variables_and_counts_the_rest(tmp_path):
+    with_steps(tmp_path, 5)
+    with pytest.raises(ZooError, match=r"double is .*empty is .*generator/dense/kernel is .* and 3 more\.$"):
+        Checkpoints(tmp_path, {}).restore(5)
+
+
+def test_read_tells_of_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(ZooError, match=r"checkpoint-000000005\.npz: damaged checkpoint"):
+        read(Checkpoints(tmp_path).path(5))
+
+
+# ---------------------------------------------------------------------------------------------------------- the average
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Counted(keras.layers.Layer):
+    """Counts its calls in an integer."""
+
+    def build(self, input_shape):
+        self.count = self.add_weight(name="count", shape=(), dtype="int64", initializer="zeros", trainable=False)
+
+    def call(self, inputs):
+        self.count.assign_add(1)
+        return inputs
+
+
+def network():
+    noise = keras.Input([2], name="noise")
+    h = BatchNorm(name="norm")(keras.layers.Dense(3, name="dense")(noise))
+    return keras.Model({"noise": noise}, Counted(name="counted")(h), name="generator")
+
+
+def set_all(network, value):
+    for variable in network.variables:
+        variable.assign(np.full(variable.shape, value))
+
+
+def only_value(network):
+    """The one value that every floating variable has."""
+    found = np.concatenate([v.numpy().ravel() for v in network.variables if v.dtype == "float32"])
+    assert found.min() == found.max()
+    return found[0]
+
+
+def test_average_starts_as_a_copy_that_is_not_the_network(tmp_path):
+    source = network()
+    average = MovingAverage(source, 0.9)
+    for mine, its in zip(average.network.variables, source.variables, strict=True):
+        assert mine is not its
+        assert mine.path == its.path
+        np.testing.assert_array_equal(mine, its)
+
+
+def test_average_of_every_float_follows_by_hand():
+    """Decays min(0.3, (1 + t) / (10 + t)): 2/11 and 3/12 in the first two steps, then 0.3."""
+    source = network()
+    set_all(source, 11)
+    average = MovingAverage(source, 0.3)
+    set_all(source, 0)
+    average.update(source, tf.constant(1, tf.int64))
+    assert only_value(average.network) == pytest.approx(2)
+    set_all(source, 6)
+    average.update(source, tf.constant(2, tf.int64))
+    assert only_value(average.network) == pytest.approx(2 / 4 + 6 * 3 / 4)  # 5
+    set_all(source, 15)
+    average.update(source, tf.constant(3, tf.int64))  # 4/13 is over 0.3
+    assert only_value(average.network) == pytest.approx(5 * 0.3 + 15 * 0.7)
+    assert "moving_mean" in {v.name for v in average.network.variables}  # statistics are floats like any other
+
+
+def test_average_at_a_constant_value_stays_there():
+    source = network()
+    set_all(source, 0.1)
+    average = MovingAverage(source, 0.999)
+    for step in range(1, 30):
+        average.update(source, tf.constant(step, tf.int64))
+        assert only_value(average.network) == np.float32(0.1)
+
+
+def test_average_is_a_bit_equal_copy_until_its_first_step():
+    source = network()
+    average = MovingAverage(source, 0.9, start_step=3)
+    for step, value in ((1, 1e-10), (2, 0.1)):
+        set_all(average.network, 12345.678)
+        set_all(source, value)
+        average.update(source, tf.constant(step, tf.int64))
+        assert only_value(average.network) == np.float32(value)
+    set_all(average.network, 1)
+    set_all(source, 11)
+    average.update(source, tf.constant(3, tf.int64))  # t = 0: decay 1/10
+    assert only_value(average.network) == pytest.approx(10)
+
+
+def test_average_without_decay_takes_the_last_weights_as_they_are():
+    source = network()
+    average = MovingAverage(source, 0.0)
+    for step, value in ((1, 1e-10), (100_000, 0.1)):
+        set_all(average.network, 12345.678)
+        set_all(source, value)
+        average.update(source, tf.constant(step, tf.int64))
+        assert only_value(average.network) == np.float32(value)
+
+
+def test_average_copies_whole_numbers():
+    source = network()
+    average = MovingAverage(source, 0.999)
+    source.get_layer("counted").count.assign(2**53 + 1)
+    average.update(source, tf.constant(1000, tf.int64))
+    assert average.network.get_layer("counted").count.numpy() == 2**53 + 1
+
+
+def test_average_leaves_its_source_alone():
+    source = network()
+    average = MovingAverage(source, 0.5)
+    set_all(source, 3)
+    average.update(source, tf.constant(5, tf.int64))
+    assert only_value(source) == 3
+
+
+# ------------------------------------------------------------------------------------------------------- learning rates
+
+
+def test_linear_decay_is_flat_and_then_a_line_to_zero():
+    rate = LinearDecay(0.2, first=4, last=8)
+    found = [float(rate(step)) for step in (0, 3, 4, 5, 6, 7, 8, 9)]
+    assert found == pytest.approx([0.2, 0.2, 0.2, 0.15, 0.1, 0.05, 0, 0], abs=1e-8)
+    assert [float(LinearDecay(1.0, 0, 4)(step)) for step in range(5)] == [1, 0.75, 0.5, 0.25, 0]
+
+
+@pytest.mark.parametrize("first", [8, 100])
+def test_fall_that_would_begin_after_the_last_update_never_does(first):
+    """A preset whose steps were cut short by --set still trains."""
+    rate = LinearDecay(0.2, first, last=8)
+    assert [float(rate(step)) for step in range(8)] == pytest.approx([0.2] * 8)
+
+
+def test_linear_decay_counts_the_updates_of_its_player():
+    """Five discriminator updates a step: the fall from step 2 to step 4 is one from update 10 to update 20."""
+    settings = OptimizerSettings(learning_rate=0.4, schedule="linear", decay_from=2)
+    optimizer = make_optimizer(settings, steps=4, updates_per_step=5, name="optimizer")
+    found = []
+    for update in (0, 10, 15, 19, 20):
+        optimizer.iterations.assign(update)
+        found.append(float(optimizer.learning_rate))
+    assert found == pytest.approx([0.4, 0.4, 0.2, 0.04, 0.0])
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        # One step from 1 with gradient 3, then one with gradient 0.
+        ({"name": "sgd", "learning_rate": 0.1}, [1 - 0.3, 0.7]),
+        ({"name": "sgd", "learning_rate": 0.1, "momentum": 0.5}, [1 - 0.3, 0.7 - 0.15]),
+        # m = 1.5, v = 0.9, both over 1 - decay: 3 and 9; then m = 0.75 / 0.75 = 1, v = 0.81 / 0.19.
+        ({"name": "adam", "learning_rate": 0.1, "beta_1": 0.5, "beta_2": 0.9, "epsilon": 0.0},
+         [1 - 0.1, 0.9 - 0.1 / math.sqrt(0.81 / 0.19)]),
+        # v = 0.5 * 9
+        ({"name": "rmsprop", "learning_rate": 0.1, "rho": 0.5, "epsilon": 0.0}, [1 - 0.1 / math.sqrt(0.5)] * 2),
+    ],
+)  # fmt: skip
+def test_optimizers_take_the_recipes_numbers(settings, expected):
+    variable = keras.Variable(1.0)
+    optimizer = make_optimizer(OptimizerSettings(**settings), 10, 1, "optimizer")
+    found = []
+    for gradient in (3.0, 0.0):
+        optimizer.apply([tf.constant(gradient)], [variable])
+        found.append(float(variable.numpy()))
+    assert found == pytest.approx(expected, rel=1e-5)
+
+
+# --------------------------------------------------------------------------------------------------------------- guards
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_loss_that_is_no_number_stops_with_its_step_and_its_name(value):
+    with pytest.raises(ZooError) as error:
+        check_finite(123, {"generator/hinge": 1.0, "discriminator/gradient_penalty": value, "discriminator/hinge": 0.0})
+    assert str(error.value).startswith(f"step 123: discriminator/gradient_penalty = {value}. ")
+    assert "generator/hinge" not in str(error.value)
+
+
+def test_every_loss_that_is_no_number_is_named():
+    with pytest.raises(ZooError, match=r"step 1: a = nan, c = inf\."):
+        check_finite(1, {"a": math.nan, "b": 3.0, "c": math.inf})
+
+
+def test_finite_losses_pass_however_large():
+    check_finite(1, {"a": 1e38, "b": -1e38, "c": 0.0})
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_first_signal_is_a_wish_and_the_second_stops(number):
+    before = signal.getsignal(number)
+    with StopRequest() as wish:
+        assert wish.received == 0
+        signal.raise_signal(number)
+        assert wish.received == number
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(number)
+    assert signal.getsignal(number) is before

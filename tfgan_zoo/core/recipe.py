@@ -1,0 +1,250 @@
+"""What a recipe (a TOML file in zoo_configs/) may say: every number of a run, checked before anything starts."""
+
+import copy
+import re
+import tomllib
+import typing
+from pathlib import Path
+from typing import Any, Literal
+
+import pydantic
+from pydantic import Field
+
+from tfgan_zoo.core.errors import ZooError, no_such
+from tfgan_zoo.core.recipe_tables import (
+    AveragingSettings,
+    CheckpointSettings,
+    Count,
+    DataSettings,
+    EvaluationSettings,
+    GuardSettings,
+    LogSettings,
+    OptimizerSettings,
+    Stage,
+    Table,
+)
+
+
+class Recipe(Table):
+    """A whole run. Keys that a file leaves out take the defaults written here."""
+
+    summary: str = Field("", description="one line for --list")
+    model: str = Field(description="a file in tfgan_zoo/models")
+    arguments: dict[str, Any] = Field(default_factory=dict, description="what the model's build() takes")
+    seed: int = Field(0, ge=0, lt=2**32, description="of the weights, the latents and the order of the images")
+    steps: Count = Field(description="generator updates; the sum over the stages, where there are some")
+    batch_size: Count = Field(64, description="images a discriminator update, over all replicas")
+    generator_batch_size: Count | None = Field(None, description="fakes a generator update; batch_size where left out")
+    discriminator_steps: Count = Field(1, description="discriminator updates a step")
+    accumulation: Count = Field(1, description="parts that a batch is computed in, to save memory")
+    steps_per_call: Count = Field(50, description="steps between two returns to Python; changes speed, not results")
+    precision: Literal["float32", "mixed_bfloat16", "float64"] = "float32"
+    jit_compile: bool = Field(False, description="compile gradients with XLA")
+    stages: tuple[Stage, ...] = Field((), description="for models that grow; then batch_size is theirs")
+    data: DataSettings = DataSettings()
+    generator_optimizer: OptimizerSettings = OptimizerSettings()
+    discriminator_optimizer: OptimizerSettings = OptimizerSettings()
+    averaging: AveragingSettings = AveragingSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
+    checkpoints: CheckpointSettings = CheckpointSettings()
+    log: LogSettings = LogSettings()
+    guard: GuardSettings = GuardSettings()
+    augmentation: tuple[Literal["color", "translation", "cutout"], ...] = Field(
+        (),
+        description="what is done to real and fake images alike before the discriminator sees them, for small data sets",
+    )
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def add_steps_up(cls, table):
+        """Stages say how long a run is; `steps` may be left to them."""
+        if "steps" in table or not table.get("stages"):
+            return table
+        try:
+            return {**table, "steps": sum(stage["steps"] for stage in table["stages"])}
+        except (KeyError, TypeError):
+            return table  # something is wrong with a stage, which its own check tells
+
+    @pydantic.model_validator(mode="after")
+    def check_batches(self):
+        sizes = [("generator_batch_size", self.generator_batch_size)]
+        sizes += [("batch_size", stage.batch_size) for stage in self.schedule]
+        for name, size in sizes:
+            if size and size % self.accumulation:
+                raise ValueError(f"{name}={size} cannot be computed in {self.accumulation} equal parts (accumulation)")
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def check_steps(self):
+        if self.steps != self.total_steps:
+            raise ValueError(
+                f"steps={self.steps}, and the stages have {self.total_steps} in all: change theirs, or leave stages out (stages=[])"
+            )
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def check_augmentation(self):
+        if len(set(self.augmentation)) < len(self.augmentation):
+            raise ValueError(f"augmentation={list(self.augmentation)} names one twice")
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def check_guard(self):
+        """No checkpoint is written, and no score is the best, that was not looked at in that step."""
+        saved, scored, looked = self.checkpoints.every_steps, self.evaluation.every_steps, self.guard.every_steps
+        if self.guard.on_collapse != "rollback":
+            return self
+        if looked and saved % looked:
+            raise ValueError(f"guard.every_steps={looked} does not divide checkpoints.every_steps={saved}")
+        if scored % saved:
+            raise ValueError(
+                f"guard.on_collapse=rollback goes back to what was scored, and evaluation.every_steps={scored} is no multiple "
+                f"of checkpoints.every_steps={saved}"
+            )
+        return self
+
+    @property
+    def schedule(self):
+        """The stages, of which a recipe without a list has one."""
+        if self.stages:
+            return self.stages
+        return (Stage(steps=self.steps, batch_size=self.batch_size, resolution=self.data.resolution),)
+
+    @property
+    def total_steps(self):
+        """Generator updates over all stages."""
+        return sum(stage.steps for stage in self.schedule)
+
+    def stage_at(self, step):
+        """The stage of a checkpoint of `step`: the one that this many steps end in, at a border the one before it."""
+        for stage in self.schedule:
+            if step <= stage.steps:
+                return stage
+            step -= stage.steps
+        return self.schedule[-1]
+
+    def images_seen(self, step):
+        """How many real examples the discriminator was shown in the first `step` steps."""
+        images = 0
+        for stage in self.schedule:
+            images += min(step, stage.steps) * stage.batch_size * self.discriminator_steps
+            step = max(0, step - stage.steps)
+        return images
+
+    def as_dict(self):
+        """Plain values, as recipe.json holds them."""
+        return self.model_dump(mode="json")
+
+
+# Keys that change how a run is watched and how fast it goes, but never its weights: a resumed run may change them.
+FREE_KEYS = re.compile(
+    r"(summary|steps_per_call|(checkpoints|log|evaluation|guard)\..*"
+    r"|data\.(classes|data_dir|download|cache_dir|memory_limit_mb))"
+)
+# But where a run goes back when it collapses, what it is judged by and what it can go back to decide on its weights.
+ROLLBACK_KEYS = re.compile(r"(guard\.(?!rollbacks).*|evaluation\..*|checkpoints\.every_steps)")
+
+
+def flatten(table, prefix=""):
+    """Nested dict -> {"data.source": value, ...}."""
+    flat = {}
+    for key, value in table.items():
+        if isinstance(value, dict):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def differences(old, new):
+    """The keys, as in `--set`, in which two recipes would give other weights: {key: (old value, new value)}.
+
+    `steps` may change where no schedule looks at the run's length.
+    """
+    a, b = flatten(old.as_dict()), flatten(new.as_dict())
+    different = {k: (a.get(k), b.get(k)) for k in a.keys() | b.keys() if a.get(k) != b.get(k)}
+    optimizers = (old.generator_optimizer, old.discriminator_optimizer)
+    free_length = all(optimizer.schedule != "linear" for optimizer in optimizers)
+    goes_back = "rollback" in (old.guard.on_collapse, new.guard.on_collapse)
+
+    def free(key):
+        if goes_back and ROLLBACK_KEYS.fullmatch(key):
+            return False
+        return FREE_KEYS.fullmatch(key) or (key == "steps" and free_length)
+
+    return {k: v for k, v in sorted(different.items()) if not free(k)}
+
+
+def parse(table, origin="the recipe"):
+    """A checked `Recipe` of nested plain values.
+
+    Raises:
+        ZooError: names every key that is unknown (with the nearest ones) or out of range.
+    """
+    try:
+        return Recipe.model_validate(table)
+    except pydantic.ValidationError as error:
+        lines = [explain(problem) for problem in error.errors()]
+        raise ZooError(f"{origin}: " + "\n".join(lines)) from None
+
+
+def explain(problem):
+    """One sentence on one of pydantic's errors."""
+    path = [str(part) for part in problem["loc"]]
+    if problem["type"] == "extra_forbidden":
+        return f"{'.'.join(path)}: {no_such('key', path[-1], known_keys(path[:-1]))}"
+    if problem["type"] == "missing":
+        return f"{'.'.join(path)}: needed, and not given."
+    key = ".".join(part for part in path if re.fullmatch(r"\w+", part))  # without the names of a union's branches
+    return f"{key or 'recipe'}: {problem['msg']}, and got {problem['input']!r}."
+
+
+def known_keys(path):
+    """The keys of the table at `path`, such as ["data"]."""
+    section = Recipe
+    for part in path:
+        if part in section.model_fields:
+            annotation = section.model_fields[part].annotation
+            section = next((t for t in (annotation, *typing.get_args(annotation)) if is_section(t)), section)
+    return section.model_fields
+
+
+def is_section(annotation):
+    return isinstance(annotation, type) and issubclass(annotation, Table)
+
+
+def read_toml(path):
+    """The nested plain values of a TOML file."""
+    path = Path(path)
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError:
+        raise ZooError(
+            f"{path}: no such file; give the path of a recipe such as zoo_configs/sngan/quickstart.toml."
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ZooError(f"{path}: not a TOML file: {error}.") from None
+
+
+def override(table, assignments):
+    """A copy of nested plain values with `key=value` assignments made, such as "data.resolution=64".
+
+    A value is read as TOML (0.1, true, "text", [1, 2]), or else taken as text.
+    """
+    table = copy.deepcopy(table)
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals or not key.strip():
+            raise ZooError(f"--set {assignment}: expected key=value, such as --set batch_size=32.")
+        try:
+            value = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            value = text
+        *path, last = key.strip().split(".")
+        target = table
+        for part in path:
+            target = target.setdefault(part, {})
+            if not isinstance(target, dict):
+                raise ZooError(f"--set {assignment}: {part} is no table; see --dry_run for the recipe's keys.")
+        target[last] = value
+    return table

@@ -1,0 +1,213 @@
+"""The tables of a recipe: what each of its keys is, and between which bounds."""
+
+from typing import Annotated, Literal
+
+import pydantic
+from pydantic import Field
+
+Count = Annotated[int, Field(ge=1)]
+Steps = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Table(pydantic.BaseModel):
+    """A table of the recipe. Unknown keys are refused, and nothing changes after the check."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
+
+
+class MeasurementSettings(Table):
+    """What is seen of each image in its place: the lossy measurements of AmbientGAN."""
+
+    kind: Literal[
+        "none",
+        "block_pixels",
+        "convolve_noise",
+        "block_patch",
+        "keep_patch",
+        "extract_patch",
+        "pad_rotate_project",
+        "pad_rotate_project_theta",
+        "gaussian_projection",
+    ] = "none"
+    probability: float = Field(0.5, ge=0, le=1, description="block_pixels: with which a pixel is black")
+    patch: Count = Field(16, description="block_patch, keep_patch, extract_patch: side of the square, in pixels")
+    blur: float = Field(1.0, gt=0, description="convolve_noise: standard deviation of the Gaussian kernel, in pixels")
+    noise: float = Field(0.2, ge=0, description="convolve_noise: its standard deviation, of images in [-1, 1]")
+    angles: Count = Field(1, description="pad_rotate_project, with theta or without: lines of an image")
+    seed: int = Field(0, ge=0, lt=2**31, description="of what is drawn for each real image, once")
+    unmeasure: bool = Field(False, description="invert the measurements first, and train on what comes of that")
+
+
+class DataSettings(Table):
+    """Which images, and how they come to one shape."""
+
+    source: str = Field(
+        "mnist5k",
+        description="mnist5k, stacked:mnist5k, arrays:FILE.npz, folder:DIR, pyramid:DIR, tfds:NAME or "
+        "toy:ring8|grid25|circles",
+    )
+    split: str = Field("all", description="all, or a split that the source has")
+    held_out_split: str = Field("test", description="the split of scores on held-out images; slices must not overlap")
+    resolution: Count | tuple[Count, Count] | None = Field(None, description="height = width, or [height, width]")
+    channels: Literal[1, 3, 4] | None = Field(None, description="1 gray, 3 RGB, 4 RGBA; as they are where left out")
+    fit: Literal["pad", "crop", "refuse"] = Field("pad", description="what is done with images of another shape")
+    bad_files: Literal["refuse", "skip"] = Field("refuse", description="what is done with files that are no image")
+    flip: bool = Field(False, description="mirror each image with probability one half")
+    measurement: MeasurementSettings = MeasurementSettings()
+    labels_per_class: Count | None = Field(
+        None,
+        description="so many labelled examples of each class, drawn by label_seed; the rest is used without labels",
+    )
+    label_seed: int = Field(0, ge=0, description="of the draw of labels_per_class")
+    classes: Count | None = Field(
+        None, description="how many classes the labels have; needed only where a recipe is dry-run without its data"
+    )
+    data_dir: str | None = Field(None, description="where tfds data sets lie; TFDS' own place where left out")
+    download: bool = Field(False, description="let tfds download a data set that is not there")
+    cache_dir: str | None = Field(None, description="where large data sets are kept decoded; ~/.cache/tfgan_zoo")
+    memory_limit_mb: Count = Field(2048, description="decoded images larger than this are kept on disk")
+
+
+class OptimizerSettings(Table):
+    """How one player is updated."""
+
+    name: Literal["adam", "rmsprop", "sgd"] = "adam"
+    learning_rate: float = Field(2e-4, gt=0)
+    beta_1: Share = Field(0.0, description="adam: decay of the first moment")
+    beta_2: Share = Field(0.9, description="adam: decay of the second moment")
+    rho: Share = Field(0.9, description="rmsprop: decay of the mean square")
+    momentum: Share = Field(0.0, description="sgd and rmsprop")
+    epsilon: float = Field(1e-8, ge=0)
+    schedule: Literal["constant", "linear", "plateau"] = Field(
+        "constant", description="linear falls to 0 at the last step, plateau whenever the watched value stalls"
+    )
+    decay_from: Steps = Field(0, description="linear: the step at which the fall begins")
+    watch: str = Field("", description="plateau: a state of the objective, such as boundary_equilibrium/convergence")
+    patience: Count = Field(
+        1000,
+        description="plateau: the rate is multiplied by `factor` when the watched value, averaged over about patience/10 "
+        "steps, has not fallen to a new low for so many steps",
+    )
+    factor: float = Field(0.5, gt=0, lt=1, description="plateau")
+    min_rate: float = Field(0.0, ge=0, description="plateau: the rate does not fall below it")
+    singular_limit: float | None = Field(
+        None, gt=0, description="each kernel's largest singular value is brought down to it after each update"
+    )
+    singular_ratio: float | None = Field(None, gt=0, description="the same, as a multiple of the second largest")
+
+    @pydantic.model_validator(mode="after")
+    def check_clamp(self):
+        if None not in (self.singular_limit, self.singular_ratio):
+            raise ValueError("singular_limit and singular_ratio exclude each other; set one of them")
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def check_plateau(self):
+        if self.schedule == "plateau":
+            if not self.watch:
+                raise ValueError("schedule=plateau needs watch, the name of a state of the objective")
+            if self.min_rate > self.learning_rate:
+                raise ValueError(f"min_rate={self.min_rate} is above learning_rate={self.learning_rate}")
+        return self
+
+
+class AveragingSettings(Table):
+    """The exponential moving average of the generator's weights and statistics, which is what is sampled and exported."""
+
+    decay: Share = Field(0.999, description="0 takes the last weights as they are")
+    start_step: Steps = Field(0, description="until then the average is a copy")
+    standing_batches: Steps = Field(
+        0,
+        description="batches of latents over which the average's batch statistics are taken anew before it is sampled, "
+        "scored or exported (BigGAN: 100); 0 leaves the moving ones",
+    )
+
+
+class EvaluationSettings(Table):
+    """The scores that a run is judged by."""
+
+    scores: tuple[str, ...] = Field(
+        ("distances",),
+        description="any of distances, kernel_subsets, extrapolated, intra_class, inception_score, precision_recall, "
+        "density_coverage, sliced_wasserstein, ms_ssim, class_accuracy, cas, test_error, clustering_error, code_recovery, "
+        "discriminator_accuracy, modes and stacked_modes",
+    )
+    best_by: str = Field(
+        "", description="the score, such as precision, that the best checkpoint is kept by; Fréchet's if empty"
+    )
+    every_steps: Steps = Field(0, description="0 scores once, at the end")
+    samples: Steps = Field(5000, description="generated images. 0 never scores")
+    real_images: Count | None = Field(None, description="real ones at most; as many as samples where left out")
+    features: str = Field(
+        "mnist_cnn",
+        description="the feature network: mnist_cnn, effnet_lite0 for colour, inception, inception_clean or "
+        "inception_v3_keras with inception_file, or points for toys",
+    )
+    inception_file: str | None = Field(
+        None,
+        description="the weights from your disk: classify_image_graph_def.pb of 2015, or Keras' .h5 for inception_v3_keras",
+    )
+    seed: int = Field(0, ge=0)
+
+
+class CheckpointSettings(Table):
+    """When the run is saved. The best by score is kept beside the last ones."""
+
+    every_steps: Count = 1000
+    keep: Count = 3
+
+
+class LogSettings(Table):
+    """What is written while the run goes on."""
+
+    scalars_every_steps: Count = 50
+    samples_every_steps: Count = 500
+    grid: Count = Field(8, description="sample grids have grid x grid images")
+    accuracy_images: Steps = Field(
+        0,
+        description="with each sample grid the discriminator's accuracy on so many training and as many held-out images; "
+        "0 for none",
+    )
+
+
+class GuardSettings(Table):
+    """What counts as a collapse, and what is done about it. What is not finite always counts; each other bound may be 0 for none."""
+
+    on_collapse: Literal["none", "stop", "rollback"] = Field(
+        "none",
+        description="stop: end the run; rollback: go back to the last good checkpoint, the best where there are scores, and "
+        "on from there with another seed",
+    )
+    every_steps: Steps = Field(0, description="steps between two looks; 0 looks before every checkpoint")
+    from_step: Steps = Field(0, description="until then only what is not finite counts")
+    loss_floor: float = Field(
+        1e-3, ge=0, description="the discriminator's mean loss must not come closer to 0; 0 for critics, whose loss may"
+    )
+    loss_factor: float = Field(
+        20.0, ge=0, description="nor be so many times its level over the last looks, or 1 if larger"
+    )
+    singular_factor: float = Field(
+        4.0, ge=0, description="nor any kernel's largest singular value so many times its level, or 1 if larger"
+    )
+    score_factor: float = Field(
+        2.0, ge=0, description="nor evaluation.best_by be worse than its best by this factor and score_margin"
+    )
+    score_margin: float = Field(0.0, ge=0, description="in the units of that score")
+    rollbacks: Count = Field(3, description="at most; the next collapse ends the run with an error")
+    rate_factor: float = Field(1.0, gt=0, le=1, description="both learning rates are multiplied by it at each rollback")
+
+
+class Stage(Table):
+    """A stretch of the run at one resolution and batch size. Models that do not grow have exactly one."""
+
+    steps: Count
+    batch_size: Count
+    resolution: Count | tuple[Count, Count] | None = None
+    fade_steps: Steps = Field(0, description="of models that grow: the first steps, in which new layers fade in")
+
+    @pydantic.model_validator(mode="after")
+    def check_fade(self):
+        if self.fade_steps > self.steps:
+            raise ValueError(f"fade_steps={self.fade_steps} is beyond the stage's steps={self.steps}")
+        return self

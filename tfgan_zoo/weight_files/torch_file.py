@@ -1,0 +1,152 @@
+"""Reads the tensors of a PyTorch checkpoint without PyTorch, and without running anything that the file asks for.
+
+A checkpoint is a pickle, and a pickle may name any function of any package to be called on loading. Here the only names
+that are known are `OrderedDict`, the classes of storages and the function that makes a tensor of one; the first two
+make plain values, the third is ours and stays inside its storage. A file that names anything else is refused.
+
+Both formats are read: the zip archive of PyTorch 1.6 and later, and the older sequence of pickles, in which the bytes of
+the storages follow the pickle that speaks of them.
+"""
+
+import collections
+import io
+import math
+import pathlib
+import pickle
+import zipfile
+
+import numpy as np
+
+from tfgan_zoo.core.errors import ZooError
+
+# The first pickle of the older format, and the one version of it that was ever written.
+MAGIC, VERSION = 0x1950A86A20F9469CFC6C, 1001
+DTYPES = {
+    "FloatStorage": "<f4", "DoubleStorage": "<f8", "HalfStorage": "<f2", "LongStorage": "<i8", "IntStorage": "<i4",
+    "ShortStorage": "<i2", "CharStorage": "i1", "ByteStorage": "u1", "BoolStorage": "?",
+}  # fmt: skip
+
+
+def read_tensors(source):
+    """The tensors of a checkpoint: {name: NumPy array}, in the file's order, each with memory of its own.
+
+    source: the file's bytes, or its path. A checkpoint of dictionaries in dictionaries gives names joined by dots, such
+    as "state_dict.conv.weight"; what is no tensor in it, such as the number of steps, is left out. Raises `ZooError`
+    where there is no such file, where it is not a checkpoint or is damaged, where it names a class or function that
+    tensors do not need, and where it holds no named tensor.
+    """
+    name = "this PyTorch checkpoint"
+    if not isinstance(source, bytes):
+        name = f"the PyTorch checkpoint {str(source)!r}"
+        try:
+            source = pathlib.Path(source).read_bytes()
+        except OSError as error:
+            raise ZooError(f"cannot read {name}: {error.strerror}.") from error
+    try:
+        tree = _from_zip(source) if source[:2] == b"PK" else _from_pickles(source)
+        tensors = dict(_named(tree, "", set()))
+    except ZooError as error:
+        raise ZooError(f"{name} is refused: {error}") from error
+    except Exception as error:  # whatever a pickle machine says of bytes that are none
+        raise ZooError(f"{name} is damaged, or is none ({type(error).__name__}: {error}).") from error
+    if not tensors:
+        raise ZooError(f"{name} holds no tensors by name; expected a state_dict, or dictionaries of them.")
+    return tensors
+
+
+class _TensorUnpickler(pickle.Unpickler):
+    """Knows nothing but dictionaries and tensors.
+
+    make_storage: function (key, dtype, count) -> array [count], called once for each storage. `storages` keeps them.
+    A pickle gets only keys in hand, and tensors that were checked; so it cannot make a tensor of anything else.
+    """
+
+    def __init__(self, file, make_storage):
+        super().__init__(file)
+        self.make_storage, self.storages = make_storage, {}
+
+    def find_class(self, module, name):
+        if (module, name) == ("collections", "OrderedDict"):
+            return collections.OrderedDict
+        if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
+            return self.make_tensor
+        if module == "torch" and name in DTYPES:
+            return np.dtype(DTYPES[name])
+        raise ZooError(f"it asks for {module}.{name}; expected dictionaries and tensors alone, as in a state_dict.")
+
+    def persistent_load(self, identity):
+        kind, dtype, key, _, count, *view = identity
+        if kind != "storage" or view not in ([], [None]):
+            raise ZooError(f"it refers to {identity!r}, which is not a storage.")
+        if key not in self.storages:
+            self.storages[key] = self.make_storage(key, dtype, count)
+        return key
+
+    def make_tensor(self, key, offset, shape, strides, *_):
+        """A view of a storage; shape and strides are counted in elements, and must not reach beyond it."""
+        storage = self.storages[key]
+        last = offset + sum((n - 1) * stride for n, stride in zip(shape, strides, strict=True))
+        size = math.prod(shape)
+        if min([offset, *shape, *strides]) < 0 or size > storage.size or (size and last >= storage.size):
+            raise ZooError(f"a tensor of {shape} by {strides} at {offset} reaches beyond its {storage.size} numbers.")
+        strides = [stride * storage.itemsize for stride in strides]
+        return np.lib.stride_tricks.as_strided(storage[offset:], shape, strides)
+
+
+def _from_zip(content):
+    """The object in an archive of NAME/data.pkl and NAME/data/KEY."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        (pickled,) = [name for name in archive.namelist() if name.endswith("/data.pkl")]
+        folder = pickled.removesuffix("data.pkl")
+
+        def read(name):
+            if archive.getinfo(name).compress_type != zipfile.ZIP_STORED:  # which PyTorch never does
+                raise ZooError(f"its {name} is compressed, and may be of any size.")
+            return archive.read(name)
+
+        if f"{folder}byteorder" in archive.namelist() and read(f"{folder}byteorder") != b"little":
+            raise ZooError("it was written on a big-endian machine.")
+
+        def make_storage(key, dtype, count):
+            data = read(f"{folder}data/{key}")
+            if len(data) != count * dtype.itemsize:
+                raise ZooError(f"its storage {key} has {len(data)} bytes; expected {count} of {dtype}.")
+            return np.frombuffer(data, dtype)
+
+        return _TensorUnpickler(io.BytesIO(read(pickled)), make_storage).load()
+
+
+def _from_pickles(content):
+    """The object in the older format: four pickles, a list of keys, then each storage's length and bytes."""
+    file = io.BytesIO(content)
+
+    def make_storage(key, dtype, count):
+        if not 0 <= count * dtype.itemsize <= len(content):
+            raise ZooError(f"its storage {key} of {count} numbers is larger than the file.")
+        return np.zeros(count, dtype)  # filled below
+
+    magic, version, system = (_TensorUnpickler(file, make_storage).load() for _ in range(3))
+    if (magic, version) != (MAGIC, VERSION):
+        raise ZooError(f"it starts with {magic!r}, {version!r}, not as PyTorch's files do.")
+    if not system["little_endian"]:
+        raise ZooError("it was written on a big-endian machine.")
+    unpickler = _TensorUnpickler(file, make_storage)
+    tree = unpickler.load()
+    for key in _TensorUnpickler(file, make_storage).load():
+        storage, count = unpickler.storages[key], int.from_bytes(file.read(8), "little")
+        data = file.read(storage.nbytes)
+        if count != storage.size or len(data) != storage.nbytes:
+            raise ZooError(f"its storage {key} has {count} numbers in {len(data)} bytes; expected {storage.size}.")
+        storage[:] = np.frombuffer(data, storage.dtype)
+    return tree
+
+
+def _named(tree, prefix, seen):
+    """Yields (name, array) of a dictionary and those in it, each once: a file may hold one that holds itself."""
+    if not isinstance(tree, dict) or id(tree) in seen:
+        return
+    seen.add(id(tree))
+    for key, value in tree.items():
+        if isinstance(value, np.ndarray):
+            yield f"{prefix}{key}", np.array(value)
+        yield from _named(value, f"{prefix}{key}.", seen)
