@@ -77,6 +77,8 @@ def run(main, words=0):
             sys.exit(2)
         try:
             sys.exit(main(*argv[1:]))
+        except BrokenPipeError:
+            raise
         except (ZooError, OSError) as error:
             named = isinstance(error, OSError) and error.filename is not None
             print(f"error: {error.filename}: {error.strerror}." if named else f"error: {error}", file=sys.stderr)
@@ -85,4 +87,8 @@ def run(main, words=0):
             print("Interrupted.", file=sys.stderr)
             sys.exit(130)
 
-    app.run(guarded, flags_parser=parse_flags)
+    try:
+        app.run(guarded, flags_parser=parse_flags)
+    except BrokenPipeError:  # as of `--list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
