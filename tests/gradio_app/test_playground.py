@@ -21,9 +21,9 @@ from tfgan_zoo import pictures, playground
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.core.priors import Codes, Prior
 from tfgan_zoo.gradio_app import rendering
-from tfgan_zoo.gradio_app.rendering import Given
 from tfgan_zoo.gradio_app.model_card import card
 from tfgan_zoo.gradio_app.model_library import KEPT, NO_CARD, ModelInfo, ModelLibrary, common_classes
+from tfgan_zoo.gradio_app.rendering import Given
 from tfgan_zoo.saved_model.signatures import ExportedGenerator
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -374,7 +374,7 @@ PENALTIES = {
 
 def penalty_gradient(term, turn):
     """The penalty's gradient to the discriminator's weights, taken as the trainer does."""
-    weights = [v.value for v in turn.network.trainable_variables]
+    weights = [v.value for v in turn.discriminator.trainable_variables]
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(weights)
         loss = term.discriminator_loss(turn)

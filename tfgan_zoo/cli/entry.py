@@ -32,7 +32,9 @@ def summary_of(command: str) -> str:
 def help_text() -> str:
     """What `tfgan-zoo --help` prints."""
     lines = [f"  {command:<15} {summary_of(command)}" for command in COMMANDS]
-    return "\n".join(["usage: tfgan-zoo COMMAND [flags]", "", *lines, "", "tfgan-zoo COMMAND --help explains its flags."])
+    return "\n".join(
+        ["usage: tfgan-zoo COMMAND [flags]", "", *lines, "", "tfgan-zoo COMMAND --help explains its flags."]
+    )
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """Random numbers as a pure function of seed, step and purpose, the same however a batch is split over replicas."""
 
+import copy
 import zlib
 
 import tensorflow as tf
@@ -57,6 +58,10 @@ class Draws:
         self.seed, self.total, self.first = seed, total, first
         self.count = total if count is None else count
 
+    def fold(self, purpose):
+        """`Draws` of other numbers for the same examples: to sample a prior a second time, for style mixing for instance."""
+        return Draws(fold(self.seed, purpose), self.total, self.first, self.count)
+
     def uniform(self, purpose, shape=()):
         """Uniform float32 [count, *shape] in (0, 1)."""
         drawn = uniform(fold(self.seed, purpose), [self.total, *shape])
@@ -82,6 +87,13 @@ class SeededDraws:
     def __init__(self, seeds):
         halves = tf.stack([tf.bitwise.bitwise_and(seeds, 0x7FFFFFFF), tf.bitwise.right_shift(seeds, 31)], axis=1)
         self.seeds = tf.cast(tf.bitwise.bitwise_and(halves, 0x7FFFFFFF), tf.int32)  # as `seed_of`
+
+    def fold(self, purpose):
+        """`SeededDraws` of other numbers for the same examples."""
+        other = copy.copy(self)
+        fold_one = lambda seed: fold(seed, purpose)  # noqa: E731
+        other.seeds = tf.map_fn(fold_one, self.seeds, fn_output_signature=tf.TensorSpec([2], tf.int32))
+        return other
 
     def uniform(self, purpose, shape=()):
         """Uniform float32 [B, *shape] in (0, 1)."""

@@ -19,10 +19,56 @@ from tfgan_zoo.core.recipe_tables import (
     EvaluationSettings,
     GuardSettings,
     LogSettings,
+    Number,
     OptimizerSettings,
+    Schedule,
     Stage,
     Table,
+    within,
 )
+
+IMAGES = re.compile(r"([\d_]+(?:\.\d+)?)\s*([kM]?)\s*images?")
+# The keys of a recipe that count steps, and so may be given in images.
+IN_STEPS = re.compile(r"(\w+_)?steps|from_step|start_step|decay_from|patience|over|after|points")
+
+
+def in_steps(table):
+    """A copy of a recipe's plain values in which lengths in images, such as steps="20M images", are steps.
+
+    A step shows the discriminator batch_size * discriminator_steps real images; those of a stage are counted by its own
+    batch_size. Counts of at least one image are at least one step.
+
+    Raises:
+        ValueError: the stages differ in batch_size, and a length outside of them is given in images.
+    """
+    updates = table.get("discriminator_steps", 1)
+    stages = [s for s in table.get("stages") or [] if isinstance(s, dict)]
+    sizes = {s.get("batch_size") for s in stages} or {table.get("batch_size", 64)}
+
+    def converted(value, sizes, key, path):
+        if isinstance(value, dict):
+            return {k: converted(v, sizes, k, f"{path}.{k}".strip(".")) for k, v in value.items()}
+        if isinstance(value, list | tuple):
+            return type(value)(converted(v, sizes, key, path) for v in value)
+        match = isinstance(value, str) and IN_STEPS.fullmatch(key) and IMAGES.fullmatch(value.strip())
+        if not match:
+            return value
+        if len(sizes) > 1:
+            raise ValueError(
+                f"{path}={value!r}: the stages differ in batch_size, so images are no fixed number of steps"
+            )
+        per_step = next(iter(sizes)) * updates
+        images = float(match[1].replace("_", "")) * {"": 1, "k": 1e3, "M": 1e6}[match[2]]
+        return max(round(images / per_step), 1 if images else 0)
+
+    top = {k: v for k, v in table.items() if k != "stages"}
+    result = converted(top, sizes, "", "")
+    if "stages" in table:
+        result["stages"] = [
+            converted(s, {s.get("batch_size")}, "stages", f"stages.{i}") if isinstance(s, dict) else s
+            for i, s in enumerate(table["stages"] or [])
+        ]
+    return result
 
 
 class Recipe(Table):
@@ -53,6 +99,24 @@ class Recipe(Table):
         (),
         description="what is done to real and fake images alike before the discriminator sees them, for small data sets",
     )
+    augmentation_probability: Number = Field(1.0, description="with which each of them is done to an image")
+    weights: dict[str, Number] = Field(
+        default_factory=dict, description="of terms of the objective by their names, in place of the model's"
+    )
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def convert_images(cls, table):
+        """Lengths, intervals and positions in images ("20M images") become steps."""
+        return in_steps(table) if isinstance(table, dict) else table
+
+    @pydantic.field_validator("augmentation_probability")
+    @classmethod
+    def check_probability(cls, probability):
+        within(probability, low=0)
+        if max(probability.values if isinstance(probability, Schedule) else [probability]) > 1:
+            raise ValueError(f"{probability} is out of range; expected a probability in [0, 1]")
+        return probability
 
     @pydantic.model_validator(mode="before")
     @classmethod
@@ -191,12 +255,14 @@ def parse(table, origin="the recipe"):
 def explain(problem):
     """One sentence on one of pydantic's errors."""
     path = [str(part) for part in problem["loc"]]
+    path = [part for part in path if part not in ("number", "schedule")]  # the branches of `Number`
     if problem["type"] == "extra_forbidden":
         return f"{'.'.join(path)}: {no_such('key', path[-1], known_keys(path[:-1]))}"
     if problem["type"] == "missing":
         return f"{'.'.join(path)}: needed, and not given."
-    key = ".".join(part for part in path if re.fullmatch(r"\w+", part))  # without the names of a union's branches
-    return f"{key or 'recipe'}: {problem['msg']}, and got {problem['input']!r}."
+    key = ".".join(part for part in path if re.fullmatch(r"\w+", part))
+    got = "" if isinstance(problem["input"], dict) and not path else f", and got {problem['input']!r}"
+    return f"{key or 'recipe'}: {problem['msg']}{got}."
 
 
 def known_keys(path):
@@ -205,8 +271,15 @@ def known_keys(path):
     for part in path:
         if part in section.model_fields:
             annotation = section.model_fields[part].annotation
-            section = next((t for t in (annotation, *typing.get_args(annotation)) if is_section(t)), section)
+            section = next((t for t in nested(annotation) if is_section(t)), section)
     return section.model_fields
+
+
+def nested(annotation):
+    """The annotation and everything inside it."""
+    yield annotation
+    for inner in typing.get_args(annotation):
+        yield from nested(inner)
 
 
 def is_section(annotation):

@@ -1,5 +1,6 @@
 """The tables of a recipe: what each of its keys is, and between which bounds."""
 
+import itertools
 from typing import Annotated, Literal
 
 import pydantic
@@ -14,6 +15,65 @@ class Table(pydantic.BaseModel):
     """A table of the recipe. Unknown keys are refused, and nothing changes after the check."""
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
+
+
+class Schedule(Table):
+    """A number that changes as training goes on. Positions are steps, or images as in over="20M images"."""
+
+    start: float = Field(0.0, description="value at first")
+    end: float = Field(0.0, description="value in the end")
+    over: Count = Field(1, description="steps from the first to the last value")
+    after: Steps = Field(0, description="steps before it begins to change")
+    shape: Literal["linear", "cosine"] = Field("linear", description="a straight line, or half a cosine")
+    points: tuple[tuple[Steps, float], ...] = Field(
+        (), description="[step, value] pairs, joined by straight lines, in place of the other keys"
+    )
+
+    @pydantic.model_validator(mode="after")
+    def check_points(self):
+        """Refuses points that are not in order, and points beside the other keys."""
+        steps = [step for step, _ in self.points]
+        if any(a >= b for a, b in itertools.pairwise(steps)):
+            raise ValueError(f"points at steps {steps}; expected them in increasing order")
+        if self.points and self.model_fields_set - {"points"}:
+            raise ValueError("points stand alone; leave out start, end, over, after and shape")
+        if not self.points and not {"start", "end", "over"} <= self.model_fields_set:
+            raise ValueError("expected start, end and over, or points")
+        return self
+
+    @property
+    def values(self):
+        """The values between which it stays."""
+        return [value for _, value in self.points] or [self.start, self.end]
+
+
+def kind_of(value: object) -> str:
+    """What a `Number` was meant as, so that only the right errors are reported."""
+    return "schedule" if isinstance(value, dict | Schedule) else "number"
+
+
+# A constant, or one that moves
+Number = Annotated[
+    Annotated[float, pydantic.Tag("number")] | Annotated[Schedule, pydantic.Tag("schedule")],
+    pydantic.Discriminator(kind_of),
+]
+
+
+def within(number: Number, low: float | None = None, above: float | None = None, below: float | None = None) -> Number:
+    """`number`, of which every value x has low <= x, x > above and x < below, as far as given.
+
+    Raises:
+        ValueError: it leaves these bounds.
+    """
+    for x in number.values if isinstance(number, Schedule) else [number]:
+        for broken, bound in (
+            (low is not None and x < low, f"at least {low}"),
+            (above is not None and x <= above, f"more than {above}"),
+            (below is not None and x >= below, f"less than {below}"),
+        ):
+            if broken:
+                raise ValueError(f"{x:g} is out of range; expected {bound}")
+    return number
 
 
 class MeasurementSettings(Table):
@@ -73,9 +133,9 @@ class OptimizerSettings(Table):
     """How one player is updated."""
 
     name: Literal["adam", "rmsprop", "sgd"] = "adam"
-    learning_rate: float = Field(2e-4, gt=0)
+    learning_rate: Number = 2e-4
     beta_1: Share = Field(0.0, description="adam: decay of the first moment")
-    beta_2: Share = Field(0.9, description="adam: decay of the second moment")
+    beta_2: Number = Field(0.9, description="adam: decay of the second moment")
     rho: Share = Field(0.9, description="rmsprop: decay of the mean square")
     momentum: Share = Field(0.0, description="sgd and rmsprop")
     epsilon: float = Field(1e-8, ge=0)
@@ -102,6 +162,24 @@ class OptimizerSettings(Table):
             raise ValueError("singular_limit and singular_ratio exclude each other; set one of them")
         return self
 
+    @pydantic.field_validator("learning_rate")
+    @classmethod
+    def check_learning_rate(cls, rate: Number) -> Number:
+        return within(rate, low=0) if isinstance(rate, Schedule) else within(rate, above=0)
+
+    @pydantic.field_validator("beta_2")
+    @classmethod
+    def check_beta_2(cls, beta: Number) -> Number:
+        return within(beta, low=0, below=1)
+
+    @pydantic.model_validator(mode="after")
+    def check_rate(self):
+        if isinstance(self.learning_rate, Schedule) and self.schedule != "constant":
+            raise ValueError(f"schedule={self.schedule} needs a constant learning_rate, and it is a schedule itself")
+        if isinstance(self.beta_2, Schedule) and self.name != "adam":
+            raise ValueError(f"beta_2 moves, but {self.name} has no beta_2")
+        return self
+
     @pydantic.model_validator(mode="after")
     def check_plateau(self):
         if self.schedule == "plateau":
@@ -116,12 +194,30 @@ class AveragingSettings(Table):
     """The exponential moving average of the generator's weights and statistics, which is what is sampled and exported."""
 
     decay: Share = Field(0.999, description="0 takes the last weights as they are")
+    half_life: Number | None = Field(
+        None,
+        description="in place of decay: images after which the average has forgotten half; 0 takes the last weights",
+    )
+    rampup: float | None = Field(
+        None, gt=0, description="half_life is at most this share of the images seen so far (StyleGAN2: 0.05)"
+    )
     start_step: Steps = Field(0, description="until then the average is a copy")
     standing_batches: Steps = Field(
         0,
         description="batches of latents over which the average's batch statistics are taken anew before it is sampled, "
         "scored or exported (BigGAN: 100); 0 leaves the moving ones",
     )
+
+    @pydantic.field_validator("half_life")
+    @classmethod
+    def check_half_life_is_no_less_than_0(cls, images: Number | None) -> Number | None:
+        return images if images is None else within(images, low=0)
+
+    @pydantic.model_validator(mode="after")
+    def check_rampup(self):
+        if self.rampup is not None and self.half_life is None:
+            raise ValueError("rampup limits half_life, which is not set")
+        return self
 
 
 class EvaluationSettings(Table):

@@ -37,7 +37,7 @@ def labels_of(batch):
 def labelled_part(turn):
     """(class logits, labels) of the labelled reals; a batch of their own is seen in a pass of its own."""
     if "labelled_labels" in turn.real:
-        outputs = turn.discriminator({"images": turn.real["labelled_images"]})
+        outputs = turn.discriminate({"images": turn.real["labelled_images"]})
         return outputs["class_logits"], turn.real["labelled_labels"]
     return turn.on_real["class_logits"], labels_of(turn.real)
 

@@ -9,16 +9,6 @@ from tfgan_zoo.core.game import Term
 from tfgan_zoo.core.replicas import mean_over_replicas
 
 
-def squared_gradient_norms(turn, batch, images):
-    """|grad_x D(x)|^2 of each example: [B]. batch: the dict that `images` [B, ...] take their place in."""
-    with tf.GradientTape() as tape:
-        tape.watch(images)
-        # Every logit depends on its own image alone, so the gradient of the sum holds each example's gradient.
-        total = tf.reduce_sum(turn.discriminator({**batch, "images": images})["logits"])
-    gradient = tape.gradient(total, images)
-    return tf.reduce_sum(tf.square(gradient), axis=list(range(1, len(gradient.shape))))
-
-
 def norm(squared):
     """sqrt with a finite gradient at 0."""
     return tf.sqrt(squared + 1e-12)
@@ -42,7 +32,7 @@ class GradientPenalty(Term):
         real = turn.real["images"]
         fake = tf.cast(turn.fake["images"], real.dtype)
         between = real + per_example(turn.draws.uniform("gradient_penalty"), real) * (fake - real)
-        excess = norm(squared_gradient_norms(turn, turn.real, between)) - 1
+        excess = turn.gradient_norms(between) - 1
         return tf.reduce_mean(tf.square(tf.nn.relu(excess) if self.one_sided else excess))
 
 
@@ -96,14 +86,25 @@ class Dragan(Term):
 
     def discriminator_loss(self, turn):
         perturbed = turn.real["images"] + self.noise(turn)
-        return tf.reduce_mean(self.form(squared_gradient_norms(turn, turn.real, perturbed), self.k))
+        return tf.reduce_mean(self.form(turn.squared_gradient_norms(perturbed), self.k))
 
 
 class R1(Term):
     """1/2 E |grad D(x)|^2 on real images. Mescheder et al. 2018, arXiv:1801.04406, eq. 9; gamma, often 10, is its weight."""
 
+    gradients_at = frozenset({"real"})
+
     def discriminator_loss(self, turn):
-        return tf.reduce_mean(squared_gradient_norms(turn, turn.real, turn.real["images"])) / 2
+        return tf.reduce_mean(turn.squared_gradient_norms("real")) / 2
+
+
+class R2(Term):
+    """1/2 E |grad D(G(z))|^2 on generated images. Mescheder et al. 2018, arXiv:1801.04406, eq. 10."""
+
+    gradients_at = frozenset({"fake"})
+
+    def discriminator_loss(self, turn):
+        return tf.reduce_mean(turn.squared_gradient_norms("fake")) / 2
 
 
 class Drift(Term):
