@@ -90,7 +90,9 @@ def test_unknown_key_is_refused_with_its_place_and_the_nearest_name(changes, key
 
 
 def test_unknown_key_lists_what_its_own_table_takes():
-    assert refusal(averaging={"rate": 0.9}).endswith("There is: decay, standing_batches, start_step.")
+    assert refusal(averaging={"rate": 0.9}).endswith(
+        "There is: decay, half_life, rampup, standing_batches, start_step."
+    )
     assert "learning_rate" not in refusal(data={"rate": 0.9})
 
 

@@ -24,7 +24,6 @@ from tfgan_zoo.objectives.penalties import (
     hinge,
     norm_squared,
     scaled_uniform_noise,
-    squared_gradient_norms,
     two_sided,
 )
 
@@ -210,7 +209,7 @@ def steep_two_layers():
         np.array([[0.4, -0.3, 0.8], [0.6, 0.5, -0.2]]), np.array([0.1, -0.2, 0.3]),
         np.array([[1.2], [-0.9], [0.7]]), np.array([0.5]),
     ])  # fmt: skip
-    norms = tf.sqrt(squared_gradient_norms(turn_of(network, images()), {}, tf.constant(images()))).numpy()
+    norms = tf.sqrt(turn_of(network, images()).squared_gradient_norms(tf.constant(images()))).numpy()
     assert norms.min() < 0.9
     assert norms.max() > 1.1
     return network

@@ -67,8 +67,8 @@ def within(number: Number, low: float | None = None, above: float | None = None,
     """
     for x in number.values if isinstance(number, Schedule) else [number]:
         for broken, bound in (
-            (low is not None and x < low, f"at least {low}"),
-            (above is not None and x <= above, f"more than {above}"),
+            (low is not None and x < low, f"greater than or equal to {low}"),
+            (above is not None and x <= above, f"greater than {above}"),
             (below is not None and x >= below, f"less than {below}"),
         ):
             if broken:

@@ -1,4 +1,4 @@
-"""The run over all stages: calls the trainer, pauses where something is due, and stops for losses that are no numbers."""
+"""The loop over all stages: calls the trainer, pauses for callbacks, and stops at losses that are not finite."""
 
 import collections
 import dataclasses
@@ -11,16 +11,16 @@ from tfgan_zoo.training.stopping import check_finite
 
 @dataclasses.dataclass(frozen=True)
 class Callback:
-    """Something to be done every so many steps, and at the end.
+    """Something that happens every so many steps, and at the end. It never changes the weights.
 
-    act: called with the step and {log name: mean over the steps since it last acted, or since this process began}.
+    call: takes the step and {log name: mean over the steps since the last call, or since this process began}.
     every: steps; 0 only at the end.
-    when_stopped: also where the run is stopped before its end.
+    when_stopped: also if the run is stopped before its end.
     after_stages: also at the end of each stage.
     """
 
     every: int
-    act: Callable[[int, dict], None]
+    call: Callable[[int, dict[str, float]], object]
     when_stopped: bool = False
     after_stages: bool = False
 
@@ -28,18 +28,19 @@ class Callback:
 class Means:
     """The means of logs over the steps since they were last taken."""
 
-    def __init__(self):
-        self.sums, self.steps = collections.Counter(), collections.Counter()
+    def __init__(self) -> None:
+        self.sums: collections.Counter = collections.Counter()
+        self.steps: collections.Counter = collections.Counter()
 
-    def add(self, means, steps):
-        """means: {log name: mean over so many steps}; a later stage may have other names."""
+    def add(self, means: dict[str, float], steps: dict[str, float]) -> None:
+        """Adds means of logs, each over its number of steps; a later stage may have other names."""
         for name, mean in means.items():
-            self.sums[name] += mean * steps
-            self.steps[name] += steps
+            self.sums[name] += mean * steps[name]
+            self.steps[name] += steps[name]
 
-    def take(self):
-        """{log name: mean}, and begins anew."""
-        means = {name: total / self.steps[name] for name, total in self.sums.items()}
+    def take(self) -> dict[str, float]:
+        """The mean of each log that had a step, and starts again."""
+        means = {name: total / self.steps[name] for name, total in self.sums.items() if self.steps[name]}
         self.sums.clear()
         self.steps.clear()
         return means
@@ -48,8 +49,8 @@ class Means:
 def train(trainer, make_batches, callbacks, stopping=lambda: False):
     """Takes all the steps that the recipe still asks for.
 
-    What is due never changes the weights, and neither does where the loop pauses. A stage of another resolution begins with
-    new optimisers (Karras et al. 2017, arXiv:1710.10196, appendix A).
+    Neither the callbacks nor where the loop pauses change the weights. A stage of another resolution begins with new
+    optimisers (Karras et al. 2017, arXiv:1710.10196, appendix A).
 
     Args:
         trainer: a `Trainer`, fresh or restored.
@@ -66,7 +67,7 @@ def train(trainer, make_batches, callbacks, stopping=lambda: False):
     resolution = recipe.schedule[0].resolution
     for stage in recipe.schedule:
         end = first + stage.steps
-        if step == first and stage.resolution != resolution:  # a run that was stopped at the border comes by here, too
+        if step == first and stage.resolution != resolution:  # also when resumed exactly here
             trainer.renew_optimizers()
         resolution = stage.resolution
         if step < end:
@@ -77,19 +78,19 @@ def train(trainer, make_batches, callbacks, stopping=lambda: False):
                 )
             )
         while step < end:
-            pauses = [due.every - step % due.every for due in callbacks if due.every]
+            pauses = [callback.every - step % callback.every for callback in callbacks if callback.every]
             limit = min([recipe.steps_per_call, end - step, *pauses])
-            done, last, mean = run(iterator, tf.constant(limit))
+            done, *logs = run(iterator, tf.constant(limit))
             step += int(done)
-            check_finite(step, dict(zip(trainer.log_names, last.numpy().tolist(), strict=True)))
-            mean = dict(zip(trainer.log_names, mean.numpy().tolist(), strict=True))
+            last, mean, count = (dict(zip(trainer.log_names, log.numpy().tolist(), strict=True)) for log in logs)
+            check_finite(step, last)
             stop = stopping()
-            for due, since in zip(callbacks, means, strict=True):
-                since.add(mean, int(done))
-                regular = due.every and step % due.every == 0
-                border = step == end and due.after_stages
-                if regular or border or step == last_step or (stop and due.when_stopped):
-                    due.act(step, since.take())
+            for callback, since in zip(callbacks, means, strict=True):
+                since.add(mean, count)
+                regular = callback.every and step % callback.every == 0
+                border = step == end and callback.after_stages
+                if regular or border or step == last_step or (stop and callback.when_stopped):
+                    callback.call(step, since.take())
             if stop:
                 return
         first = end

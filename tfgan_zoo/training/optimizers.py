@@ -1,9 +1,11 @@
-"""The recipe's optimisers. Learning rates go by the update's number, or by a value that stalls (`Plateau`)."""
+"""The recipe's optimisers, and the learning rates that change as training goes on."""
 
 import keras
 import tensorflow as tf
 
 from tfgan_zoo.core.errors import ZooError, no_such
+from tfgan_zoo.core.recipe_tables import Schedule
+from tfgan_zoo.core.schedules import moving
 
 
 class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
@@ -80,8 +82,43 @@ class Plateau(keras.optimizers.schedules.LearningRateSchedule):
         }
 
 
-class GuardedRate(keras.optimizers.schedules.LearningRateSchedule):
-    """A learning rate, or a schedule of it, times a variable: what the guard against collapse lowers."""
+class ScheduledRate(keras.optimizers.schedules.LearningRateSchedule):
+    """A learning rate that follows the steps of training and not the optimiser's own updates.
+
+    value: function without arguments that returns the rate of the current step, as `schedules.moving` gives it.
+    """
+
+    def __init__(self, value):
+        self.value = value
+
+    def __call__(self, step):
+        return self.value()
+
+    def get_config(self):
+        return {}
+
+
+class ScheduledAdam(keras.optimizers.Adam):
+    """Adam whose beta_2 follows a schedule; the bias correction is by the current value, as in PyTorch.
+
+    scheduled_beta_2: function without arguments that returns beta_2 of the current step.
+    """
+
+    def __init__(self, *arguments, scheduled_beta_2, **settings):
+        self.scheduled_beta_2 = scheduled_beta_2
+        super().__init__(*arguments, **settings)
+
+    @property
+    def beta_2(self):
+        return self.scheduled_beta_2()
+
+    @beta_2.setter
+    def beta_2(self, value):
+        """Keras' constructor sets a number, which the schedule replaces."""
+
+
+class ScaledRate(keras.optimizers.schedules.LearningRateSchedule):
+    """A learning rate, or a schedule of it, times a number or a variable, such as what the guard against collapse lowers."""
 
     def __init__(self, rate, scale):
         self.rate, self.scale = rate, scale
@@ -110,26 +147,40 @@ def make_plateau(settings, states, origin):
     return Plateau(settings.watch, settings.learning_rate, settings.patience, settings.factor, settings.min_rate)
 
 
-def make_optimizer(settings, steps, updates_per_step, name, plateau=None, scale=None):
+def make_optimizer(settings, steps, updates_per_step, name, plateau=None, scale=None, step=None, lazy=1.0):
     """A Keras optimiser.
 
     Args:
-        settings: a recipe's `Optimizer` section.
+        settings: a recipe's `OptimizerSettings`.
         steps: length of the run in generator updates.
         updates_per_step: updates of this player in one step.
         name: of the optimiser, under which its variables are saved.
         plateau: the learning rate, a `Plateau`, where that is the schedule.
         scale: a float32 variable that the rate is multiplied by; None for none.
+        step: the variable that schedules go by; None is enough where nothing moves.
+        lazy: c, the share of the updates that are not those of lazy terms. The rate is multiplied by c and the betas are
+            raised to the power c, so that lazy terms leave the optimiser's memory as it was. Karras et al. 2019,
+            arXiv:1912.04958, appendix B.
     """
     rate = settings.learning_rate
-    if settings.schedule == "linear":
+    if isinstance(rate, Schedule):
+        rate = ScheduledRate(moving(rate, step))
+    elif settings.schedule == "linear":
         rate = LinearDecay(rate, settings.decay_from * updates_per_step, steps * updates_per_step)
     elif settings.schedule == "plateau":
         rate = plateau
+    if lazy != 1:
+        rate = ScaledRate(rate, lazy) if callable(rate) else rate * lazy
     if scale is not None:
-        rate = GuardedRate(rate, scale)
+        rate = ScaledRate(rate, scale)
+    momentum = settings.momentum**lazy
     if settings.name == "adam":
-        return keras.optimizers.Adam(rate, settings.beta_1, settings.beta_2, settings.epsilon, name=name)
+        beta_1, beta_2 = settings.beta_1**lazy, moving(settings.beta_2, step)
+        if callable(beta_2):
+            return ScheduledAdam(
+                rate, beta_1, epsilon=settings.epsilon, name=name, scheduled_beta_2=lambda: beta_2() ** lazy
+            )
+        return keras.optimizers.Adam(rate, beta_1, beta_2**lazy, settings.epsilon, name=name)
     if settings.name == "rmsprop":
-        return keras.optimizers.RMSprop(rate, settings.rho, settings.momentum, settings.epsilon, name=name)
-    return keras.optimizers.SGD(rate, settings.momentum, name=name)
+        return keras.optimizers.RMSprop(rate, settings.rho**lazy, momentum, settings.epsilon, name=name)
+    return keras.optimizers.SGD(rate, momentum, name=name)

@@ -1,4 +1,4 @@
-"""The one training loop. It knows `Game` and `Recipe`; weights, outputs, data and time are the business of others."""
+"""One training step of any game: the updates of both players, and the moving average. It knows `Game` and `Recipe` alone."""
 
 import contextlib
 
@@ -7,6 +7,8 @@ import tensorflow as tf
 
 from tfgan_zoo.core.draws import Draws, fold, seed_of
 from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.core.game import PLAYERS
+from tfgan_zoo.core.schedules import moving
 from tfgan_zoo.training.averaging import MovingAverage
 from tfgan_zoo.training.collapse_guard import CollapseGuard
 from tfgan_zoo.training.optimizers import make_optimizer, make_plateau
@@ -16,7 +18,7 @@ from tfgan_zoo.training.strategies import precision
 
 @contextlib.contextmanager
 def preserving_statistics(network):
-    """The network's statistics (batch norm's, power iteration's) are after this scope what they were before it."""
+    """Restores the network's statistics (batch norm's, power iteration's) at the end of the scope."""
     before = [(v, tf.identity(v.value)) for v in network.non_trainable_variables]
     yield
     for variable, value in before:
@@ -35,8 +37,9 @@ class Trainer:
         game, average: the `Game`, and the `MovingAverage` of its generator.
         plateaus: {player: `Plateau`} of those whose learning rate is one.
         guard: the `CollapseGuard`, None where the recipe has none.
-        step: int64 variable, generator updates so far.
-        log_names: what the values that `run` returns mean; known once a step has been traced.
+        step: int64 variable, steps so far.
+        log_names: names of the values that `replica_step` returns, then those of the lazy terms; known once a step has been
+            traced.
     """
 
     def __init__(self, recipe, build, strategy):
@@ -54,7 +57,13 @@ class Trainer:
             self.game = build()
             for stage in recipe.schedule:
                 self.game.check(stage)
-            self.average = MovingAverage(self.game.generator, recipe.averaging.decay, recipe.averaging.start_step)
+            self.step = tf.Variable(0, dtype=tf.int64, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
+            self.apply_schedules()
+            averaging = recipe.averaging
+            half_life = moving(averaging.half_life, self.step)
+            self.average = MovingAverage(
+                self.game.generator, averaging.decay, averaging.start_step, half_life, averaging.rampup
+            )
             self.game.generators.append(self.average.network)
             total = sum(stage.steps for stage in recipe.schedule)
             guarded = recipe.guard.on_collapse != "none"
@@ -68,15 +77,15 @@ class Trainer:
             )
             self.generator_optimizer.build(self.game.generator.trainable_variables)
             self.discriminator_optimizer.build(self.game.discriminator.trainable_variables)
-            self.step = tf.Variable(0, dtype=tf.int64, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
+        self.check_pairs()
         if recipe.accumulation > 1:
-            self.check_terms_of_parts()
+            self.check_accumulation()
         self.gradients = (
             tf.function(self.gradients, jit_compile=True, autograph=False) if recipe.jit_compile else self.gradients
         )
 
     def optimizer(self, player, settings, steps, updates_per_step):
-        """A player's optimiser; where its rate is a `Plateau`, that is put into `plateaus`."""
+        """A player's optimiser; if its rate is a `Plateau`, that is put into `plateaus`."""
         name = f"{player}_optimizer"
         if settings.schedule == "linear" and len({stage.resolution for stage in self.recipe.schedule}) > 1:
             raise ZooError(
@@ -84,10 +93,20 @@ class Trainer:
             )
         if settings.schedule == "plateau":
             self.plateaus[player] = make_plateau(settings, self.game.objective.state, name)
-        return make_optimizer(settings, steps, updates_per_step, name, self.plateaus.get(player), self.rate_scale)
+        updates = updates_per_step + sum(1 / every for every in self.game.objective.periods(player))
+        plateau, lazy = self.plateaus.get(player), updates_per_step / updates
+        return make_optimizer(settings, steps, updates, name, plateau, self.rate_scale, self.step, lazy)
+
+    def apply_schedules(self):
+        """Gives the game the weights of terms and the probability of augmentation that the recipe asks for."""
+        if self.recipe.weights:
+            weights = {name: moving(weight, self.step) for name, weight in self.recipe.weights.items()}
+            self.game.objective = self.game.objective.with_weights(weights)
+        if self.recipe.augmentation and self.recipe.augmentation_probability != 1:
+            self.game.augmentation.probability = moving(self.recipe.augmentation_probability, self.step)
 
     def clamp(self, network, settings):
-        """Clamps the singular values of a player's kernels where its optimiser's settings ask for it."""
+        """Clamps the singular values of a player's kernels if its optimiser's settings ask for it."""
         if (settings.singular_limit, settings.singular_ratio) != (None, None):
             clamp_kernels(network, settings.singular_limit, settings.singular_ratio)
 
@@ -98,28 +117,40 @@ class Trainer:
 
     @property
     def seed(self):
-        """Of the latents and the order of the images as things stand: the recipe's, and one more for each time it went back."""
+        """Of the latents and the order of the images: the recipe's, plus one for each rollback so far."""
         return self.recipe.seed + (int(self.guard.rollbacks.numpy()) if self.guard else 0)
 
     def renew_optimizers(self):
-        """Brings both optimisers to where they were when built; plateaus, which watch the whole run, go on."""
+        """Resets both optimisers; plateaus, which watch the whole run, keep their state."""
         for optimizer in (self.generator_optimizer, self.discriminator_optimizer):
             for variable in optimizer.variables:
                 if variable is not optimizer.learning_rate:
                     variable.assign(tf.zeros(variable.shape, variable.dtype))
 
-    def check_terms_of_parts(self):
-        """Raises: ZooError where the objective of a batch is no mean over its parts."""
+    def check_accumulation(self):
+        """Raises: ZooError if a loss does not decompose over the parts of a batch."""
         start = f"accumulation={self.recipe.accumulation}: "
-        if terms := dict.fromkeys(name.split("/")[0] for name in self.game.objective.state):
+        terms = self.game.objective.terms
+        if names := [name for name, _, term in terms if term.state]:
             raise ZooError(
-                f"{start}{' and '.join(terms)} keep a state that moves once an update, and it would move once a part; "
+                f"{start}{' and '.join(names)} keep a state that moves once an update, and it would move once a part; "
                 "leave accumulation out."
             )
-        if terms := [name for name, _, term in self.game.objective.terms if term.needs_whole_batch]:
+        if names := [name for name, _, term in terms if term.needs_whole_batch]:
             raise ZooError(
-                f"{start}{' and '.join(terms)} would be of each part by itself, and not of the whole batch; "
+                f"{start}{' and '.join(names)} would be of each part by itself, and not of the whole batch; "
                 "leave accumulation out."
+            )
+
+    def check_pairs(self):
+        """Raises: ZooError if a term pairs each real with a fake, and the generator's turn has more of one than of the other."""
+        size = self.recipe.generator_batch_size
+        names = [name for name, _, term in self.game.objective.terms if term.pairs]
+        other = [stage.batch_size for stage in self.recipe.schedule if size not in (None, stage.batch_size)]
+        if names and other:
+            raise ZooError(
+                f"generator_batch_size={size}: {' and '.join(names)} pairs each of {other[0]} real images with a fake; "
+                "leave generator_batch_size out."
             )
 
     def check_divisible(self, name, size):
@@ -153,15 +184,21 @@ class Trainer:
                 named[name] = v
         return named
 
-    def update(self, player, batch, seed, total):
+    def update(self, player, batch, seed, total, every=1):
         """One gradient step of a player on this replica's share of `batch`: the only one in the project.
 
-        player: "generator" or "discriminator". total: fakes over all replicas. Returns {log name: scalar}.
+        Args:
+            player: "generator" or "discriminator".
+            batch: dict of tensors.
+            seed: int32 [2].
+            total: fakes over all replicas.
+            every: of the terms that act: 1 for the losses of every step, k for the lazy terms of that period.
+
+        Returns:
+            {log name: scalar}, to be summed over replicas.
         """
-        generating = player == "generator"
-        network, opponent = self.game.generator, self.game.discriminator
-        optimizer = self.generator_optimizer
-        if not generating:
+        network, opponent, optimizer = self.game.generator, self.game.discriminator, self.generator_optimizer
+        if player == "discriminator":
             network, opponent, optimizer = opponent, network, self.discriminator_optimizer
         parts = self.recipe.accumulation
         share = total // (self.replicas * parts)
@@ -169,51 +206,103 @@ class Trainer:
         sums = None
         with preserving_statistics(opponent):
             for part in range(parts):
-                # A part waits for those before it, else the activations of all of them are in memory at once.
+                # A part waits for the one before it, or the activations of all of them would be in memory at once.
                 with tf.control_dependencies(tf.nest.flatten(sums) if sums else []):
                     piece = {k: tf.split(v, parts)[part] for k, v in batch.items()} if parts > 1 else batch
-                    found = self.gradients(generating, piece, seed, (replica * parts + part) * share, total, share)
-                sums = found if sums is None else tf.nest.map_structure(tf.add, sums, found)
+                    result = self.gradients(player, every, piece, seed, (replica * parts + part) * share, total, share)
+                sums = result if sums is None else tf.nest.map_structure(tf.add, sums, result)
         gradients, losses = tf.nest.map_structure(lambda t: t / parts, sums)
         optimizer.apply(gradients, network.trainable_variables)
-        norm = tf.linalg.global_norm(gradients)  # summed over replicas later: exact on one, an upper bound on several
-        return {**{f"{player}/{name}": loss for name, loss in losses.items()}, f"{player}/gradient_norm": norm}
+        logs = {f"{player}/{name}": loss for name, loss in losses.items()}
+        if every == 1:  # summed over replicas later: exact on one, an upper bound on several
+            logs[f"{player}/gradient_norm"] = tf.linalg.global_norm(gradients)
+        return logs
 
-    def gradients(self, generating, batch, seed, first, total, share):
+    def gradients(self, player, every, batch, seed, first, total, share):
         """Returns the gradients of one player's weights, to be summed over replicas, and its losses by name, likewise."""
         draws = Draws(seed, total, first, share)
-        network = self.game.generator if generating else self.game.discriminator
+        network = getattr(self.game, player)
         weights = [w.value for w in network.trainable_variables]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(weights)  # the opponent's forward pass is not recorded
-            if generating:
-                losses = self.game.objective.generator_losses(self.game.generator_turn(batch, draws))
+            tape.watch(weights)
+            if player == "generator":
+                turn = self.game.generator_turn(batch, draws)
             else:
-                losses = self.game.objective.discriminator_losses(self.game.discriminator_turn(batch, draws))
-            if network.losses:
+                turn = self.game.discriminator_turn(batch, draws, every)
+            losses = self.game.objective.losses(player, turn, every)
+            if network.losses and every == 1:
                 losses = {**losses, "regularization": tf.add_n(network.losses)}
             losses = {name: loss / self.replicas for name, loss in losses.items()}
             total_loss = tf.add_n(list(losses.values()))
-        found = tape.gradient(total_loss, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        return [tf.convert_to_tensor(g) for g in found], losses  # Keras' Adam mistakes repeated rows of IndexedSlices
+            if every > 1:
+                total_loss *= every
+        gradients = tape.gradient(total_loss, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        return [
+            tf.convert_to_tensor(g) for g in gradients
+        ], losses  # Keras' Adam mistakes repeated rows of IndexedSlices
+
+    def step_seed(self, step):
+        """The seed int32 [2] of everything that is drawn in a step, an integer scalar."""
+        seed = self.recipe.seed
+        if self.guard:
+            seed += tf.convert_to_tensor(self.guard.rollbacks)
+        return fold(fold(seed_of(seed), "training"), tf.cast(step, tf.int32))
+
+    def in_precision(self, batches):
+        """The batches with their floats in the precision of the weights."""
+        dtype = self.game.generator.variable_dtype
+        return tf.nest.map_structure(lambda t: tf.cast(t, dtype) if t.dtype.is_floating else t, batches)
+
+    def lazy_step(self, player, every, batch, step):
+        """What one replica does for a player's lazy terms of one period. Returns a vector of their losses."""
+        batch, seed = self.in_precision(batch), fold(fold(self.step_seed(step), f"lazy {player}"), every)
+        size = self.replicas * batch["images"].shape[0]
+        if player == "generator":
+            size = self.recipe.generator_batch_size or size
+        logs = self.update(player, batch, seed, size, every)
+        return tf.stack([tf.cast(logs[name], tf.float32) for name in self.lazy_names(player, every)])
+
+    def lazy_names(self, player, every):
+        """The log names of a player's lazy terms of one period."""
+        terms = self.game.objective.terms
+        return [f"{player}/{name}" for name, _, term in terms if term.every == every and term.acts_for(player)]
+
+    def lazy_updates(self, batches, step):
+        """The updates of the lazy terms that are due in a step, before the others. Outside of the replicas, since under a
+        condition inside of them no batch statistics can be shared.
+
+        Returns:
+            (log names, their values, 1.0 for each that acted and 0.0 for the others).
+        """
+        names, values, acted = [], [], []
+        for player in PLAYERS:
+            for every in self.game.objective.periods(player):
+                own = self.lazy_names(player, every)
+
+                def act(player=player, every=every):
+                    run = lambda batch, step: self.lazy_step(player, every, batch, step)  # noqa: E731
+                    losses = self.strategy.run(run, (batches[0], step))
+                    return self.strategy.reduce(tf.distribute.ReduceOp.SUM, losses, axis=None)
+
+                due = tf.equal(step % every, 0)
+                values.append(tf.cond(due, act, lambda own=own: tf.zeros([len(own)])))
+                acted.append(tf.fill([len(own)], tf.cast(due, tf.float32)))
+                names += own
+        return names, values, acted
 
     def replica_step(self, batches, step, fraction):
         """What one replica does in one step: every update of both players, then the average. Returns a vector of logs."""
         self.game.advance(fraction)
-        seed = self.recipe.seed
-        if self.guard:
-            seed += tf.convert_to_tensor(self.guard.rollbacks)
-        seed = fold(fold(seed_of(seed), "training"), tf.cast(step, tf.int32))
+        seed = self.step_seed(step)
         logs = {}
-        dtype = self.game.generator.variable_dtype
-        batches = tf.nest.map_structure(lambda t: tf.cast(t, dtype) if t.dtype.is_floating else t, list(batches))
+        batches = self.in_precision(list(batches))
         for i, batch in enumerate(batches):
             size = fakes = self.replicas * batch["images"].shape[0]
             logs |= self.update("discriminator", batch, fold(fold(seed, "discriminator"), i), size)
         logs |= self.update(
             "generator", batches[-1], fold(seed, "generator"), self.recipe.generator_batch_size or fakes
         )
-        self.average.update(self.game.generator, step + 1)
+        self.average.update(self.game.generator, step + 1, size * len(batches))
         states = self.game.objective.state
         logs |= {name: state / self.replicas for name, state in states.items() if state.shape.rank == 0}
         for player, plateau in self.plateaus.items():
@@ -224,43 +313,43 @@ class Trainer:
         return tf.stack([tf.cast(value, tf.float32) for value in logs.values()])
 
     def discriminator_loss(self, logs):
-        """The sum of the discriminator's terms in the vector of logs."""
+        """The sum of the discriminator's losses of every step in what `replica_step` returns: lazy terms are not in it."""
         apart = ("/gradient_norm", "/learning_rate")
-        return tf.add_n(
-            [
-                logs[i]
-                for i, name in enumerate(self.log_names)
-                if name.startswith("discriminator/") and not name.endswith(apart)
-            ]
-        )
+        names = [n for n in self.log_names if n.startswith("discriminator/") and not n.endswith(apart)]
+        return tf.add_n([logs[self.log_names.index(name)] for name in names])
 
     def compile(self, stage, first_step):
-        """The function that takes steps of a stage: (iterator, limit) -> (steps taken, last logs, mean logs).
+        """The function that takes steps of a stage: (iterator, limit) -> (steps taken, last logs, mean logs, how many steps
+        each mean is over), vectors in the order of `log_names`.
 
         It stops short of `limit`, an int tensor, after a step whose logs are not finite.
         """
         self.game.enter(stage)
 
-        def take_step(done, finite, last, total, iterator):
+        def take_step(done, finite, last, total, count, iterator):
             batches = [iterator.get_next() for _ in range(self.recipe.discriminator_steps)]
             step = tf.identity(self.step)
             fraction = tf.cast(step - first_step, tf.float32) / stage.steps
+            lazy_names, lazy_logs, lazily = self.lazy_updates(batches, step)
             logs = self.strategy.run(self.replica_step, (batches, step, fraction))
             logs = self.strategy.reduce(tf.distribute.ReduceOp.SUM, logs, axis=None)
-            self.step.assign_add(1)
             if self.guard:
                 self.guard.count(self.discriminator_loss(logs))
-            return done + 1, tf.reduce_all(tf.math.is_finite(logs)), logs, total + logs
+            acted = tf.concat([tf.ones([len(self.log_names)]), *lazily], 0)
+            logs = tf.concat([logs, *lazy_logs], 0)
+            self.log_names = (*self.log_names, *lazy_names)
+            self.step.assign_add(1)
+            return done + 1, tf.reduce_all(tf.math.is_finite(logs)), logs, total + logs, count + acted
 
         @tf.function(autograph=False)
         def run(iterator, limit):
             unknown = tf.TensorShape([None])  # how many logs there are shows only when the body is traced
-            done, _, last, total = tf.while_loop(
-                lambda done, finite, last, total: finite & (done < limit),
+            done, _, last, total, count = tf.while_loop(
+                lambda done, finite, last, total, count: finite & (done < limit),
                 lambda *state: take_step(*state, iterator),
-                (tf.constant(0), tf.constant(True), tf.zeros([1]), tf.zeros([1])),
-                shape_invariants=(tf.TensorShape([]), tf.TensorShape([]), unknown, unknown),
+                (tf.constant(0), tf.constant(True), tf.zeros([1]), tf.zeros([1]), tf.zeros([1])),
+                shape_invariants=(tf.TensorShape([]), tf.TensorShape([]), unknown, unknown, unknown),
             )
-            return done, last, total / tf.cast(done, tf.float32)
+            return done, last, total / tf.maximum(count, 1), count
 
         return run
