@@ -108,7 +108,7 @@ class Turn:
                 images = tf.identity(batch["images"])
                 tape.watch(images)
                 outputs = self.discriminate({**batch, "images": images})
-            return tape, images, self._split(outputs) if which == "both" else outputs
+                return tape, images, self._split(outputs) if which == "both" else outputs
 
         return self._cached(f"pass on {which}", run)
 
@@ -190,7 +190,12 @@ class Term:
     def __add__(self, other: Term | Objective) -> Objective:
         return Objective([(1.0, self)]) + other
 
-    def __rmul__(self, weight: Weight) -> Objective:
+    def __rmul__(self, weight: float) -> Objective:
+        if tf.is_tensor(weight):  # TensorFlow hands over the value of a variable, and not the variable
+            raise RuntimeError(  # since it swallows a TypeError or ValueError
+                "a tensor or variable times a term would stay at its value of now; "
+                "write Objective([(variable, term)]) for a weight that moves, or float(weight) * term for one that does not."
+            )
         return Objective([(weight, self)])
 
 

@@ -104,12 +104,6 @@ class Recipe(Table):
         default_factory=dict, description="of terms of the objective by their names, in place of the model's"
     )
 
-    @pydantic.model_validator(mode="before")
-    @classmethod
-    def convert_images(cls, table):
-        """Lengths, intervals and positions in images ("20M images") become steps."""
-        return in_steps(table) if isinstance(table, dict) else table
-
     @pydantic.field_validator("augmentation_probability")
     @classmethod
     def check_probability(cls, probability):
@@ -120,8 +114,9 @@ class Recipe(Table):
 
     @pydantic.model_validator(mode="before")
     @classmethod
-    def add_steps_up(cls, table):
-        """Stages say how long a run is; `steps` may be left to them."""
+    def complete(cls, table):
+        """Lengths in images become steps, and `steps`, if left out, the sum over the stages."""
+        table = in_steps(table)
         if "steps" in table or not table.get("stages"):
             return table
         try:

@@ -78,10 +78,19 @@ def draws_for(draws, count):
 
 
 class Augmentation:
-    """Augments the images of a batch. names: keys of `AUGMENTATIONS`, done in this order."""
+    """Augments the images of a batch.
+
+    Args:
+        names: keys of `AUGMENTATIONS`, applied in this order.
+
+    Attributes:
+        probability: with which each of them is applied to an image: a number, or a function without arguments that returns a
+            scalar tensor (a schedule).
+    """
 
     def __init__(self, names):
         self.functions = [AUGMENTATIONS[name] for name in names]
+        self.probability = 1.0
 
     def __call__(self, batch, draws, purpose):
         """batch: a dict with "images" [B, H, W, C] of static B; purpose: a word, another for reals than for fakes.
@@ -93,9 +102,19 @@ class Augmentation:
             if name in batch:
                 images = batch[name]
                 for function in self.functions:
-                    images = function(images, draws_for(draws, images.shape[0]), f"augmented {purpose} {name} ")
+                    images = self.applied(function, images, draws, f"augmented {purpose} {name} ")
                 augmented[name] = images
         return augmented
+
+    def applied(self, function, images, draws, purpose):
+        """function(images), for each image with the probability, else the image itself."""
+        draws = draws_for(draws, images.shape[0])
+        augmented = function(images, draws, purpose)
+        if not callable(self.probability) and self.probability == 1:
+            return augmented
+        probability = self.probability() if callable(self.probability) else self.probability
+        chosen = draws.uniform(f"{purpose}{function.__name__} chosen") < probability
+        return tf.where(chosen[:, None, None, None], augmented, images)
 
 
 def augment(game, names):

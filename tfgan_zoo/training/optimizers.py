@@ -105,8 +105,8 @@ class ScheduledAdam(keras.optimizers.Adam):
     """
 
     def __init__(self, *arguments, scheduled_beta_2, **settings):
-        self.scheduled_beta_2 = scheduled_beta_2
         super().__init__(*arguments, **settings)
+        self.scheduled_beta_2 = scheduled_beta_2
 
     @property
     def beta_2(self):
