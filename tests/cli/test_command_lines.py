@@ -113,7 +113,7 @@ def test_the_scalars_hold_terms_norms_scores_and_speed(run):
 def test_the_same_command_again_finds_the_run_complete(command, run):
     done = command("train", *SMALL, f"--workdir={run[0]}")
     assert done.returncode == 0, done.stderr
-    assert "is complete: 6 steps are taken" in done.stdout
+    assert "is complete: all 6 steps have been taken" in done.stdout
     assert [p.name for p in (run[0] / "export" / "sngan").iterdir()] == ["1"]  # and no second export
 
 

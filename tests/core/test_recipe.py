@@ -70,7 +70,7 @@ def test_a_fade_longer_than_its_stage_is_refused():
 
 @pytest.mark.parametrize("missing", ["model", "steps"])
 def test_what_has_no_default_is_asked_for_by_name(missing):
-    with pytest.raises(ZooError, match=rf"the recipe: {missing}: needed, and not given\."):
+    with pytest.raises(ZooError, match=rf"the recipe: {missing}: required, but missing\."):
         recipe.parse({key: value for key, value in LEAST.items() if key != missing})
 
 

@@ -351,7 +351,7 @@ def test_a_run_in_training_and_its_folder_have_the_same_standing_statistics(tmp_
         "evaluation.samples=0",
         "averaging.standing_batches=2",
     ]
-    run = TrainingRun(recipe.parse(recipe.override(table, changes)), tmp_path / "run", tell=lambda _: None)
+    run = TrainingRun(recipe.parse(recipe.override(table, changes)), tmp_path / "run", report=lambda _: None)
     run.save(0, None)
     run.averaged()
     network, _, _ = Run(tmp_path / "run").generator()

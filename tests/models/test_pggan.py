@@ -431,7 +431,7 @@ def unbegun(folder, **data):
         "log": {"samples_every_steps": 2, "grid": 3},
         "evaluation": {"samples": 0},
     }
-    return TrainingRun(recipe.parse(table), folder / "run", tell=lambda text: None)
+    return TrainingRun(recipe.parse(table), folder / "run", report=lambda text: None)
 
 
 @pytest.fixture(scope="module")

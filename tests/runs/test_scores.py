@@ -391,7 +391,7 @@ def begin(monkeypatch, tmp_path):
         builder = lambda a_recipe, shape, classes: lambda: tiny_game(tuple(shape), classes, codes)  # noqa: E731
         monkeypatch.setattr(building, "game_builder", builder)
         monkeypatch.setattr(publish, "export_run", lambda run, base: base)
-        return TrainingRun(settings, folder, tell=lambda sentence: None)
+        return TrainingRun(settings, folder, report=lambda sentence: None)
 
     return run
 

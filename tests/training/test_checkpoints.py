@@ -226,8 +226,8 @@ def test_checkpoint_of_another_network_is_refused_by_names_and_nothing_is_assign
     with pytest.raises(ZooError) as error:
         Checkpoints(tmp_path, held).restore_latest(pytest.fail)
     assert str(error.value) == (
-        f"{tmp_path / 'checkpoint-000000005.npz'}: of another network: double is () and should be not there; "
-        "generator/dense/kernel is (2, 3) and should be (3, 2); generator/more is not there and should be ()."
+        f"{tmp_path / 'checkpoint-000000005.npz'}: of another network: double is () but should be absent; "
+        "generator/dense/kernel is (2, 3) but should be (3, 2); generator/more is missing but should be ()."
     )
     assert bits(held) == before
     assert Checkpoints(tmp_path).steps() == [5]  # it is whole, and stays

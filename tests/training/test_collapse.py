@@ -33,7 +33,7 @@ def seen(guard, step, losses=(1.0,), scores=()):
     for loss in losses:
         guard.count(loss)
     try:
-        guard.look(step, scores)
+        guard.check(step, scores)
     except Collapse as collapse:
         return collapse.why if collapse.step == step else f"at step {collapse.step}"
 
@@ -65,7 +65,7 @@ def test_the_loss_must_not_jump_beyond_its_level_and_levels_below_one_count_as_o
     assert seen(low, 9, [4.6]) == "|loss of the discriminator| = 4.6, bound 4.5"  # its level is 1.5
 
 
-def test_a_level_forgets_over_ten_looks():
+def test_a_level_averages_over_ten_checks():
     guard = guard_of(loss_factor=100, singular_factor=0)
     for step in range(20):
         seen(guard, step, [1.0])
@@ -141,7 +141,7 @@ def test_a_guard_may_be_changed_on_the_way_but_for_what_a_rollback_goes_by():
         ({"evaluation": {"every_steps": 500}}, "evaluation.every_steps=500 is no multiple of checkpoints.every_steps"),
     ],
 )
-def test_a_rollback_needs_looks_before_checkpoints_and_checkpoints_of_scores(changes, told):
+def test_a_rollback_needs_checks_before_checkpoints_and_checkpoints_of_scores(changes, told):
     guard = {"on_collapse": "rollback", **changes.pop("guard", {})}
     with pytest.raises(ZooError, match=told):
         recipe.parse({"model": "sngan", "steps": 10, "guard": guard, **changes})
@@ -202,9 +202,9 @@ def test_checkpoints_of_a_run_without_a_guard_can_be_gone_on_with_under_one_and_
     plain = Trainer(points_recipe(), points_game, make_strategy("one"))
     Checkpoints(tmp_path, plain.variables()).save(5)
     guarded = Trainer(points_recipe(seed=1, guard={"on_collapse": "stop"}), points_game, make_strategy("one"))
-    guarded.guard.looks.assign(7)
+    guarded.guard.checks.assign(7)
     Checkpoints(tmp_path, guarded.variables()).restore(5)
-    assert int(guarded.guard.looks) == 7
+    assert int(guarded.guard.checks) == 7
     assert_same({n: v for n, v in values(guarded).items() if not n.startswith("guard/")}, values(plain))
     Checkpoints(tmp_path, guarded.variables()).save(6)
     Checkpoints(tmp_path, plain.variables()).restore(6)
@@ -231,7 +231,7 @@ BACK = {"on_collapse": "rollback", "rate_factor": 0.03, "score_factor": 0.0, "ro
 
 def run_of(folder, guard, **changes):
     told = []
-    return TrainingRun(recipe.parse({**SMALL, "guard": guard, **changes}), folder, tell=told.append), told
+    return TrainingRun(recipe.parse({**SMALL, "guard": guard, **changes}), folder, report=told.append), told
 
 
 def end_of(folder):
@@ -262,7 +262,10 @@ def test_a_collapsing_run_goes_back_and_reaches_its_end(rolled_back):
     assert first["rate_scale"] == pytest.approx(0.03)
     assert first["went_back_to"] % 10 == 0
     assert first["went_back_to"] < first["step"]
-    assert f"Step {first['step']:,}: {first['why']}. Back to step {first['went_back_to']}, on with seed 1." in told
+    assert (
+        f"Step {first['step']:,}: {first['why']}. Rolled back to step {first['went_back_to']}, continuing with seed 1."
+        in told
+    )
     assert len(records) == int(end_of(folder)["guard/rollbacks"])
     final = [score.value for score in run.scores() if score.step == 40]
     assert all(map(math.isfinite, final))

@@ -103,7 +103,7 @@ def digits(split):
 
 
 def test_the_accuracy_on_training_and_held_out_images_is_written_with_each_sample_grid(tmp_path):
-    TrainingRun(digits("train"), tmp_path / "run", tell=lambda text: None).execute()
+    TrainingRun(digits("train"), tmp_path / "run", report=lambda text: None).execute()
     history = read_history(tmp_path / "run")
     named = history.named("discriminator_accuracy/d_accuracy_")
     assert named.keys() == {"train", "held_out"}

@@ -6,7 +6,7 @@ import functools
 import re
 import types
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import keras
 import tensorflow as tf
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from tfgan_zoo.core.priors import Prior
     from tfgan_zoo.core.recipe_tables import Stage
 
-Batch = Mapping[str, tf.Tensor]
-Weight = float | tf.Variable | Callable[[], tf.Tensor]
+Batch: TypeAlias = Mapping[str, tf.Tensor]
+Weight: TypeAlias = float | tf.Variable | Callable[[], tf.Tensor]
 PLAYERS = ("discriminator", "generator")
 
 
@@ -228,7 +228,7 @@ class Objective:
 
     def __add__(self, other: Term | Objective) -> Objective:
         more = other.summands if isinstance(other, Objective) else [(1.0, other)]
-        return Objective(self.summands + more)
+        return Objective([*self.summands, *more])
 
     @functools.cached_property
     def terms(self) -> list[tuple[str, Weight, Term]]:
@@ -306,7 +306,7 @@ class Game:
         generators: the generator and its copies, such as the moving average; whoever makes a copy adds it.
     """
 
-    sees_images: ClassVar[bool] | bool = True
+    sees_images: bool = True
     augmentation: Callable[[Batch, Draws, str], Batch] | None = None
 
     def __init__(

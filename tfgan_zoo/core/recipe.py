@@ -1,11 +1,12 @@
-"""What a recipe (a TOML file in zoo_configs/) may say: every number of a run, checked before anything starts."""
+"""What a recipe (a TOML file in zoo_configs/) may contain: every number of a run, checked before anything starts."""
 
 import copy
 import re
 import tomllib
 import typing
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 import pydantic
 from pydantic import Field
@@ -32,7 +33,7 @@ IMAGES = re.compile(r"([\d_]+(?:\.\d+)?)\s*([kM]?)\s*images?")
 IN_STEPS = re.compile(r"(\w+_)?steps|from_step|start_step|decay_from|patience|over|after|points")
 
 
-def in_steps(table):
+def in_steps(table: dict[str, Any]) -> dict[str, Any]:
     """A copy of a recipe's plain values in which lengths in images, such as steps="20M images", are steps.
 
     A step shows the discriminator batch_size * discriminator_steps real images; those of a stage are counted by its own
@@ -72,21 +73,25 @@ def in_steps(table):
 
 
 class Recipe(Table):
-    """A whole run. Keys that a file leaves out take the defaults written here."""
+    """A whole run. Keys that a file leaves out take the defaults given here."""
 
     summary: str = Field("", description="one line for --list")
     model: str = Field(description="a file in tfgan_zoo/models")
     arguments: dict[str, Any] = Field(default_factory=dict, description="what the model's build() takes")
     seed: int = Field(0, ge=0, lt=2**32, description="of the weights, the latents and the order of the images")
-    steps: Count = Field(description="generator updates; the sum over the stages, where there are some")
-    batch_size: Count = Field(64, description="images a discriminator update, over all replicas")
-    generator_batch_size: Count | None = Field(None, description="fakes a generator update; batch_size where left out")
-    discriminator_steps: Count = Field(1, description="discriminator updates a step")
-    accumulation: Count = Field(1, description="parts that a batch is computed in, to save memory")
-    steps_per_call: Count = Field(50, description="steps between two returns to Python; changes speed, not results")
+    steps: Count = Field(
+        description='generator updates, or images as in "20M images"; the sum over the stages, if there are any'
+    )
+    batch_size: Count = Field(64, description="real images per discriminator update, over all replicas")
+    generator_batch_size: Count | None = Field(
+        None, description="generated images per generator update; batch_size by default"
+    )
+    discriminator_steps: Count = Field(1, description="discriminator updates per step")
+    accumulation: Count = Field(1, description="parts that a batch is split into, to save memory")
+    steps_per_call: Count = Field(50, description="steps between two returns to Python; affects speed, not results")
     precision: Literal["float32", "mixed_bfloat16", "float64"] = "float32"
     jit_compile: bool = Field(False, description="compile gradients with XLA")
-    stages: tuple[Stage, ...] = Field((), description="for models that grow; then batch_size is theirs")
+    stages: tuple[Stage, ...] = Field((), description="for models that grow; each has a batch_size of its own")
     data: DataSettings = DataSettings()
     generator_optimizer: OptimizerSettings = OptimizerSettings()
     discriminator_optimizer: OptimizerSettings = OptimizerSettings()
@@ -97,11 +102,12 @@ class Recipe(Table):
     guard: GuardSettings = GuardSettings()
     augmentation: tuple[Literal["color", "translation", "cutout"], ...] = Field(
         (),
-        description="what is done to real and fake images alike before the discriminator sees them, for small data sets",
+        description="transformations of real and generated images before the discriminator sees them, for small data sets",
     )
-    augmentation_probability: Number = Field(1.0, description="with which each of them is done to an image")
+    augmentation_probability: Number = Field(1.0, description="of each transformation, for each image")
     weights: dict[str, Number] = Field(
-        default_factory=dict, description="of terms of the objective by their names, in place of the model's"
+        default_factory=dict,
+        description="of the objective's terms, by name as in the logs, in place of the model's own",
     )
 
     @pydantic.field_validator("augmentation_probability")
@@ -149,7 +155,7 @@ class Recipe(Table):
 
     @pydantic.model_validator(mode="after")
     def check_guard(self):
-        """No checkpoint is written, and no score is the best, that was not looked at in that step."""
+        """Every checkpoint and every best score must have been checked by the guard in its own step."""
         saved, scored, looked = self.checkpoints.every_steps, self.evaluation.every_steps, self.guard.every_steps
         if self.guard.on_collapse != "rollback":
             return self
@@ -157,56 +163,56 @@ class Recipe(Table):
             raise ValueError(f"guard.every_steps={looked} does not divide checkpoints.every_steps={saved}")
         if scored % saved:
             raise ValueError(
-                f"guard.on_collapse=rollback goes back to what was scored, and evaluation.every_steps={scored} is no multiple "
+                f"guard.on_collapse=rollback needs scored checkpoints, but evaluation.every_steps={scored} is not a multiple "
                 f"of checkpoints.every_steps={saved}"
             )
         return self
 
     @property
-    def schedule(self):
-        """The stages, of which a recipe without a list has one."""
+    def schedule(self) -> tuple[Stage, ...]:
+        """The stages; a recipe without a list has one."""
         if self.stages:
             return self.stages
         return (Stage(steps=self.steps, batch_size=self.batch_size, resolution=self.data.resolution),)
 
     @property
-    def total_steps(self):
+    def total_steps(self) -> int:
         """Generator updates over all stages."""
         return sum(stage.steps for stage in self.schedule)
 
-    def stage_at(self, step):
-        """The stage of a checkpoint of `step`: the one that this many steps end in, at a border the one before it."""
+    def stage_at(self, step: int) -> Stage:
+        """The stage of a checkpoint of `step`; at the end of a stage, that stage."""
         for stage in self.schedule:
             if step <= stage.steps:
                 return stage
             step -= stage.steps
         return self.schedule[-1]
 
-    def images_seen(self, step):
-        """How many real examples the discriminator was shown in the first `step` steps."""
+    def images_seen(self, step: int) -> int:
+        """The number of real images that the discriminator sees in the first `step` steps."""
         images = 0
         for stage in self.schedule:
             images += min(step, stage.steps) * stage.batch_size * self.discriminator_steps
             step = max(0, step - stage.steps)
         return images
 
-    def as_dict(self):
-        """Plain values, as recipe.json holds them."""
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, as in recipe.json."""
         return self.model_dump(mode="json")
 
 
-# Keys that change how a run is watched and how fast it goes, but never its weights: a resumed run may change them.
+# Keys that affect monitoring and speed but never the weights: they may change when a run is resumed.
 FREE_KEYS = re.compile(
     r"(summary|steps_per_call|(checkpoints|log|evaluation|guard)\..*"
     r"|data\.(classes|data_dir|download|cache_dir|memory_limit_mb))"
 )
-# But where a run goes back when it collapses, what it is judged by and what it can go back to decide on its weights.
+# But if a run rolls back on a collapse, its scores and checkpoints decide on its weights.
 ROLLBACK_KEYS = re.compile(r"(guard\.(?!rollbacks).*|evaluation\..*|checkpoints\.every_steps)")
 
 
-def flatten(table, prefix=""):
+def flatten(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested dict -> {"data.source": value, ...}."""
-    flat = {}
+    flat: dict[str, Any] = {}
     for key, value in table.items():
         if isinstance(value, dict):
             flat |= flatten(value, f"{prefix}{key}.")
@@ -215,27 +221,27 @@ def flatten(table, prefix=""):
     return flat
 
 
-def differences(old, new):
-    """The keys, as in `--set`, in which two recipes would give other weights: {key: (old value, new value)}.
+def differences(old: Recipe, new: Recipe) -> dict[str, tuple[Any, Any]]:
+    """The keys, as in `--set`, that make two recipes train different weights: {key: (old value, new value)}.
 
-    `steps` may change where no schedule looks at the run's length.
+    `steps` may change unless a schedule depends on the run's length.
     """
     a, b = flatten(old.as_dict()), flatten(new.as_dict())
     different = {k: (a.get(k), b.get(k)) for k in a.keys() | b.keys() if a.get(k) != b.get(k)}
     optimizers = (old.generator_optimizer, old.discriminator_optimizer)
     free_length = all(optimizer.schedule != "linear" for optimizer in optimizers)
-    goes_back = "rollback" in (old.guard.on_collapse, new.guard.on_collapse)
+    rolls_back = "rollback" in (old.guard.on_collapse, new.guard.on_collapse)
 
     def free(key):
-        if goes_back and ROLLBACK_KEYS.fullmatch(key):
+        if rolls_back and ROLLBACK_KEYS.fullmatch(key):
             return False
         return FREE_KEYS.fullmatch(key) or (key == "steps" and free_length)
 
     return {k: v for k, v in sorted(different.items()) if not free(k)}
 
 
-def parse(table, origin="the recipe"):
-    """A checked `Recipe` of nested plain values.
+def parse(table: dict[str, Any], origin: object = "the recipe") -> Recipe:
+    """Validates nested plain values as a `Recipe`.
 
     Raises:
         ZooError: names every key that is unknown (with the nearest ones) or out of range.
@@ -247,41 +253,41 @@ def parse(table, origin="the recipe"):
         raise ZooError(f"{origin}: " + "\n".join(lines)) from None
 
 
-def explain(problem):
-    """One sentence on one of pydantic's errors."""
+def explain(problem: Mapping[str, Any]) -> str:
+    """One of pydantic's errors as a sentence."""
     path = [str(part) for part in problem["loc"]]
     path = [part for part in path if part not in ("number", "schedule")]  # the branches of `Number`
     if problem["type"] == "extra_forbidden":
         return f"{'.'.join(path)}: {no_such('key', path[-1], known_keys(path[:-1]))}"
     if problem["type"] == "missing":
-        return f"{'.'.join(path)}: needed, and not given."
+        return f"{'.'.join(path)}: required, but missing."
     key = ".".join(part for part in path if re.fullmatch(r"\w+", part))
     got = "" if isinstance(problem["input"], dict) and not path else f", and got {problem['input']!r}"
     return f"{key or 'recipe'}: {problem['msg']}{got}."
 
 
-def known_keys(path):
+def known_keys(path: Sequence[str]) -> Iterable[str]:
     """The keys of the table at `path`, such as ["data"]."""
-    section = Recipe
+    section: type[Table] = Recipe
     for part in path:
         if part in section.model_fields:
             annotation = section.model_fields[part].annotation
-            section = next((t for t in nested(annotation) if is_section(t)), section)
+            section = next((t for t in nested(annotation) if is_table(t)), section)
     return section.model_fields
 
 
-def nested(annotation):
+def nested(annotation: Any) -> Iterator[Any]:
     """The annotation and everything inside it."""
     yield annotation
     for inner in typing.get_args(annotation):
         yield from nested(inner)
 
 
-def is_section(annotation):
+def is_table(annotation: Any) -> TypeGuard[type[Table]]:
     return isinstance(annotation, type) and issubclass(annotation, Table)
 
 
-def read_toml(path):
+def read_toml(path: str | Path) -> dict[str, Any]:
     """The nested plain values of a TOML file."""
     path = Path(path)
     try:
@@ -294,10 +300,10 @@ def read_toml(path):
         raise ZooError(f"{path}: not a TOML file: {error}.") from None
 
 
-def override(table, assignments):
-    """A copy of nested plain values with `key=value` assignments made, such as "data.resolution=64".
+def override(table: dict[str, Any], assignments: Iterable[str]) -> dict[str, Any]:
+    """A copy of nested plain values with `key=value` assignments applied, such as "data.resolution=64".
 
-    A value is read as TOML (0.1, true, "text", [1, 2]), or else taken as text.
+    A value is parsed as TOML (0.1, true, "text", [1, 2]); anything else is text.
     """
     table = copy.deepcopy(table)
     for assignment in assignments:

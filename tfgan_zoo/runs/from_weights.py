@@ -7,8 +7,8 @@ from pathlib import Path
 
 from tfgan_zoo import __version__
 from tfgan_zoo.core import catalog, recipe
-from tfgan_zoo.runs import building
 from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.runs import building
 from tfgan_zoo.runs.run_folder import Run, write_json
 from tfgan_zoo.training.strategies import precision
 

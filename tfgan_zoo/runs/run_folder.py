@@ -10,10 +10,10 @@ from pathlib import Path
 
 from tfgan_zoo import __version__
 from tfgan_zoo.core import catalog, recipe
-from tfgan_zoo.runs import building
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.metrics.features import score_names
 from tfgan_zoo.metrics.protocol import Protocol, Score
+from tfgan_zoo.runs import building
 from tfgan_zoo.training.checkpoints import Checkpoints, read, write_atomically
 from tfgan_zoo.training.standing_statistics import refresh_standing_statistics
 from tfgan_zoo.training.strategies import precision

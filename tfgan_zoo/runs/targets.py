@@ -7,16 +7,16 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_zoo.core import recipe
+from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.core.game import run_network
+from tfgan_zoo.core.priors import Prior
 from tfgan_zoo.data import toy
 from tfgan_zoo.data.images_on_disk import cache_folder
 from tfgan_zoo.data.sources import LOADERS, load_source
-from tfgan_zoo.core.errors import ZooError
-from tfgan_zoo.core.game import run_network
 from tfgan_zoo.metrics.embedding import FeatureCache
 from tfgan_zoo.metrics.players import Players
 from tfgan_zoo.metrics.protocol import Evaluator
 from tfgan_zoo.metrics.score_registry import direction
-from tfgan_zoo.core.priors import Prior
 from tfgan_zoo.runs.run_folder import Run
 from tfgan_zoo.saved_model.signatures import ExportedGenerator
 from tfgan_zoo.saved_model.version_folder import load_version, newest

@@ -1,38 +1,46 @@
-"""A training run from a recipe to an exported generator: joins data, trainer, scores, pictures and checkpoints."""
+"""A training run from a recipe to an exported generator: connects data, trainer, scores, pictures and checkpoints."""
 
 import fcntl
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, TextIO
+
+import keras
+import tensorflow as tf
 
 from tfgan_zoo import pictures
-
-from tfgan_zoo.runs import building
-from tfgan_zoo.runs import publish
-from tfgan_zoo.data.training_view import training_view
-from tfgan_zoo.data.pipeline import batches
-from tfgan_zoo.data.sources import load_source
 from tfgan_zoo.core.errors import ZooError, no_such
-from tfgan_zoo.runs.targets import make_evaluator, players_of
+from tfgan_zoo.core.recipe import Recipe
+from tfgan_zoo.core.recipe_tables import Stage
+from tfgan_zoo.data.pipeline import batches
+from tfgan_zoo.data.sources import Source, load_source
+from tfgan_zoo.data.training_view import training_view
 from tfgan_zoo.metrics.discriminator_scores import accuracies
 from tfgan_zoo.metrics.features import feature_network
+from tfgan_zoo.metrics.players import Players
+from tfgan_zoo.metrics.protocol import Evaluator, Score
 from tfgan_zoo.metrics.score_registry import direction, kinds_of
+from tfgan_zoo.runs import building, publish
 from tfgan_zoo.runs.run_folder import Run
+from tfgan_zoo.runs.targets import make_evaluator, players_of
+from tfgan_zoo.saved_model.signature_calls import Sampler
 from tfgan_zoo.saved_model.signatures import ExportedGenerator
 from tfgan_zoo.saved_model.sweeps import overview
 from tfgan_zoo.saved_model.version_folder import newest, versions
-from tfgan_zoo.training.collapse_guard import last_good, refused
-from tfgan_zoo.training.stopping import Collapse, StopRequest
+from tfgan_zoo.training.collapse_guard import last_good, unrecoverable
 from tfgan_zoo.training.loop import Callback, train
 from tfgan_zoo.training.progress import Progress
 from tfgan_zoo.training.standing_statistics import refresh_standing_statistics
+from tfgan_zoo.training.stopping import Collapse, StopRequest
 from tfgan_zoo.training.strategies import make_strategy
 from tfgan_zoo.training.summaries import ScalarWriter
 from tfgan_zoo.training.trainer import Trainer
 
 
-def describe(source):
-    """What dataset.json says of a source: plain values."""
+def describe(source: Source) -> dict[str, Any]:
+    """A data source as plain values, for dataset.json."""
     return {
         "source": source.name,
         "size": source.size,
@@ -43,8 +51,8 @@ def describe(source):
     }
 
 
-def lock(folder):
-    """Holds the folder, made where it is not there, for this process; the lock ends with it, however it ends.
+def lock(folder: str | Path) -> TextIO:
+    """Locks the folder, creating it if needed, until this process ends, however it ends.
 
     Raises:
         ZooError: another process trains in this folder.
@@ -59,25 +67,27 @@ def lock(folder):
     return held
 
 
-def copy_values(network, into):
-    """Gives the variables of a network to its twin, of any precision."""
+def copy_values(network: keras.Model, into: keras.Model) -> None:
+    """Copies the variables of a network to another one of the same layers, of any precision."""
     for variable, twin in zip(network.variables, into.variables, strict=True):
         twin.assign(variable.numpy())
 
 
 class TrainingRun:
-    """One run: opens or begins its folder, builds the trainer, restores what is there.
+    """One run: opens or creates its folder, builds the trainer, restores the newest checkpoint.
 
     Args:
         recipe: a `Recipe`.
         folder: of the run.
         strategy: name for `make_strategy`.
-        tell: called with each sentence for the user.
+        report: called with each message for the user.
     """
 
-    def __init__(self, recipe, folder, strategy="one", tell=print):
-        self.recipe, self.tell = recipe, tell
-        kinds_of(recipe.evaluation.scores)  # a mistyped name is told at once
+    def __init__(
+        self, recipe: Recipe, folder: str | Path, strategy: str = "one", report: Callable[[str], object] = print
+    ) -> None:
+        self.recipe, self.report = recipe, report
+        kinds_of(recipe.evaluation.scores)  # a mistyped name is reported at once
         strategy = make_strategy(strategy)
         self.source = load_source(recipe.data)
         dataset = describe(self.source)
@@ -88,26 +98,27 @@ class TrainingRun:
         if recipe.log.accuracy_images:
             self.check_accuracy()
         Run.refuse_other_files(folder)
-        self.lock = lock(folder)  # before recipe.json is written, which another process may be at work by
+        self.lock = lock(folder)  # before writing recipe.json, which another process may be using
         self.run = Run.start(folder, recipe, dataset)
         self.run.remove_half_written()
         if self.evaluator:
             self.run.keep_protocols(self.evaluator.protocols(recipe.evaluation.scores))
         self.checkpoints = self.run.checkpoints(self.trainer.variables())
-        self.start = self.checkpoints.restore_latest(tell) or 0
+        self.start = self.checkpoints.restore_latest(report) or 0
         self.total = recipe.total_steps
         self.run.forget_scores_after(self.start)
         if self.start:
-            tell(f"Goes on at step {self.start:,}.")
+            report(f"Resuming at step {self.start:,}.")
         if self.recipe.guard.on_collapse == "rollback" and not self.checkpoints.steps():
-            self.checkpoints.save(0)  # from the first step on there is one to go back to
+            self.checkpoints.save(0)  # so that there is always one to roll back to
         self.exports = self.run.folder / "export" / recipe.model
-        self.sampler, self.sampled_stage = None, None
+        self.sampler: Sampler | None = None
+        self.sampled_stage: Stage | None = None
 
-    def execute(self):
-        """Takes the steps that are left. Returns the exported version folder, or None where the run was stopped."""
+    def execute(self) -> Path | None:
+        """Takes the remaining steps. Returns the exported version folder, or None if the run was stopped."""
         if self.start >= self.total:
-            self.tell(f"{self.run.folder} is complete: {self.total:,} steps are taken.")
+            self.report(f"{self.run.folder} is complete: all {self.total:,} steps have been taken.")
             if self.exported_step() == self.total:
                 return newest(self.exports)
         log, checks = self.recipe.log, self.recipe.checkpoints
@@ -116,24 +127,26 @@ class TrainingRun:
             Callback(log.scalars_every_steps, self.log_scalars),
             Callback(log.samples_every_steps, self.draw_samples, after_stages=True),
             Callback(self.recipe.evaluation.every_steps, self.score),
-            Callback(self.looked_every, self.look),
+            Callback(self.checked_every, self.check),
             Callback(checks.every_steps, self.save, when_stopped=True),
         ]
-        with StopRequest() as wish, Progress(self.total, self.start, self.recipe.images_seen) as self.progress:
-            callbacks.insert(0, Callback(min(self.recipe.steps_per_call, log.scalars_every_steps), self.progress.update))
-            while self.went_back(callbacks, lambda: bool(wish.received)):
+        with StopRequest() as stop_request, Progress(self.total, self.start, self.recipe.images_seen) as self.progress:
+            callbacks.insert(
+                0, Callback(min(self.recipe.steps_per_call, log.scalars_every_steps), self.progress.update)
+            )
+            while self.rolled_back(callbacks, lambda: bool(stop_request.received)):
                 pass
         self.scalars.close()
         if int(self.trainer.step.numpy()) < self.total:
             return None
         return self.export()
 
-    def went_back(self, callbacks, stopping):
-        """Takes the steps that are left, up to the end, a wish to stop or a collapse. Returns whether the run went back from
-        one and is to go on.
+    def rolled_back(self, callbacks: list[Callback], stopping: Callable[[], bool]) -> bool:
+        """Takes the remaining steps, up to the end, a stop request or a collapse. Returns True if the run was rolled back from
+        a collapse and is to continue.
 
         Raises:
-            ZooError: it collapsed, and the recipe's guard does not ask to go back, or not so often.
+            ZooError: it collapsed, and the recipe's guard allows no rollback, or no more.
         """
         try:
             train(self.trainer, self.make_batches, callbacks, stopping)
@@ -141,41 +154,46 @@ class TrainingRun:
         except Collapse as collapse:
             if not self.trainer.guard:
                 raise
-            seen = collapse
+            detected = collapse
         guard, settings = self.trainer.guard, self.recipe.guard
-        count, to = int(guard.rollbacks.numpy()), self.last_good(seen.step, self.run.best_step())
-        goes_back = settings.on_collapse == "rollback" and count < settings.rollbacks and to is not None
-        record = {"step": seen.step, "why": seen.why, "went_back_to": to if goes_back else None}
-        self.scalars.write_collapse(seen.step, seen.why, count + 1)
-        if goes_back:
-            guard.go_back(self.checkpoints, to)
+        count, to = int(guard.rollbacks.numpy()), self.last_good(detected.step, self.run.best_step())
+        rolls_back = settings.on_collapse == "rollback" and count < settings.rollbacks and to is not None
+        record = {"step": detected.step, "why": detected.why, "went_back_to": to if rolls_back else None}
+        self.scalars.write_collapse(detected.step, detected.why, count + 1)
+        if rolls_back:
+            guard.roll_back(self.checkpoints, to)
             self.run.forget_scores_after(to)
-            self.tell(f"Step {seen.step:,}: {seen.why}. Back to step {to:,}, on with seed {self.trainer.seed}.")
+            self.report(
+                f"Step {detected.step:,}: {detected.why}. Rolled back to step {to:,}, continuing with seed {self.trainer.seed}."
+            )
         scale = float(guard.rate.numpy())
         self.run.add_collapse(count, {**record, "seed": self.trainer.seed, "rate_scale": scale})
-        if not goes_back:
-            raise refused(seen, to, count)
+        if not rolls_back:
+            raise unrecoverable(detected, to, count)
         return True
 
     @property
-    def looked_every(self):
-        """Steps between two looks of the guard; 0 for none."""
+    def checked_every(self) -> int:
+        """Steps between two checks of the guard; 0 for none."""
         guard = self.recipe.guard
         return (guard.every_steps or self.recipe.checkpoints.every_steps) if self.trainer.guard else 0
 
-    def look(self, step, means):
+    def check(self, step: int, means: dict[str, float]) -> None:
+        """Lets the guard check the run."""
         if self.trainer.guard:
-            self.trainer.guard.look(step, self.run.own_scores())
+            self.trainer.guard.check(step, self.run.own_scores())
 
-    def last_good(self, step, best=None):
-        """The step of the checkpoint to go back to from a collapse at `step`, as `training.collapse.last_good` has it."""
-        return last_good(self.checkpoints, step, self.recipe.checkpoints.every_steps, self.looked_every, best)
+    def last_good(self, step: int, best: int | None = None) -> int | None:
+        """The step of the checkpoint to roll back to from a collapse at `step`; see `collapse_guard.last_good`."""
+        return last_good(self.checkpoints, step, self.recipe.checkpoints.every_steps, self.checked_every, best)
 
-    def checked_evaluator(self):
-        """The `Judge` by the recipe, refused now where it cannot take the scores; None for a run without them."""
+    def checked_evaluator(self) -> Evaluator | None:
+        """The recipe's `Evaluator`; None for a run without scores. Raises now what would stop the scores later."""
         settings = self.recipe.evaluation
         if settings.best_by and not direction(settings.best_by):
-            raise ZooError(f"evaluation.best_by={settings.best_by}: that score has no better end; take another.")
+            raise ZooError(
+                f"evaluation.best_by={settings.best_by}: neither high nor low is better in that score; choose another."
+            )
         if not settings.samples:
             return None
         with self.trainer.strategy.scope():
@@ -187,8 +205,8 @@ class TrainingRun:
             raise ZooError(f"{error} Or train without scores: --set evaluation.samples=0.") from None
         return evaluator
 
-    def check_accuracy(self):
-        """Raises `ZooError` where log.accuracy_images asks for what the data or the discriminator does not have."""
+    def check_accuracy(self) -> None:
+        """Raises `ZooError` if the data or the discriminator cannot give log.accuracy_images."""
         if not self.evaluator:
             raise ZooError(
                 "log.accuracy_images needs what scores need: set evaluation.samples above 0, or leave it out."
@@ -198,18 +216,19 @@ class TrainingRun:
         except ZooError as error:
             raise ZooError(f"log.accuracy_images: {error}") from None
 
-    def exported_step(self):
-        """The step of the newest export in the run's folder, None where there is none."""
+    def exported_step(self) -> int | None:
+        """The step of the newest export in the run's folder, None if there is none."""
         if not versions(self.exports):
             return None
         return json.loads((newest(self.exports) / "model_card.json").read_text())["step"]
 
-    def images_of(self, stage):
-        """What training sees at a stage: the images, or a growing model's at the stage's resolution."""
+    def images_of(self, stage: Stage) -> Any:
+        """What training sees in a stage: the images, or those of a growing model at the stage's resolution."""
         whole = stage.resolution in (None, self.recipe.data.resolution)
         return self.images if whole else replace(self.source, images=self.images).at(stage.resolution).images
 
-    def make_batches(self, stage, first):
+    def make_batches(self, stage: Stage, first: int) -> tf.data.Dataset:
+        """The batches of a stage from number `first` on, one replica's share after the other."""
         return batches(
             self.images_of(stage),
             self.source.labels,
@@ -222,11 +241,12 @@ class TrainingRun:
             measure=self.measure,
         )
 
-    def log_scalars(self, step, means):
+    def log_scalars(self, step: int, means: dict[str, float]) -> None:
+        """Writes the logs for TensorBoard."""
         self.scalars.write(step, means, self.progress.rate)
 
-    def averaged(self):
-        """The averaged generator as it is now, in float32, to sample from. Each stage has its own, whose layers are its own."""
+    def averaged(self) -> Sampler:
+        """The averaged generator as it is now, in float32, to sample from. Each stage has its own, with its own layers."""
         stage = self.recipe.stage_at(int(self.trainer.step.numpy()))
         if self.sampler is None or stage != self.sampled_stage:
             self.float_game, self.sampled_stage = self.run.build_game(stage), stage
@@ -236,29 +256,30 @@ class TrainingRun:
         refresh_standing_statistics(self.float_game, self.recipe, stage)
         return self.sampler
 
-    def players(self):
+    def players(self) -> Players:
         """The averaged generator and the discriminator as they are now, in float32, to be scored."""
         self.averaged()
         copy_values(self.trainer.game.discriminator, self.float_game.discriminator)
         return self.float_players
 
-    def draw_samples(self, step, means):
+    def draw_samples(self, step: int, means: dict[str, float]) -> None:
+        """Writes a grid of samples, always of the same latents."""
         self.scalars.write_singular_values(step)
         sheet = overview(self.averaged(), self.trainer.game.prior, self.recipe.log.grid)
         path = self.run.folder / "samples" / f"step-{step:09d}.png"
         pictures.save_png(pictures.picture(sheet.samples, sheet.columns, real=self.source.images), path)
         self.log_accuracy(step)
 
-    def log_accuracy(self, step):
-        """The discriminator's accuracy on training and on held-out images; none before the full resolution."""
+    def log_accuracy(self, step: int) -> None:
+        """Writes the discriminator's accuracy on training and on held-out images; none before the full resolution."""
         count, game = self.recipe.log.accuracy_images, self.trainer.game
-        if count and game.generator.output_shape[1:] == self.source.image_shape:
-            found = accuracies(self.players(), self.source, self.evaluator.test, count)
-            self.scalars.scalars(step, {f"discriminator_accuracy/{name}": value for name, value in found.items()})
+        if count and self.evaluator and game.generator.output_shape[1:] == self.source.image_shape:
+            shares = accuracies(self.players(), self.source, self.evaluator.test, count)
+            self.scalars.scalars(step, {f"discriminator_accuracy/{name}": value for name, value in shares.items()})
 
-    def score(self, step, means):
-        """Takes the recipe's scores. In a stage below the full resolution there are none: its images have no reals to be
-        compared with, and its scores could not be compared with later ones."""
+    def score(self, step: int, means: dict[str, float]) -> None:
+        """Computes the recipe's scores. Stages below the full resolution have none: there are no real images to compare
+        theirs with, and their scores could not be compared with later ones."""
         whole = self.trainer.game.generator.output_shape[1:] == self.source.image_shape
         if not self.evaluator or not whole or self.own_scores(step):
             return
@@ -269,23 +290,24 @@ class TrainingRun:
             if settings.best_by and settings.best_by not in (names := [s.name for s in scores]):
                 raise no_such("score to keep the best checkpoint by (evaluation.best_by)", settings.best_by, names)
         except (ZooError, OSError):
-            self.save(step, means)  # what was trained is kept, whatever was wrong with the scores
+            self.save(step, means)  # nothing trained is lost, whatever was wrong with the scores
             raise
         self.scalars.scalars(step, {f"scores/{s.name}": s.value for s in scores})
 
-    def save(self, step, means):
+    def save(self, step: int, means: dict[str, float]) -> None:
+        """Writes a checkpoint."""
         good = self.last_good(step + 1) if self.trainer.guard else None
         self.checkpoints.save(step, self.run.best_step(), good)
 
-    def own_scores(self, step):
-        """The `Score`s of a step by the recipe's own protocols."""
+    def own_scores(self, step: int) -> list[Score]:
+        """The scores of a step under the recipe's own protocols."""
         own = self.evaluator.protocols(self.recipe.evaluation.scores) if self.evaluator else ()
         return [score for score in self.run.scores() if score.step == step and score.protocol in own]
 
-    def final_scores(self):
-        """The recipe's own `Score`s of the last step."""
+    def final_scores(self) -> list[Score]:
+        """The scores of the last step under the recipe's own protocols."""
         return self.own_scores(self.total)
 
-    def export(self):
-        """The generator's version folder within the run."""
+    def export(self) -> Path:
+        """Exports the generator within the run's folder. Returns the version folder."""
         return publish.export_run(self.run, self.exports)

@@ -1,24 +1,26 @@
-"""Checkpoints: one file each, holding every variable of the run by name, whole or not there at all.
+"""Checkpoints: one file each, with every variable of the run by name, written completely or not at all.
 
-A checkpoint is an .npz archive, whose members carry checksums, so that it can be read and checked with NumPy alone.
+A checkpoint is an .npz archive, whose members carry checksums, so NumPy alone can read and verify it.
 """
 
 import os
 import re
 import zipfile
 import zlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from tfgan_zoo.core.errors import ZooError
 
-# RuntimeError: a flipped bit in the archive's directory may ask for a password, or for a compression that is not known.
+# RuntimeError: a flipped bit in the archive's directory may request a password or an unknown compression.
 BROKEN = (zipfile.BadZipFile, zlib.error, OSError, EOFError, KeyError, ValueError, RuntimeError)
 
 
-def write_atomically(path, write):
-    """Calls `write(file)` on a binary file beside `path`, brings it to disk and renames it: a crash leaves the old one."""
+def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Calls `write(file)` on a temporary file beside `path`, flushes it to disk and renames it: a crash leaves the old file."""
     beside = path.with_name(f".{path.name}.tmp")
     with open(beside, "wb") as file:
         write(file)
@@ -30,7 +32,7 @@ def write_atomically(path, write):
     os.close(folder)
 
 
-def read(path):
+def read(path: Path) -> dict[str, np.ndarray]:
     """{name: array} of a checkpoint file.
 
     Raises:
@@ -43,66 +45,66 @@ def read(path):
         raise ZooError(f"{path}: damaged checkpoint ({error}).") from None
 
 
-GUARD = "guard/"  # the state of what watches a run, which may be switched on and off on the way
+GUARD = "guard/"  # state of the collapse guard, which may be switched on and off during a run
 
 
 class Checkpoints:
-    """The numbered checkpoints of a folder: the last `keep`, and one that is asked to stay.
+    """The numbered checkpoints of a folder: the last `keep`, and those that are protected.
 
     Args:
-        folder: where they lie; made when first written.
-        variables: {name: variable} with `.numpy()` and `.assign()`: everything that a run is.
-        keep: how many of the last ones stay.
+        folder: where they are stored; created by the first one.
+        variables: {name: variable} with `.numpy()` and `.assign()`: the complete state of a run.
+        keep: how many of the newest are retained.
     """
 
-    def __init__(self, folder, variables=None, keep=3):
+    def __init__(self, folder: str | Path, variables: Mapping[str, Any] | None = None, keep: int = 3) -> None:
         self.folder, self.variables, self.keep = Path(folder), variables or {}, keep
 
-    def path(self, step):
+    def path(self, step: int) -> Path:
+        """The file of a step's checkpoint."""
         return self.folder / f"checkpoint-{step:09d}.npz"
 
-    def steps(self):
-        """The steps that there are checkpoints of, rising."""
+    def steps(self) -> list[int]:
+        """The steps that have a checkpoint, in increasing order."""
         names = (re.fullmatch(r"checkpoint-(\d+)\.npz", p.name) for p in self.folder.glob("checkpoint-*.npz"))
         return sorted(int(match[1]) for match in names if match)
 
-    def save(self, step, best=None, good=None):
-        """Writes the checkpoint of `step`. best, good: steps of some that stay however old they are."""
+    def save(self, step: int, best: int | None = None, good: int | None = None) -> None:
+        """Writes the checkpoint of `step`. best, good: steps whose checkpoints are retained however old they are."""
         self.folder.mkdir(parents=True, exist_ok=True)
         arrays = {name: np.asarray(variable.numpy()) for name, variable in self.variables.items()}
-        write_atomically(self.path(step), lambda file: np.savez(file, **arrays))
+        write_atomically(self.path(step), lambda file: np.savez(file, allow_pickle=False, **arrays))
         for old in self.steps()[: -self.keep]:
             if old not in (best, good):
                 self.path(old).unlink()
 
-    def restore(self, step):
-        """Puts the checkpoint of `step` into the variables, all or none of them.
+    def restore(self, step: int) -> None:
+        """Restores all variables from the checkpoint of `step`, or none of them.
 
         Raises:
-            ZooError: it is damaged, or of other variables or shapes.
+            ZooError: it is damaged, or its names or shapes differ from the variables'.
         """
         self.assign(step, read(self.path(step)))
 
-    def assign(self, step, arrays):
+    def assign(self, step: int, arrays: Mapping[str, np.ndarray]) -> None:
+        """Assigns the arrays of a step's checkpoint to the variables, all or none. Raises: as `restore`."""
         guard = {name for name in self.variables.keys() ^ arrays.keys() if name.startswith(GUARD)}
         arrays = {name: array for name, array in arrays.items() if name not in guard}
         variables = {name: v for name, v in self.variables.items() if name not in guard}
         expected = {name: tuple(variable.shape) for name, variable in variables.items()}
-        found = {name: array.shape for name, array in arrays.items()}
-        odd = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+        stored = {name: array.shape for name, array in arrays.items()}
+        odd = sorted(name for name in expected.keys() | stored.keys() if expected.get(name) != stored.get(name))
         if odd:
             more = f" and {len(odd) - 3} more" if len(odd) > 3 else ""
-            lines = [
-                f"{n} is {found.get(n, 'not there')} and should be {expected.get(n, 'not there')}" for n in odd[:3]
-            ]
+            lines = [f"{n} is {stored.get(n, 'missing')} but should be {expected.get(n, 'absent')}" for n in odd[:3]]
             raise ZooError(f"{self.path(step)}: of another network: {'; '.join(lines)}{more}.")
         for name, variable in variables.items():
             variable.assign(arrays[name])
 
-    def restore_latest(self, report=print):
-        """Restores the newest checkpoint that is whole. Returns its step, or None where there is none.
+    def restore_latest(self, report: Callable[[str], object] = print) -> int | None:
+        """Restores the newest intact checkpoint. Returns its step, or None if there is none.
 
-        report: called with a sentence on each damaged one, which is set aside under another name.
+        report: called with a sentence about each damaged one, which is renamed.
         """
         steps = self.steps()
         for i, step in reversed(list(enumerate(steps))):
@@ -112,8 +114,8 @@ class Checkpoints:
             except ZooError as error:
                 aside = path.with_suffix(".damaged")
                 os.replace(path, aside)
-                then = "the checkpoint before it is used" if i else "there is none before it: the run begins anew"
-                report(f"{error} It is now {aside.name}, and {then}.")
+                then = "the previous checkpoint is used" if i else "there is no previous one: the run starts over"
+                report(f"{error} It was renamed {aside.name}, and {then}.")
                 continue
             self.assign(step, arrays)
             return step

@@ -29,8 +29,8 @@ class Means:
     """The means of logs over the steps since they were last taken."""
 
     def __init__(self) -> None:
-        self.sums: collections.Counter = collections.Counter()
-        self.steps: collections.Counter = collections.Counter()
+        self.sums: dict[str, float] = collections.defaultdict(float)
+        self.steps: dict[str, float] = collections.defaultdict(float)
 
     def add(self, means: dict[str, float], steps: dict[str, float]) -> None:
         """Adds means of logs, each over its number of steps; a later stage may have other names."""

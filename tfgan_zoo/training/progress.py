@@ -1,15 +1,16 @@
-"""The line that tells how a run goes: live on a terminal, now and then a line of its own in a log."""
+"""The progress line of a run: live on a terminal, an occasional line in a log."""
 
 import time
+from collections.abc import Callable
 
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-QUIET_SECONDS = 15  # between two lines where there is no terminal
+QUIET_SECONDS = 15  # between two lines in a log
 
 
-def duration(seconds):
+def duration(seconds: float) -> str:
     """75 -> "1:15"; 3700 -> "1:01:40"."""
     seconds = round(seconds)
     hours, minutes = seconds // 3600, seconds // 60 % 60
@@ -17,18 +18,20 @@ def duration(seconds):
 
 
 class Progress:
-    """A context in which `update` tells the state of a run.
+    """A context in which `update` reports the state of a run.
 
     Args:
-        total: steps of the run; start: steps already taken; seen: function steps -> real images that the discriminator has
-            seen by then.
+        total: steps of the run.
+        start: steps already taken.
+        seen: function of a step, the real images that the discriminator has seen by then.
+        console: where to write; stderr by default.
     """
 
-    def __init__(self, total, start, seen, console=None):
+    def __init__(self, total: int, start: int, seen: Callable[[int], int], console: Console | None = None) -> None:
         self.console = console or Console(stderr=True, highlight=False)
         self.total, self.start, self.seen = total, start, seen
         self.live = (
-            Live(Text("Builds the graph of a step ..."), console=self.console, refresh_per_second=4)
+            Live(Text("Tracing the first step ..."), console=self.console, refresh_per_second=4)
             if self.console.is_terminal
             else None
         )
@@ -36,17 +39,17 @@ class Progress:
         self.last_line, self.last_step = -1e9, start
         self.rate = 0.0
 
-    def __enter__(self):
+    def __enter__(self) -> "Progress":
         if self.live:
             self.live.start()
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
         if self.live:
             self.live.stop()
 
-    def update(self, step, means):
-        """means: {log name: float}, of which the losses are shown. Sets `rate`, in images/s since the last update."""
+    def update(self, step: int, means: dict[str, float]) -> None:
+        """Shows the losses among `means` {log name: float}, and sets `rate`, images/s since the last update."""
         now = time.monotonic()
         if step > self.last_step:
             self.rate = (self.seen(step) - self.seen(self.last_step)) / max(now - self.last_time, 1e-9)

@@ -1,19 +1,22 @@
-"""What stops a run: a collapse, such as losses that are no numbers, and a person's wish."""
+"""What stops a run: a collapse, such as losses that are not finite, or a request to stop."""
 
 import math
 import signal
+from collections.abc import Mapping
+from types import FrameType
 
 from tfgan_zoo.core.errors import ZooError
 
 
 class Collapse(ZooError):
-    """A training that has gone wrong for good.
+    """Training has collapsed.
 
     Attributes:
-        step: the one after which it was seen; why: the values and their bounds, in words.
+        step: after which it was detected.
+        why: the values and their bounds, in words.
     """
 
-    def __init__(self, step, why):
+    def __init__(self, step: int, why: str) -> None:
         super().__init__(
             f"step {step}: {why}. The run stops here, and its last checkpoint is from before; "
             "a lower learning rate or another seed may help."
@@ -21,32 +24,33 @@ class Collapse(ZooError):
         self.step, self.why = step, why
 
 
-def check_finite(step, values):
-    """Raises a `Collapse` that names the step and every term of `values` {name: float} that is no finite number."""
+def check_finite(step: int, values: Mapping[str, float]) -> None:
+    """Raises a `Collapse` that names the step and every entry of `values` {name: float} that is not finite."""
     broken = [f"{name} = {value}" for name, value in values.items() if not math.isfinite(value)]
     if broken:
         raise Collapse(step, ", ".join(broken))
 
 
 class StopRequest:
-    """Turns SIGINT and SIGTERM, while it is entered, into a wish to stop at the next pause. A second one stops at once.
+    """A context in which SIGINT and SIGTERM ask the run to stop at its next pause. A second one stops it at once.
 
     Attributes:
         received: the signal's number, 0 until one comes.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.received = 0
 
-    def __enter__(self):
+    def __enter__(self) -> "StopRequest":
         self.before = {s: signal.signal(s, self.receive) for s in (signal.SIGINT, signal.SIGTERM)}
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
         for number, handler in self.before.items():
             signal.signal(number, handler)
 
-    def receive(self, number, frame):
+    def receive(self, number: int, frame: FrameType | None) -> None:
+        """The signal handler."""
         if self.received:
             raise KeyboardInterrupt
         self.received = number

@@ -1,6 +1,7 @@
-"""Where a run computes: `--strategy` by name."""
+"""Which devices a run uses: `--strategy` by name."""
 
 import contextlib
+from collections.abc import Iterator
 
 import keras
 import tensorflow as tf
@@ -8,12 +9,13 @@ import tensorflow as tf
 from tfgan_zoo.core.errors import ZooError, no_such
 
 
-def one_device(count):
+def one_device(count: int) -> tf.distribute.Strategy:
+    """TensorFlow's default: the first GPU, or the CPU."""
     return tf.distribute.get_strategy()
 
 
-def mirrored(count):
-    """All GPUs, or `count` of them; without GPUs `count` logical shares of the CPU, for tests."""
+def mirrored(count: int) -> tf.distribute.Strategy:
+    """All GPUs, or `count` of them; without GPUs, `count` logical devices on the CPU, for tests."""
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
         if count and count > len(gpus):
@@ -27,14 +29,16 @@ def mirrored(count):
         try:
             tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * count)
         except RuntimeError:
-            raise ZooError(f"the CPU cannot be split in {count} any more: TensorFlow has started already.") from None
+            raise ZooError(
+                f"--strategy=mirrored:{count}: TensorFlow has already started, so the CPU can no longer be split."
+            ) from None
     return tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(count)])
 
 
 STRATEGIES = {"one": one_device, "mirrored": mirrored}
 
 
-def make_strategy(name):
+def make_strategy(name: str) -> tf.distribute.Strategy:
     """The `tf.distribute.Strategy` of a name such as "one", "mirrored" (all GPUs) or "mirrored:2".
 
     Raises:
@@ -49,8 +53,8 @@ def make_strategy(name):
 
 
 @contextlib.contextmanager
-def precision(policy):
-    """Builds what is built inside under Keras' dtype policy of this name, such as "mixed_bfloat16"."""
+def precision(policy: str) -> Iterator[None]:
+    """A context in which layers are built under the Keras dtype policy of this name, such as "mixed_bfloat16"."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:

@@ -1,13 +1,23 @@
 """TensorBoard scalars of a run."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import keras
 import numpy as np
 import tensorflow as tf
 
 from tfgan_zoo.training.singular_values import singular_value_scalars
 
+if TYPE_CHECKING:
+    from tfgan_zoo.training.trainer import Trainer
 
-def weight_norm(variables):
-    """The Euclidean norm of all of them together."""
+
+def weight_norm(variables: Iterable[keras.Variable]) -> float:
+    """The Euclidean norm of all variables as one vector."""
     return float(np.sqrt(sum(np.square(v.numpy(), dtype=np.float64).sum() for v in variables)))
 
 
@@ -15,16 +25,16 @@ class ScalarWriter:
     """Writes the logs of a trainer: every term of the objective, gradient and weight norms, images/s.
 
     Args:
-        folder: the run's, where the event file goes.
+        folder: of the run, where the event file is written.
         trainer: the `Trainer`.
     """
 
-    def __init__(self, folder, trainer):
+    def __init__(self, folder: str | Path, trainer: Trainer) -> None:
         self.writer = tf.summary.create_file_writer(str(folder))
         self.trainer = trainer
 
-    def write(self, step, means, images_per_second):
-        """means: {log name: float}; images_per_second: real images that the discriminator saw."""
+    def write(self, step: int, means: Mapping[str, float], images_per_second: float) -> None:
+        """means: {log name: float}; images_per_second: real images shown to the discriminator."""
         game = self.trainer.game
         values = {
             **means,
@@ -34,22 +44,22 @@ class ScalarWriter:
         }
         self.scalars(step, values)
 
-    def write_singular_values(self, step):
-        """The three largest of every kernel of both players."""
+    def write_singular_values(self, step: int) -> None:
+        """Writes the three largest of every kernel of both players."""
         self.scalars(step, singular_value_scalars(self.trainer.game))
 
-    def scalars(self, step, values):
-        """values: {name: float}."""
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        """Writes {name: float}."""
         with self.writer.as_default(step=step):
             for name, value in values.items():
                 tf.summary.scalar(name, value)
         self.writer.flush()
 
-    def write_collapse(self, step, text, count):
-        """A collapse at `step`, in words, and how many there have been."""
+    def write_collapse(self, step: int, text: str, count: int) -> None:
+        """Writes the description of a collapse at `step`, and how many there have been."""
         with self.writer.as_default(step=step):
             tf.summary.text("guard/collapse", text)
         self.scalars(step, {"guard/collapses": count})
 
-    def close(self):
+    def close(self) -> None:
         self.writer.close()
