@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 flags.adopt_module_key_flags(command_line)
 
 EXPORT = flags.DEFINE_string(
-    "export", None, "Folder of an exported model, whose newest version is converted, or of one version.", required=True
+    "export",
+    None,
+    "Folder of an exported model, whose newest version is converted, or of one version. Required.",
+    required=True,
 )
-TO = flags.DEFINE_string("to", None, "Folder to write; it must be empty or not exist yet.", required=True)
+TO = flags.DEFINE_string("to", None, "Folder to write; it must be empty or not exist yet. Required.", required=True)
 FORMATS = flags.DEFINE_list(
     "formats", ["tflite", "tflite_int8"], "Formats to write, separated by commas: tflite, tflite_int8, onnx, tfjs."
 )

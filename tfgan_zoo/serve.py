@@ -17,10 +17,15 @@ if TYPE_CHECKING:
 flags.adopt_module_key_flags(command_line)
 
 ZOO = flags.DEFINE_string(
-    "zoo", None, "Folder of exports: every subfolder with versions is a model, of which the latest version is served."
+    "zoo",
+    None,
+    "Folder of exports: every subfolder with versions is a model, served in its latest version. This or "
+    "--model_config_file is required.",
 )
 MODEL_CONFIG = flags.DEFINE_string(
-    "model_config_file", None, "TF Serving's ModelServerConfig (models.config), instead of all models of --zoo."
+    "model_config_file",
+    None,
+    "TF Serving's ModelServerConfig (models.config), which lists the models to serve instead of --zoo.",
 )
 HOST = flags.DEFINE_string("host", "127.0.0.1", "Address to listen on; 0.0.0.0 for every interface.")
 PORT = flags.DEFINE_integer("port", 8500, "Port for gRPC; 0 for any free port.", 0, 65535)

@@ -11,14 +11,16 @@ from tfgan_zoo.cli import command_line
 
 flags.adopt_module_key_flags(command_line)
 
-ZOO = flags.DEFINE_string("zoo", None, "Folder of exports, <name>/<version>/.", required=True)
-TO = flags.DEFINE_string("to", None, "Folder to write the files to.", required=True)
+ZOO = flags.DEFINE_string("zoo", None, "Folder of exports, <name>/<version>/. Required.", required=True)
+TO = flags.DEFINE_string("to", None, "Folder to write the files to. Required.", required=True)
 BASE_PATH = flags.DEFINE_string("base_path", "/models", "Absolute path of the zoo inside the server's container.")
 MAX_BATCH = flags.DEFINE_integer("max_batch", 64, "Rows (samples) of the largest batch.", lower_bound=1)
 THREADS = flags.DEFINE_integer(
     "threads", 4, "Batches to compute at the same time; use the server's number of cores.", lower_bound=1
 )
-IMAGE = flags.DEFINE_string("image", None, "Docker image of TensorFlow Serving. Default: a pinned version of the official one.")
+IMAGE = flags.DEFINE_string(
+    "image", None, "Docker image of TensorFlow Serving. Default: a pinned version of the official one."
+)
 OVERWRITE = flags.DEFINE_bool("overwrite", False, "Also replace files in --to that this command did not write.")
 
 

@@ -53,7 +53,7 @@ def write_deployment(
         overwrite: whether to replace files that this function did not write.
 
     Raises:
-        ZooError: there are no exports, a name cannot stand in a configuration, or `to` contains other files.
+        ZooError: there are no exports, a name is not valid in a configuration, or `to` contains other files.
     """
     zoo, to = Path(zoo), Path(to)
     files = render(zoo, os.path.relpath(zoo.absolute(), to.absolute()), base_path, max_batch, threads, image)
