@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,7 @@ def write_int8(source: Path, path: Path) -> None:
     path.write_bytes(quantizer.convert())
 
 
-def converter(source: Path):
+def converter(source: Path) -> Any:
     """TensorFlow's converter of a SavedModel."""
     import tensorflow as tf
 
