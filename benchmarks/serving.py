@@ -107,7 +107,9 @@ async def measure(arguments):
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
     folder = Path(arguments.export).resolve()
-    server = Server(Options(zoo=str(folder.parent), port=0, rest_port=0, batching=BatchSettings(wait=arguments.wait)))
+    server = Server(
+        Options(zoo=str(folder.parent), port=0, rest_port=0, batching=BatchSettings(timeout=arguments.wait))
+    )
     server.config.model_config_list.ClearField("config")
     server.config.model_config_list.config.add(name=folder.name, base_path=str(folder), model_platform="tensorflow")
     await server.start()

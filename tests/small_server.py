@@ -1,4 +1,4 @@
-"""A server on a thread of the test process, TensorFlow Serving in a container, their clients, and a gate for computations."""
+"""A server in a thread of the test process, TensorFlow Serving in a container, their clients, and a gate that holds up runs."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ from tfgan_zoo.serving.server.application import Options, Server
 
 
 class Clients:
-    """Of the server at a gRPC address and a REST port. Attributes: predict, models: stubs; exact: its numbers are this machine's."""
+    """Clients of a server. Attributes: predict, models: gRPC stubs; exact: whether its results are bit-equal to this machine's."""
 
     def __init__(self, address, url, exact):
         self.address, self.url, self.exact = address, url, exact
@@ -34,7 +34,7 @@ class Clients:
         self.models = model_service_pb2_grpc.ModelServiceStub(self.channel)
 
     def rest(self, path, body=None, raw=None):
-        """(status, JSON) of a GET, or of a POST where there is a body."""
+        """(status, JSON) of a GET, or of a POST if there is a body."""
         data = raw if raw is not None else json.dumps(body).encode() if body is not None else None
         try:
             with urllib.request.urlopen(urllib.request.Request(self.url + path, data=data), timeout=30) as reply:
@@ -44,18 +44,18 @@ class Clients:
 
 
 class Running(Clients):
-    """Attributes: server; lines: what it said."""
+    """An embedded server. Attributes: server; lines: its log."""
 
     def __init__(self, **options):
         self.lines, self.loop = [], asyncio.new_event_loop()
-        self.options = Options(port=0, rest_port=0, poll=0.05, say=self.lines.append, **options)
+        self.options = Options(port=0, rest_port=0, poll_seconds=0.05, log=self.lines.append, **options)
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
-        self.server = self.call(self.made())
+        self.server = self.call(self.started())
         ports = (self.server.grpc_port, self.server.rest_port)
         super().__init__(f"127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}", exact=True)
 
-    async def made(self):
+    async def started(self):
         return await Server(self.options).start()
 
     def call(self, coroutine):
@@ -79,9 +79,9 @@ def running(**options):
 
 @contextlib.contextmanager
 def tensorflow_serving(folders, *flags):
-    """`Clients` of TensorFlow Serving's own image, which sees the folders where they are; skips where there is no Docker."""
+    """`Clients` of TensorFlow Serving's own image, with the folders mounted at the same paths; skips without Docker."""
     if not shutil.which("docker") or subprocess.run(["docker", "info"], capture_output=True).returncode:
-        pytest.skip("no Docker runs here, so TensorFlow Serving itself was not asked")
+        pytest.skip("Docker is not running, so TensorFlow Serving itself was not tested")
     mounts = [f"--volume={folder}:{folder}:ro" for folder in folders]
     ports = [f"--publish=127.0.0.1::{port}" for port in (8500, 8501)]
     command = ["docker", "run", "--detach", "--rm", *mounts, *ports, IMAGE, *flags]
@@ -93,23 +93,23 @@ def tensorflow_serving(folders, *flags):
             ).stdout.split()[0]
             for port in (8500, 8501)
         )
-        made = Clients(grpc_address, f"http://{rest_address}", exact=False)
-        grpc.channel_ready_future(made.channel).result(120)
-        yield made
-        made.channel.close()
+        clients = Clients(grpc_address, f"http://{rest_address}", exact=False)
+        grpc.channel_ready_future(clients.channel).result(120)
+        yield clients
+        clients.channel.close()
     finally:
         subprocess.run(["docker", "stop", container], check=True, capture_output=True)
 
 
-def wait_for(true, seconds=30):
+def wait_for(condition, seconds=30):
     end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not come to that"
+    while not condition():
+        assert time.monotonic() < end, "the condition did not become true"
         time.sleep(0.01)
 
 
 class Gate:
-    """Computations wait at it while it is closed. Attributes: sizes: how many requests each one had."""
+    """Runs wait at it while it is closed. Attributes: sizes: number of requests in each run."""
 
     def __init__(self, running):
         self.batcher, self.open, self.sizes = running.server.batcher, threading.Event(), []
@@ -126,36 +126,37 @@ class Gate:
 
     def __exit__(self, *error):
         self.open.set()
-        wait_for(lambda: not self.batcher.waiting)
+        wait_for(lambda: not self.batcher.pending)
         self.batcher.compute = self.compute
 
 
 def spec(name, signature="", version=None, label=None):
-    made = model_pb2.ModelSpec(name=name, signature_name=signature)
+    message = model_pb2.ModelSpec(name=name, signature_name=signature)
     if version is not None:
-        made.version.value = version
+        message.version.value = version
     if label is not None:
-        made.version_label = label
-    return made
+        message.version_label = label
+    return message
 
 
 def request(name="toy", signature="sample", version=None, label=None, only=(), **inputs):
-    """A PredictRequest; values are (dtype, value) or TensorProtos."""
-    made = predict_pb2.PredictRequest(model_spec=spec(name, signature, version, label), output_filter=only)
+    """A PredictRequest; inputs are (dtype, value) or TensorProtos."""
+    message = predict_pb2.PredictRequest(model_spec=spec(name, signature, version, label), output_filter=only)
     for key, value in inputs.items():
         proto = tf.make_tensor_proto(value[1], value[0]) if type(value) is tuple else value
-        made.inputs[key].CopyFrom(proto)
-    return made
+        message.inputs[key].CopyFrom(proto)
+    return message
 
 
 def draws(*seeds):
+    """Inputs of the signature `sample` for `request`."""
     return {"seed": ("int64", list(seeds)), "truncation": ("float32", [float("inf")] * len(seeds))}
 
 
 def refusal(call, *arguments, **more):
-    """(status name, message) that a call is refused with."""
+    """(status name, message) of a call that must fail."""
     try:
         call(*arguments, **more)
     except grpc.RpcError as error:
         return error.code().name, error.details()
-    raise AssertionError("it was answered")
+    raise AssertionError("the call succeeded")

@@ -1,75 +1,109 @@
-"""Serves exports as TF Serving does, by gRPC and REST, from one Python process: for laptops and tests. See docs/server.md.
+"""Serves exports over TF Serving's gRPC and REST APIs from one Python process, for laptops and tests. See docs/server.md.
 
 python -m tfgan_zoo.serve --zoo=export/
 python -m tfgan_zoo.serve --model_config_file=models.config --port=0 --rest_api_port=0
 """
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from absl import flags
 
 from tfgan_zoo.cli import command_line
 
+if TYPE_CHECKING:
+    from tfgan_zoo.serving.server.application import Options
+
 flags.adopt_module_key_flags(command_line)
 
-ZOO = flags.DEFINE_string("zoo", None, "A folder of exports: each child with versions is a model.")
-MODELS = flags.DEFINE_string("model_config_file", None, "TF Serving's ModelServerConfig in text form.")
-HOST = flags.DEFINE_string("host", "127.0.0.1", "Where to listen; 0.0.0.0 for every interface.")
-PORT = flags.DEFINE_integer("port", 8500, "Of gRPC; 0 for any that is free.", 0, 65535)
-REST_PORT = flags.DEFINE_integer("rest_api_port", 8501, "Of REST; 0 for any that is free.", 0, 65535)
-REST_TIMEOUT = flags.DEFINE_integer("rest_api_timeout_in_ms", 30000, "That a REST request may take.", 1)
-POLL = flags.DEFINE_float("file_system_poll_wait_seconds", 1, "Between looks at the folders; 0 for never.", 0)
-POLL_CONFIG = flags.DEFINE_float(
-    "model_config_file_poll_wait_seconds", 0, "Between looks at --model_config_file; 0 for never.", 0
+ZOO = flags.DEFINE_string(
+    "zoo",
+    None,
+    "Folder of exports: every subfolder with versions is a model, served in its latest version. This or "
+    "--model_config_file is required.",
 )
-BATCHING = flags.DEFINE_string("batching_parameters_file", None, "TF Serving's BatchingParameters in text form.")
-MONITORING = flags.DEFINE_string("monitoring_config_file", None, "TF Serving's MonitoringConfig in text form.")
-TLS = flags.DEFINE_string("ssl_config_file", None, "TF Serving's SSLConfig in text form; REST is encrypted too.")
-LABELS = flags.DEFINE_bool(
-    "allow_version_labels_for_unavailable_models", False, "Let new labels point to versions that are not loaded."
+MODEL_CONFIG = flags.DEFINE_string(
+    "model_config_file",
+    None,
+    "TF Serving's ModelServerConfig (models.config), which lists the models to serve instead of --zoo.",
 )
-MOST_BYTES = flags.DEFINE_integer("max_request_bytes", 4 * 2**20, "Of one request.", 1, 2**31 - 1)
-GRACE = flags.DEFINE_float("stop_seconds", 30, "To finish what is queued at SIGTERM.", 0)
-THREADS = flags.DEFINE_integer(
-    "tensorflow_intra_op_parallelism", 1, "Threads of one operation; above 1 a pixel may differ by its batch.", 0
+HOST = flags.DEFINE_string("host", "127.0.0.1", "Address to listen on; 0.0.0.0 for every interface.")
+PORT = flags.DEFINE_integer("port", 8500, "Port for gRPC; 0 for any free port.", 0, 65535)
+REST_PORT = flags.DEFINE_integer("rest_api_port", 8501, "Port for REST; 0 for any free port.", 0, 65535)
+REST_TIMEOUT = flags.DEFINE_integer(
+    "rest_api_timeout_in_ms", 30000, "Time limit of a REST request, in milliseconds.", 1
+)
+POLL = flags.DEFINE_float(
+    "file_system_poll_wait_seconds", 1, "Seconds between checks for new models and versions; 0 for no checks.", 0
+)
+CONFIG_POLL = flags.DEFINE_float(
+    "model_config_file_poll_wait_seconds",
+    0,
+    "Seconds between checks of --model_config_file for changes; 0 for no checks.",
+    0,
+)
+BATCHING = flags.DEFINE_string(
+    "batching_parameters_file", None, "TF Serving's BatchingParameters (batching.config) in text format."
+)
+MONITORING = flags.DEFINE_string(
+    "monitoring_config_file", None, "TF Serving's MonitoringConfig (monitoring.config) in text format."
+)
+TLS = flags.DEFINE_string(
+    "ssl_config_file", None, "TF Serving's SSLConfig (ssl.config) in text format; it applies to gRPC and REST."
+)
+UNAVAILABLE_LABELS = flags.DEFINE_bool(
+    "allow_version_labels_for_unavailable_models",
+    False,
+    "Allow new version labels to point to versions that are not loaded.",
+)
+MAX_REQUEST_BYTES = flags.DEFINE_integer(
+    "max_request_bytes", 4 * 2**20, "Size limit of a request, in bytes.", 1, 2**31 - 1
+)
+STOP_SECONDS = flags.DEFINE_float("stop_seconds", 30, "Seconds to finish queued requests after SIGTERM or Ctrl-C.", 0)
+INTRA_OP_THREADS = flags.DEFINE_integer(
+    "tensorflow_intra_op_parallelism",
+    1,
+    "Threads per TensorFlow operation; above 1 a pixel may differ with the batch that an image is part of.",
+    0,
+)
+UNSAFE = flags.DEFINE_bool(
+    "unsafe", False, "Serve exports even if their files differ from their cards or their graphs do more than compute."
 )
 
-UNSAFE = flags.DEFINE_bool("unsafe", False, "Serve exports whose files or graph are refused.")
 
-
-def options():
-    """The `Options` that the flags ask for."""
+def options() -> "Options":
+    """The `Options` set by the flags."""
     from tfgan_zoo.saved_model import trust
     from tfgan_zoo.serving.server import configuration
     from tfgan_zoo.serving.server.application import Options
 
     return Options(
         zoo=ZOO.value,
-        models=MODELS.value,
+        model_config=MODEL_CONFIG.value,
         host=HOST.value,
         port=PORT.value,
         rest_port=REST_PORT.value,
-        poll=POLL.value,
-        poll_config=POLL_CONFIG.value,
+        poll_seconds=POLL.value,
+        config_poll_seconds=CONFIG_POLL.value,
         batching=configuration.batch_settings(BATCHING.value),
         metrics_path=configuration.metrics_path(MONITORING.value),
         tls=configuration.tls_settings(TLS.value),
-        early_labels=LABELS.value,
-        most_bytes=MOST_BYTES.value,
-        rest_seconds=REST_TIMEOUT.value / 1000,
-        patience=GRACE.value,
+        allow_unavailable_labels=UNAVAILABLE_LABELS.value,
+        max_request_bytes=MAX_REQUEST_BYTES.value,
+        rest_timeout=REST_TIMEOUT.value / 1000,
+        stop_seconds=STOP_SECONDS.value,
         check=(lambda folder: None) if UNSAFE.value else trust.check,
-        say=lambda line: print(line, flush=True),
+        log=lambda line: print(line, flush=True),
     )
 
 
-def main():
+def main() -> int:
     command_line.load_tensorflow()
     import tensorflow as tf
 
     from tfgan_zoo.serving.server import application
 
-    tf.config.threading.set_intra_op_parallelism_threads(THREADS.value)
+    tf.config.threading.set_intra_op_parallelism_threads(INTRA_OP_THREADS.value)
     asyncio.run(application.serve(options()))
     return 0
 

@@ -1,4 +1,4 @@
-"""Writes what TensorFlow Serving needs to serve a zoo of exports: configuration, Docker Compose, Kubernetes, a README.
+"""Writes TensorFlow Serving's configuration for a zoo of exports, with Docker Compose and Kubernetes files and a README.
 
 python -m tfgan_zoo.serving_config --zoo export --to serving
 """
@@ -11,16 +11,20 @@ from tfgan_zoo.cli import command_line
 
 flags.adopt_module_key_flags(command_line)
 
-ZOO = flags.DEFINE_string("zoo", None, "A folder of exports, <name>/<version>/.", required=True)
-TO = flags.DEFINE_string("to", None, "The folder to write.", required=True)
-BASE_PATH = flags.DEFINE_string("base_path", "/models", "The zoo's absolute path as the server sees it.")
-MAX_BATCH = flags.DEFINE_integer("max_batch", 64, "Rows of the largest batch.", lower_bound=1)
-THREADS = flags.DEFINE_integer("threads", 4, "Batches at once: the server's cores.", lower_bound=1)
-IMAGE = flags.DEFINE_string("image", None, "Docker's image of TensorFlow Serving; a fixed version where left out.")
-OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace files that this command did not write, too.")
+ZOO = flags.DEFINE_string("zoo", None, "Folder of exports, <name>/<version>/. Required.", required=True)
+TO = flags.DEFINE_string("to", None, "Folder to write the files to. Required.", required=True)
+BASE_PATH = flags.DEFINE_string("base_path", "/models", "Absolute path of the zoo inside the server's container.")
+MAX_BATCH = flags.DEFINE_integer("max_batch", 64, "Rows (samples) of the largest batch.", lower_bound=1)
+THREADS = flags.DEFINE_integer(
+    "threads", 4, "Batches to compute at the same time; use the server's number of cores.", lower_bound=1
+)
+IMAGE = flags.DEFINE_string(
+    "image", None, "Docker image of TensorFlow Serving. Default: a pinned version of the official one."
+)
+OVERWRITE = flags.DEFINE_bool("overwrite", False, "Also replace files in --to that this command did not write.")
 
 
-def main():
+def main() -> int:
     command_line.load_tensorflow()
     from tfgan_zoo.serving import deployment
 

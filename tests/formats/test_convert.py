@@ -1,4 +1,4 @@
-"""Exports for elsewhere: how far their samples are from the SavedModel's, and what is refused."""
+"""Conversion to other formats: how far their samples are from the SavedModel's, and what is refused."""
 
 import json
 import shutil
@@ -15,7 +15,7 @@ from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.core.locations import pretrained_folder
 from tfgan_zoo.core.priors import Codes, Prior
 from tfgan_zoo.formats import inference_graph, tfjs
-from tfgan_zoo.formats.bundle import convert, difference, inputs_of
+from tfgan_zoo.formats.bundle import comparison_inputs, convert, difference
 from tfgan_zoo.formats.format_table import Format, formats
 from tfgan_zoo.layers import ConditionalBatchNorm, Upsample2D
 from tfgan_zoo.saved_model.signatures import ExportedGenerator
@@ -27,7 +27,7 @@ INT8_STEPS = 127
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
-    """Labels, codes, conditional batch norm, nearest upsampling, and a kernel large enough for int8."""
+    """A generator with labels, codes, conditional batch norm, nearest upsampling and a kernel large enough for int8."""
     noise, codes = keras.Input([16], name="noise"), keras.Input([3], name="codes")
     labels = keras.Input([], dtype="int32", name="labels")
     h = keras.layers.Dense(64, name="dense")(keras.layers.Concatenate(name="both")([noise, codes]))
@@ -39,36 +39,36 @@ def exported(tmp_path_factory):
     return write_version(module, tmp_path_factory.mktemp("zoo") / "small", {"summary": "A test.", "scores": []})
 
 
-def chosen(*names, tfjs_converter=NO_CONVERTER):
+def formats_named(*names, tfjs_converter=NO_CONVERTER):
     return {name: formats(tfjs_converter)[name] for name in names}
 
 
 @pytest.fixture(scope="module")
 def lite(exported, tmp_path_factory):
-    to = tmp_path_factory.mktemp("elsewhere") / "lite"
-    return to, convert(exported, to, chosen("tflite", "tflite_int8"), seeds=6)
+    to = tmp_path_factory.mktemp("converted") / "lite"
+    return to, convert(exported, to, formats_named("tflite", "tflite_int8"), seeds=6)
 
 
-def test_tflite_makes_the_saved_models_images_of_labels_and_codes(exported, lite):
+def test_tflite_computes_the_saved_models_images_with_labels_and_codes(exported, lite):
     folder, card = lite
     interpreter = tf.lite.Interpreter(model_path=str(folder / "small.tflite"))
-    given = {"noise": np.full([2, 16], 0.3, "float32"), "labels": np.array([0, 2], "int32")}
-    given["codes"] = np.array([[4, -1, 0.5], [0, 1, -0.5]], "float32")
-    images = interpreter.get_signature_runner("serving_default")(**given)["images"]
-    expected = load_version(exported).from_latents(given["noise"], given["labels"], given["codes"])
+    inputs = {"noise": np.full([2, 16], 0.3, "float32"), "labels": np.array([0, 2], "int32")}
+    inputs["codes"] = np.array([[4, -1, 0.5], [0, 1, -0.5]], "float32")
+    images = interpreter.get_signature_runner("serving_default")(**inputs)["images"]
+    expected = load_version(exported).from_latents(inputs["noise"], inputs["labels"], inputs["codes"])
     np.testing.assert_allclose(images, expected, atol=1e-5)
-    assert np.abs(expected[0] - expected[1]).max() > 0.1  # so that labels and codes are not lost
+    assert np.abs(expected[0] - expected[1]).max() > 0.1  # labels and codes matter
     assert card["formats"]["tflite"]["maximum_difference"] < 1e-5
 
 
-def test_int8_is_smaller_and_its_difference_is_that_of_rounding_to_127_steps(lite):
-    told = lite[1]["formats"]
-    assert told["tflite_int8"]["bytes"] < told["tflite"]["bytes"]
-    assert 1e-4 < told["tflite_int8"]["maximum_difference"] < 20 / INT8_STEPS
-    assert told["tflite_int8"]["mean_difference"] < told["tflite_int8"]["maximum_difference"]
+def test_int8_is_smaller_and_differs_by_rounding_to_127_steps(lite):
+    card = lite[1]["formats"]
+    assert card["tflite_int8"]["bytes"] < card["tflite"]["bytes"]
+    assert 1e-4 < card["tflite_int8"]["maximum_difference"] < 20 / INT8_STEPS
+    assert card["tflite_int8"]["mean_difference"] < card["tflite_int8"]["maximum_difference"]
 
 
-def test_the_card_lies_beside_the_files_that_it_hashes(lite):
+def test_the_card_is_written_with_the_files_and_hashes_them(lite):
     folder, card = lite
     assert sorted(p.name for p in folder.iterdir()) == ["small.json", "small.tflite", "small_int8.tflite"]
     assert json.loads((folder / "small.json").read_text()) == card
@@ -78,31 +78,31 @@ def test_the_card_lies_beside_the_files_that_it_hashes(lite):
     assert [p.name for p in folder.parent.iterdir()] == ["lite"]
 
 
-def test_onnx_makes_the_saved_models_images(exported, tmp_path):
+def test_onnx_computes_the_saved_models_images(exported, tmp_path):
     pytest.importorskip("tf2onnx")
     onnxruntime = pytest.importorskip("onnxruntime")
-    card = convert(exported, tmp_path / "x", chosen("onnx"), seeds=5)
+    card = convert(exported, tmp_path / "x", formats_named("onnx"), seeds=5)
     assert card["formats"]["onnx"]["maximum_difference"] < 1e-5
     inputs = {i.name: i.type for i in onnxruntime.InferenceSession(str(tmp_path / "x" / "small.onnx")).get_inputs()}
     assert inputs == {"noise": "tensor(float)", "labels": "tensor(int32)", "codes": "tensor(float)"}
 
 
-def test_a_shipped_export_with_nearest_upsampling_is_had_as_tflite(tmp_path):
-    card = convert(pretrained_folder() / "sngan_mnist", tmp_path / "x", chosen("tflite"), seeds=4)
+def test_a_shipped_export_with_nearest_upsampling_converts_to_tflite(tmp_path):
+    card = convert(pretrained_folder() / "sngan_mnist", tmp_path / "x", formats_named("tflite"), seeds=4)
     assert (card["name"], card["version"]) == ("sngan_mnist", "1")
     assert card["formats"]["tflite"]["maximum_difference"] < 1e-4
 
 
-def test_samples_are_compared_on_what_the_signature_sample_draws(exported):
+def test_samples_are_compared_on_the_latents_that_the_signature_sample_draws(exported):
     generator = load_version(exported)
-    floats = generator.from_latents(**inputs_of(generator, np.arange(4)))
+    floats = generator.from_latents(**comparison_inputs(generator, np.arange(4)))
     np.testing.assert_array_equal(np.round((floats + 1) * 127.5), generator.sample(np.arange(4)))
 
 
-def test_nearest_upsampling_takes_the_place_of_average_poolings_gradient(exported, tmp_path):
+def test_nearest_upsampling_replaces_the_gradient_of_average_pooling(exported, tmp_path):
     generator = load_version(exported)
-    inference_graph.write_plain(generator.signatures["serving_default"], tmp_path / "plain")
-    loaded = tf.saved_model.load(str(tmp_path / "plain"))
+    inference_graph.write_frozen_model(generator.signatures["serving_default"], tmp_path / "frozen")
+    loaded = tf.saved_model.load(str(tmp_path / "frozen"))
     functions = loaded.signatures["serving_default"].graph.as_graph_def().library
     operations = {node.op for function in functions.function for node in function.node_def}
     assert "ResizeNearestNeighbor" in operations
@@ -110,17 +110,17 @@ def test_nearest_upsampling_takes_the_place_of_average_poolings_gradient(exporte
     assert list(loaded.signatures) == ["serving_default"]
 
 
-def test_pooling_of_windows_that_overlap_is_no_nearest_upsampling():
+def test_the_gradient_of_overlapping_pooling_is_refused():
     with tf.Graph().as_default() as graph:
         g = tf.compat.v1.placeholder(tf.float32, [None, 2, 2, 1], name="g")
         tf.raw_ops.AvgPoolGrad(
             orig_input_shape=[1, 4, 4, 1], grad=g, ksize=[1, 3, 3, 1], strides=[1, 2, 2, 1], padding="SAME"
         )
     with pytest.raises(ZooError, match=r"windows \[1, 3, 3, 1\] at strides \[1, 2, 2, 1\]"):
-        inference_graph.with_nearest(graph.as_graph_def(), ["g:0"], [tf.TensorSpec([None, 2, 2, 1])])
+        inference_graph.replace_avg_pool_grad(graph.as_graph_def(), ["g:0"], [tf.TensorSpec([None, 2, 2, 1])])
 
 
-def test_nearest_repeats_each_pixel_over_its_share_of_the_window():
+def test_nearest_upsampling_repeats_each_pixel_divided_by_the_window_size():
     with tf.Graph().as_default() as graph:
         g = tf.compat.v1.placeholder(tf.float32, [None, 1, 2, 1], name="g")
         tf.raw_ops.AvgPoolGrad(
@@ -128,44 +128,46 @@ def test_nearest_repeats_each_pixel_over_its_share_of_the_window():
             strides=[1, 2, 2, 1], padding="VALID", name="up",
         )  # fmt: skip
     spec = tf.TensorSpec([None, 1, 2, 1])
-    lowered = inference_graph.with_nearest(graph.as_graph_def(), ["g:0"], [spec])
-    out = inference_graph.function_of(lowered, ["g:0"], "up:0")(tf.reshape([4.0, 8.0, 12.0, 16.0], [2, 1, 2, 1]))
+    lowered = inference_graph.replace_avg_pool_grad(graph.as_graph_def(), ["g:0"], [spec])
+    out = inference_graph.graph_function(lowered, ["g:0"], "up:0")(tf.reshape([4.0, 8.0, 12.0, 16.0], [2, 1, 2, 1]))
     np.testing.assert_array_equal(out[..., 0], [[[1, 1, 2, 2]] * 2, [[3, 3, 4, 4]] * 2])
 
 
-def test_the_difference_is_the_largest_and_the_mean_of_absolute_ones():
+def test_the_difference_is_the_maximum_and_the_mean_absolute_one():
     expected = np.array([[0.0, 0.5], [1.0, 1.0]])
-    told = difference("x", expected, [np.array([[0.25, 0.5]]), np.array([[0.0, 0.5], [1.0, 0.5]])])
-    assert told == {"maximum_difference": 0.5, "mean_difference": 0.125}
-    told = difference("x", expected, [np.array([[0.75, 0.5]]), expected])  # alone it may be wrong, too
-    assert told == {"maximum_difference": 0.75, "mean_difference": 0.0}
+    result = difference("x", expected, [np.array([[0.25, 0.5]]), np.array([[0.0, 0.5], [1.0, 0.5]])])
+    assert result == {"maximum_difference": 0.5, "mean_difference": 0.125}
+    result = difference("x", expected, [np.array([[0.75, 0.5]]), expected])  # wrong only in a batch of one
+    assert result == {"maximum_difference": 0.75, "mean_difference": 0.0}
 
 
 @pytest.mark.parametrize("wrong", [np.full([2, 2], np.nan), np.zeros([2, 1]), np.zeros([3, 2])])
-def test_samples_of_another_shape_or_that_are_no_numbers_are_refused(wrong):
-    with pytest.raises(ZooError, match="onnx was written, and makes no such samples"):
+def test_samples_of_another_shape_or_not_finite_are_refused(wrong):
+    with pytest.raises(ZooError, match=r"the onnx file computes samples of shape .* expected .*, all finite"):
         difference("onnx", np.zeros([2, 2]), [wrong])
 
 
-def test_a_folder_with_files_is_not_touched(exported, tmp_path):
+def test_a_folder_with_files_is_left_alone(exported, tmp_path):
     (tmp_path / "thesis.txt").write_text("dear")
-    with pytest.raises(ZooError, match="is there already; choose another --to"):
-        convert(exported, tmp_path, chosen("tflite"))
+    with pytest.raises(ZooError, match="already exists; choose a folder that is empty"):
+        convert(exported, tmp_path, formats_named("tflite"))
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
 
 
-def test_a_converter_that_fails_leaves_nothing_and_is_told(exported, tmp_path):
+def test_a_failing_converter_leaves_no_files_and_is_reported(exported, tmp_path):
     def fail(source, path):
         path.write_text("half")
         raise RuntimeError("no such operation: Swirl\nand a long trace")
 
     broken = {"swirl": Format(".swirl", lambda: None, fail, lambda path: None, "nothing")}
-    with pytest.raises(ZooError, match=r"small cannot be had as swirl: RuntimeError: no such operation: Swirl$"):
+    with pytest.raises(
+        ZooError, match=r"small could not be converted to swirl: RuntimeError: no such operation: Swirl$"
+    ):
         convert(exported.parent, tmp_path / "x", broken)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_export_that_is_not_what_its_card_hashes_is_refused_before_it_is_loaded(exported, tmp_path):
+def test_an_export_whose_files_do_not_match_its_card_is_refused_before_loading(exported, tmp_path):
     folder = shutil.copytree(exported, tmp_path / "small" / "1")
     (folder / "variables" / "more").write_text("")
     with pytest.raises(ZooError, match="added: variables/more"):
@@ -173,49 +175,49 @@ def test_an_export_that_is_not_what_its_card_hashes_is_refused_before_it_is_load
     convert(folder, tmp_path / "y", {}, unsafe=True)
 
 
-def test_what_is_not_installed_is_told_with_what_would_do(monkeypatch, exported, tmp_path):
-    with pytest.raises(ZooError, match=r"no_such_converter is no program here.*--tfjs_converter=ENVIRONMENT/bin"):
-        convert(exported, tmp_path / "x", chosen("tfjs"))
+def test_a_missing_package_is_reported_with_how_to_install_it(monkeypatch, exported, tmp_path):
+    with pytest.raises(ZooError, match=r"no_such_converter is not an executable.*--tfjs_converter=ENVIRONMENT/bin"):
+        convert(exported, tmp_path / "x", formats_named("tfjs"))
     monkeypatch.setitem(sys.modules, "tf2onnx", None)
     with pytest.raises(ZooError, match=r"needs tf2onnx: pip install 'tfgan_zoo\[onnx\]'"):
-        chosen("onnx")["onnx"].check()
+        formats_named("onnx")["onnx"].check()
 
 
-def test_a_tfjs_converter_that_fails_is_told(tmp_path):
+def test_a_failing_tfjs_converter_is_quoted(tmp_path):
     program = tmp_path / "converter"
     program.write_text("#!/bin/sh\necho first >&2\necho no flatbuffers >&2\nexit 3\n")
     program.chmod(0o755)
-    with pytest.raises(ZooError, match=r"converter fails with status 3: first / no flatbuffers"):
+    with pytest.raises(ZooError, match=r"converter failed with status 3: first / no flatbuffers"):
         tfjs.write_tfjs(str(program), tmp_path, tmp_path / "x")
 
 
-def test_a_tfjs_folder_is_computed_as_its_files_say(tmp_path):
-    """2 x + 1 with both numbers in a file of weights, in TF.js' layout."""
+def test_a_tfjs_folder_is_computed_from_its_files(tmp_path):
+    """2 x + 1 in the TF.js layout, with both constants in weight files."""
     with tf.Graph().as_default() as graph:
         x = tf.compat.v1.placeholder(tf.float32, [None, 2], name="noise")
         two, one = (tf.zeros([2], name=name) for name in ("two", "one"))
-        tf.add(x * two, one, name="made")
+        tf.add(x * two, one, name="sum")
     weights = [{"name": name, "shape": [2], "dtype": "float32"} for name in ("two", "one")]
     model = {
         "modelTopology": json_format.MessageToDict(graph.as_graph_def()),
         "weightsManifest": [{"paths": ["a.bin", "b.bin"], "weights": weights}],
-        "signature": {"inputs": {"noise": {"name": "noise:0"}}, "outputs": {"images": {"name": "made:0"}}},
+        "signature": {"inputs": {"noise": {"name": "noise:0"}}, "outputs": {"images": {"name": "sum:0"}}},
     }
     (tmp_path / "model.json").write_text(json.dumps(model))
     content = np.array([2, 2, 1, 1], "<f4").tobytes()
-    (tmp_path / "a.bin").write_bytes(content[:5])  # files end where they like
+    (tmp_path / "a.bin").write_bytes(content[:5])  # in the middle of a number
     (tmp_path / "b.bin").write_bytes(content[5:])
-    made = tfjs.open_tfjs(tmp_path)({"noise": np.array([[3, 4]], "float32")})
-    np.testing.assert_array_equal(made["images"], [[7, 9]])
+    outputs = tfjs.open_tfjs(tmp_path)({"noise": np.array([[3, 4]], "float32")})
+    np.testing.assert_array_equal(outputs["images"], [[7, 9]])
 
 
-def test_a_format_that_is_not_there_is_told_at_once():
+def test_an_unknown_format_is_reported_before_tensorflow_loads():
     command = [sys.executable, "-m", "tfgan_zoo.convert", "--export=x", "--to=y", "--formats=tflite,onxx"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 2
-    assert done.stderr.startswith("error: no format 'onxx'. Did you mean 'onnx'?")
+    process = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert process.returncode == 2
+    assert process.stderr.startswith("error: no format 'onxx'. Did you mean 'onnx'?")
 
 
-def test_every_format_has_an_ending_of_its_own():
-    endings = [form.ending for form in formats().values()]
-    assert len(set(endings)) == len(endings) == 4
+def test_every_format_has_a_suffix_of_its_own():
+    suffixes = [target.suffix for target in formats().values()]
+    assert len(set(suffixes)) == len(suffixes) == 4

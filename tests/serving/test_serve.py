@@ -1,4 +1,4 @@
-"""The embedded server: TF Serving's calls and status codes, by the official stubs, an HTTP client and curl."""
+"""The embedded server: TF Serving's calls and status codes, through the official stubs, an HTTP client and curl."""
 
 import asyncio
 import base64
@@ -45,16 +45,17 @@ from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.core.priors import Prior
 from tfgan_zoo.saved_model import version_folder
 from tfgan_zoo.saved_model.signatures import ExportedGenerator
+from tfgan_zoo.serving import config_messages
 from tfgan_zoo.serving.server import application, configuration, manager, rpc
 from tfgan_zoo.serving.server import servable as servables
 from tfgan_zoo.serving.server.application import Options, Server, serve
-from tfgan_zoo.serving.server.batching import split
+from tfgan_zoo.serving.server.batching import split_outputs
 from tfgan_zoo.serving.server.monitoring import Metrics
-from tfgan_zoo.serving.server.status import LONGEST, Refused
+from tfgan_zoo.serving.server.status import MAX_MESSAGE_LENGTH, StatusError
 
 ROOT = Path(__file__).resolve().parents[2]
 CARD = {"summary": "A test.", "scores": []}
-SMALL = configuration.BatchSettings(sizes=(1, 2, 4, 8), threads=1, longest_queue=2, ahead=0)
+SMALL = configuration.BatchSettings(sizes=(1, 2, 4, 8), threads=1, max_enqueued=2, extra_runs=0)
 
 
 def toy_module():
@@ -64,7 +65,7 @@ def toy_module():
 
 
 def save_sums(folder):
-    """A model that is not ours: the sum of each row, of any width."""
+    """Another library's model: the sum of each row, of any width."""
     module = tf.Module()
     module.sum = tf.function(lambda x: {"sum": tf.reduce_sum(x, axis=1)})
     signature = module.sum.get_concrete_function(x=tf.TensorSpec([None, None], tf.float32))
@@ -72,7 +73,7 @@ def save_sums(folder):
 
 
 def save_picks(folder):
-    """A model that is not ours: the row of a table of three, which fails beyond it."""
+    """Another library's model: looks up a row in a table of three, and fails for other indices."""
     module = tf.Module()
     module.pick = tf.function(lambda row: {"value": tf.gather(tf.constant([0.5, 1.5, 2.5]), row)})
     signature = module.pick.get_concrete_function(row=tf.TensorSpec([None], tf.int32))
@@ -81,14 +82,14 @@ def save_picks(folder):
 
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory):
-    """A version folder to copy from."""
+    """A version folder to copy."""
     keras.utils.set_random_seed(0)
-    return version_folder.write_version(toy_module(), tmp_path_factory.mktemp("made") / "toy", CARD)
+    return version_folder.write_version(toy_module(), tmp_path_factory.mktemp("export") / "toy", CARD)
 
 
 @pytest.fixture(scope="module")
 def light(toy, tmp_path_factory):
-    """The same without warm-up requests, which take longer to play than it takes to load."""
+    """The same without warm-up requests, which take longer than loading."""
     folder = tmp_path_factory.mktemp("light") / "toy"
     shutil.copytree(toy, folder, ignore=shutil.ignore_patterns("assets.extra"))
     return folder
@@ -96,7 +97,7 @@ def light(toy, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def zoo(light, tmp_path_factory):
-    """Models toy with versions 1 and 2, and picks."""
+    """The models toy, with versions 1 and 2, and picks."""
     folder = tmp_path_factory.mktemp("zoo")
     for number in (1, 2):
         shutil.copytree(light, folder / "toy" / str(number))
@@ -107,7 +108,7 @@ def zoo(light, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def conditional(tmp_path_factory):
-    """A server of a generator of three classes."""
+    """A server with a generator of three classes."""
     noise, labels = keras.Input([4], name="noise"), keras.Input([], dtype="int32", name="labels")
     h = keras.layers.Dense(16, activation="tanh")(noise) + keras.layers.Embedding(3, 16)(labels)
     network = keras.Model({"noise": noise, "labels": labels}, keras.layers.Reshape((4, 4, 1))(h), name="generator")
@@ -118,7 +119,7 @@ def conditional(tmp_path_factory):
 
 
 def config_text(zoo, *models):
-    """models.config; each model is (name, what more it says)."""
+    """The text of models.config; each model is (name, folder, more fields)."""
     lines = "".join(
         f'config {{ name: "{name}" base_path: "{zoo / folder}" model_platform: "tensorflow" {more} }}\n'
         for name, folder, more in models
@@ -134,8 +135,10 @@ LABELLED = BOTH + ' version_labels { key: "stable" value: 1 }'
 def server(zoo, tmp_path_factory):
     file = tmp_path_factory.mktemp("config") / "models.config"
     file.write_text(config_text(zoo, ("toy", "toy", LABELLED), ("picks", "picks", "")))
-    with running(zoo=zoo, models=file, batching=SMALL, early_labels=True, most_bytes=100_000) as made:
-        yield made
+    with running(
+        zoo=zoo, model_config=file, batching=SMALL, allow_unavailable_labels=True, max_request_bytes=100_000
+    ) as running_server:
+        yield running_server
 
 
 def direct(folder, signature, **inputs):
@@ -144,21 +147,21 @@ def direct(folder, signature, **inputs):
     return {key: value.numpy() for key, value in loaded.signatures[signature](**tensors).items()}
 
 
-# What is answered, by this server and, where Docker runs, by TensorFlow Serving (pytest -m docker).
+# Answers of this server and, with Docker, of TensorFlow Serving (pytest -m docker).
 
 OURS = {
     "no rows",
     "too many bytes",
     "deep",
     "elsewhere",
-    "true is no number",
+    "a bool for a number",
     "beyond float",
-}  # refused here alone, or otherwise
+}  # refused by this server only, or with another status
 
 
 @pytest.fixture(scope="module", params=["embedded", pytest.param("tensorflow_serving", marks=pytest.mark.docker)])
 def either(request, zoo, tmp_path_factory):
-    """`Clients` of a server of `zoo`, embedded or TensorFlow Serving's own."""
+    """`Clients` of a server of `zoo`: the embedded one or TensorFlow Serving itself."""
     if request.param == "embedded":
         yield request.getfixturevalue("server")
         return
@@ -175,16 +178,16 @@ def either(request, zoo, tmp_path_factory):
         f"--batching_parameters_file={folder / 'batching.config'}",
         "--enable_serialization_as_tensor_content=true",
     )
-    with tensorflow_serving([zoo, folder], *flags) as made:
-        yield made
+    with tensorflow_serving([zoo, folder], *flags) as clients:
+        yield clients
 
 
-def check(server, came, expected):
-    """The same bit for bit, or of another TensorFlow to float32's rounding; encoded images of that are not compared."""
+def check(server, actual, expected):
+    """Bit-equal, or equal to float32 rounding for another TensorFlow, whose encoded images are not compared."""
     if server.exact:
-        np.testing.assert_array_equal(came, expected)
+        np.testing.assert_array_equal(actual, expected)
     elif expected.dtype != object:
-        np.testing.assert_allclose(came, expected, atol=1 if expected.dtype == np.uint8 else 1e-5)
+        np.testing.assert_allclose(actual, expected, atol=1 if expected.dtype == np.uint8 else 1e-5)
 
 
 def skip_ours(server, case):
@@ -192,7 +195,7 @@ def skip_ours(server, case):
         pytest.skip("TensorFlow Serving has no such rule")
 
 
-def test_predict_answers_what_the_saved_model_does_as_tensor_content(either, zoo):
+def test_predict_returns_the_saved_models_outputs_as_tensor_content(either, zoo):
     for signature in ("sample", "latents", "png"):
         reply = either.predict.Predict(request(signature=signature, **draws(3, 4)))
         expected = direct(zoo / "toy" / "2", signature, **draws(3, 4))
@@ -204,15 +207,15 @@ def test_predict_answers_what_the_saved_model_does_as_tensor_content(either, zoo
             assert bool(reply.outputs[key].tensor_content) == (value.dtype != object)
 
 
-def test_the_signature_left_out_is_serving_default_and_a_filter_chooses_outputs(either):
+def test_the_default_signature_is_serving_default_and_a_filter_selects_outputs(either):
     reply = either.predict.Predict(request(signature="", only=["images"], noise=("float32", np.zeros([2, 4]))))
     assert reply.model_spec.signature_name == "serving_default"
     assert tf.make_ndarray(reply.outputs["images"]).shape == (2, 4, 4, 1)
 
 
-def test_versions_are_found_by_number_by_label_and_as_the_latest(either):
-    for chosen, number in (({"version": 1}, 1), ({"version": 2}, 2), ({"label": "stable"}, 1), ({}, 2)):
-        assert either.predict.Predict(request(**chosen, **draws(1))).model_spec.version.value == number
+def test_versions_are_selected_by_number_by_label_and_as_the_latest(either):
+    for version, number in (({"version": 1}, 1), ({"version": 2}, 2), ({"label": "stable"}, 1), ({}, 2)):
+        assert either.predict.Predict(request(**version, **draws(1))).model_spec.version.value == number
     body = {"signature_name": "sample", "instances": [{"seed": 1, "truncation": 1}]}
     status, reply = either.rest("/v1/models/toy/labels/stable:predict", body)
     assert status == 200
@@ -228,7 +231,7 @@ def test_rest_answers_rows_in_rows_and_columns_in_columns(either, zoo):
     check(either, either.rest(path, columns)[1]["outputs"], expected)
 
 
-def test_rest_takes_plain_values_for_the_only_input_and_gives_bytes_as_base64(either, zoo):
+def test_rest_accepts_plain_values_for_the_only_input_and_returns_bytes_as_base64(either, zoo):
     noise = np.arange(8).reshape(2, 4) / 10
     expected = direct(zoo / "toy" / "1", "serving_default", noise=("float32", noise))["images"]
     for body, key in (({"instances": noise.tolist()}, "predictions"), ({"inputs": noise.tolist()}, "outputs")):
@@ -240,19 +243,19 @@ def test_rest_takes_plain_values_for_the_only_input_and_gives_bytes_as_base64(ei
     assert tf.io.decode_png(base64.b64decode(png)).shape == (4, 4, 1)
 
 
-def test_metadata_is_the_signatures_of_the_file(either, zoo):
-    wanted = get_model_metadata_pb2.GetModelMetadataRequest(model_spec=spec("toy"), metadata_field=["signature_def"])
-    reply = either.predict.GetModelMetadata(wanted)
+def test_metadata_are_the_signatures_in_the_file(either, zoo):
+    message = get_model_metadata_pb2.GetModelMetadataRequest(model_spec=spec("toy"), metadata_field=["signature_def"])
+    reply = either.predict.GetModelMetadata(message)
     signatures = get_model_metadata_pb2.SignatureDefMap()
     assert reply.metadata["signature_def"].Unpack(signatures)
     assert reply.model_spec.version.value == 2
     assert {"serving_default", "sample", "png", "latents"} <= set(signatures.signature_def)
     seed = signatures.signature_def["sample"].inputs["seed"]
     assert (seed.dtype, [d.size for d in seed.tensor_shape.dim]) == (types_pb2.DT_INT64, [-1])
-    status, told = either.rest("/v1/models/toy/metadata")
+    status, reply = either.rest("/v1/models/toy/metadata")
     assert status == 200
-    assert told["model_spec"] == {"name": "toy", "signature_name": "", "version": "2"}
-    assert told["metadata"]["signature_def"]["signature_def"]["sample"]["inputs"]["seed"]["dtype"] == "DT_INT64"
+    assert reply["model_spec"] == {"name": "toy", "signature_name": "", "version": "2"}
+    assert reply["metadata"]["signature_def"]["signature_def"]["sample"]["inputs"]["seed"]["dtype"] == "DT_INT64"
 
 
 def test_status_lists_versions_the_newest_first(either):
@@ -268,7 +271,7 @@ def test_health_is_serving(either):
         assert stub.Check(health_pb2.HealthCheckRequest(service=service)).status == 1
 
 
-# The table of refusals.
+# Requests that are refused.
 
 ONE = draws(1)
 HUGE = tensor_pb2.TensorProto(dtype=types_pb2.DT_FLOAT, float_val=[0.0])
@@ -321,13 +324,13 @@ TABLE = {
 def test_a_bad_predict_request_gets_tf_servings_status(either, case):
     skip_ours(either, case)
     bad, code, words = TABLE[case]
-    came, message = refusal(either.predict.Predict, bad)
-    assert came == code
+    actual, message = refusal(either.predict.Predict, bad)
+    assert actual == code
     assert re.search(words, message) or not either.exact, message
     assert either.predict.Predict(request(**ONE)).model_spec.version.value == 2
 
 
-def test_other_calls_are_refused_alike(either):
+def test_other_bad_calls_get_tf_servings_status(either):
     metadata, status = get_model_metadata_pb2.GetModelMetadataRequest, get_model_status_pb2.GetModelStatusRequest
     for call, message, code, words in (
         (either.models.GetModelStatus, status(model_spec=spec("x")), "NOT_FOUND", "any versions of model x"),
@@ -338,9 +341,9 @@ def test_other_calls_are_refused_alike(either):
         (either.predict.GetModelMetadata, metadata(model_spec=spec("x"), metadata_field=["signature_def"]), "NOT_FOUND", "Latest"),
         (either.predict.Classify, classification_pb2.ClassificationRequest(), "INVALID_ARGUMENT", "classify"),
     ):  # fmt: skip
-        came, said = refusal(call, message)
-        assert came == code
-        assert re.search(words, said) or not either.exact, said
+        actual, details = refusal(call, message)
+        assert actual == code
+        assert re.search(words, details) or not either.exact, details
 
 
 SEEDS = {"seed": 1, "truncation": 1}
@@ -363,7 +366,7 @@ REST_TABLE = {
     "uneven rows": ("", {"signature_name": "sample", "instances": [SEEDS, {"seed": 1}]}, 400, "same names"),
     "plain for two": ("", {"signature_name": "sample", "inputs": [1, 2]}, 400, "2 names"),
     "wrong type": ("", {"signature_name": "sample", "instances": [{**SEEDS, "seed": 1.5}]}, 400, "not of expected type: int"),
-    "true is no number": ("", {"signature_name": "sample", "instances": [{**SEEDS, "seed": True}]}, 400, "True"),
+    "a bool for a number": ("", {"signature_name": "sample", "instances": [{**SEEDS, "seed": True}]}, 400, "True"),
     "beyond int64": ("", {"signature_name": "sample", "instances": [{**SEEDS, "seed": 2**70}]}, 400, "beyond int64"),
     "beyond float": ("", {"instances": [[1e300, 0, 0, 0]]}, 400, "loss of precision"),
     "ragged": ("", {"instances": [[0, 0, 0, 0], [0, 0]]}, 400, "unexpected size"),
@@ -382,23 +385,23 @@ def test_a_bad_rest_request_gets_tf_servings_status(either, case):
     skip_ours(either, case)
     path, body, code, words = REST_TABLE[case]
     bad = {"raw": body} if type(body) is bytes else {"body": body}
-    came, reply = either.rest(path or "/v1/models/toy:predict", **bad)
-    assert came == code
+    actual, reply = either.rest(path or "/v1/models/toy:predict", **bad)
+    assert actual == code
     assert list(reply) == ["error"]
     assert re.search(words, reply["error"]) or not either.exact, reply
 
 
-@pytest.mark.parametrize("said", ["Content-Encoding: gzip\r\nContent-Length: 2", "Transfer-Encoding: chunked"])
-def test_a_body_that_is_not_encoded_as_it_says_is_a_bad_request_without_a_traceback(server, said, caplog):
+@pytest.mark.parametrize("header", ["Content-Encoding: gzip\r\nContent-Length: 2", "Transfer-Encoding: chunked"])
+def test_a_body_that_does_not_match_its_encoding_is_a_bad_request_without_a_traceback(server, header, caplog):
     with socket.create_connection(("127.0.0.1", server.server.rest_port), timeout=20) as client:
-        client.sendall(f"POST /v1/models/toy:predict HTTP/1.1\r\nHost: x\r\n{said}\r\n\r\nxx\r\n".encode())
+        client.sendall(f"POST /v1/models/toy:predict HTTP/1.1\r\nHost: x\r\n{header}\r\n\r\nxx\r\n".encode())
         assert re.match(rb"HTTP/1\.[01] 400 ", client.recv(1000))
-        while client.recv(1000):  # until the server is done with it
+        while client.recv(1000):  # until the server closes the connection
             pass
     assert not [record for record in caplog.records if record.exc_info]
 
 
-def test_status_and_metadata_by_rest_are_refused_alike(either):
+def test_bad_status_and_metadata_requests_over_rest(either):
     assert either.rest("/v1/models/x")[0] == 404
     assert either.rest("/v1/models/toy/versions/9") == (404, {"error": "Could not find version 9 of model toy"})
     assert either.rest("/v1/models/x/metadata")[0] == 404
@@ -407,77 +410,83 @@ def test_status_and_metadata_by_rest_are_refused_alike(either):
 
 def test_curl_is_answered(either):
     if not shutil.which("curl"):
-        pytest.skip("curl is not there")
+        pytest.skip("curl is not installed")
     body = json.dumps({"signature_name": "sample", "instances": [SEEDS]})
-    asked = ["curl", "-s", "-w", "\n%{http_code}", "-d", body, f"{either.url}/v1/models/toy:predict"]
-    *reply, code = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.splitlines()
+    command = ["curl", "-s", "-w", "\n%{http_code}", "-d", body, f"{either.url}/v1/models/toy:predict"]
+    *reply, code = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     assert code == "200"
     assert np.shape(json.loads("\n".join(reply))["predictions"]) == (1, 4, 4, 1)
 
 
-def test_a_message_is_cut_at_1024_characters():
-    assert Refused(grpc.StatusCode.INTERNAL, "x" * LONGEST).message == "x" * 1024
-    assert Refused(grpc.StatusCode.INTERNAL, "x" * 1025).message == "x" * 1024 + "...TRUNCATED"
+def test_a_message_is_truncated_at_1024_characters():
+    assert StatusError(grpc.StatusCode.INTERNAL, "x" * MAX_MESSAGE_LENGTH).message == "x" * 1024
+    assert StatusError(grpc.StatusCode.INTERNAL, "x" * 1025).message == "x" * 1024 + "...TRUNCATED"
 
 
-def test_bytes_that_mean_nothing_get_a_status_and_harm_no_one(server):
-    chance = random.Random(0)
-    send = server.channel.unary_unary("/tensorflow.serving.PredictionService/Predict")  # bytes as they are
+def test_random_bytes_get_a_status_and_do_no_harm(server):
+    generator = random.Random(0)
+    send = server.channel.unary_unary("/tensorflow.serving.PredictionService/Predict")  # sends raw bytes
     good = request(**draws(1, 2)).SerializeToString()
     codes = set()
     for number in range(150):
-        raw = bytearray(good if number % 3 else chance.randbytes(200))
-        for _ in range(chance.randrange(1, 6)):
-            raw[chance.randrange(len(raw))] = chance.randrange(256)
+        raw = bytearray(good if number % 3 else generator.randbytes(200))
+        for _ in range(generator.randrange(1, 6)):
+            raw[generator.randrange(len(raw))] = generator.randrange(256)
         try:
             send(bytes(raw), timeout=20)
             codes.add("OK")
         except grpc.RpcError as error:
             codes.add(error.code().name)
-    assert codes <= {"OK", "INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PRECONDITION", "INTERNAL"}  # INTERNAL: no message
+    assert codes <= {
+        "OK",
+        "INVALID_ARGUMENT",
+        "NOT_FOUND",
+        "FAILED_PRECONDITION",
+        "INTERNAL",
+    }  # INTERNAL: not a protobuf message
     assert {"INVALID_ARGUMENT", "INTERNAL"} <= codes
     for port in (server.server.grpc_port, server.server.rest_port):
-        with socket.create_connection(("127.0.0.1", port), timeout=10) as stranger:
-            stranger.sendall(chance.randbytes(500) + b"\r\n\r\n")
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+            connection.sendall(generator.randbytes(500) + b"\r\n\r\n")
     assert server.predict.Predict(request(**ONE)).model_spec.version.value == 2
 
 
 # Batching.
 
 
-def test_requests_that_wait_run_together_and_each_gets_its_own_rows(server, zoo):
-    asked = [(i, i + 100)[: 1 + i % 2] for i in range(5)]  # 1, 2, 1, 2, 1 rows: seven of the eight that fit
+def test_queued_requests_run_together_and_each_gets_its_own_rows(server, zoo):
+    seed_lists = [(i, i + 100)[: 1 + i % 2] for i in range(5)]  # 1, 2, 1, 2, 1 rows: seven of the eight that fit
     with Gate(server) as gate:
         first = server.predict.Predict.future(request(**ONE))
         wait_for(lambda: gate.sizes == [1])
-        futures = [server.predict.Predict.future(request(**draws(*seeds))) for seeds in asked]
-        wait_for(lambda: server.server.batcher.waiting == 6)
+        futures = [server.predict.Predict.future(request(**draws(*seeds))) for seeds in seed_lists]
+        wait_for(lambda: server.server.batcher.pending == 6)
         gate.open.set()
         replies = [tf.make_ndarray(future.result(30).outputs["images"]) for future in futures]
         first.result(30)
     assert gate.sizes == [1, 5]
-    for seeds, images in zip(asked, replies, strict=True):
+    for seeds, images in zip(seed_lists, replies, strict=True):
         np.testing.assert_array_equal(images, direct(zoo / "toy" / "2", "sample", **draws(*seeds))["images"])
 
 
-def test_a_thread_takes_its_share_of_what_waits_and_leaves_the_rest_to_the_others(zoo):
-    batching = configuration.BatchSettings(sizes=configuration.even_sizes(8), threads=2, ahead=0)
+def test_a_thread_takes_its_share_of_the_queue_and_leaves_the_rest_to_the_others(zoo):
+    batching = configuration.BatchSettings(sizes=configuration.even_batch_sizes(8), threads=2, extra_runs=0)
     with running(zoo=zoo, batching=batching) as server, Gate(server) as gate:
         futures = []
-        for seed in range(8):  # the first two run, each by itself
+        for seed in range(8):  # the first two run alone
             futures.append(server.predict.Predict.future(request(**draws(seed))))
-            wait_for(lambda number=seed + 1: server.server.batcher.waiting == number)
+            wait_for(lambda number=seed + 1: server.server.batcher.pending == number)
         gate.open.set()
         for seed, future in enumerate(futures):
             images = tf.make_ndarray(future.result(30).outputs["images"])
             np.testing.assert_array_equal(images, direct(zoo / "toy" / "2", "sample", **draws(seed))["images"])
     assert gate.sizes[:2] == [1, 1]
-    assert gate.sizes[2] in (3, 4)  # a half of what has no answer by then
+    assert gate.sizes[2] in (3, 4)  # half of the requests not answered by then
     assert sum(gate.sizes) == 8
     assert not server.server.batcher.rows
 
 
-def test_a_value_that_fails_in_the_graph_fails_its_own_request_alone(server):
+def test_a_value_that_fails_in_the_graph_fails_only_its_own_request(server):
     def pick(row):
         return request("picks", "", row=("int32", [row]))
 
@@ -485,7 +494,7 @@ def test_a_value_that_fails_in_the_graph_fails_its_own_request_alone(server):
         first = server.predict.Predict.future(request(**ONE))
         wait_for(lambda: gate.sizes == [1])
         futures = [server.predict.Predict.future(pick(row)) for row in (0, 99, 2)]
-        wait_for(lambda: server.server.batcher.waiting == 4)
+        wait_for(lambda: server.server.batcher.pending == 4)
         gate.open.set()
         assert refusal(futures[1].result, 30)[0] == "INVALID_ARGUMENT"
         assert [tf.make_ndarray(futures[i].result(30).outputs["value"]) for i in (0, 2)] == [0.5, 2.5]
@@ -493,46 +502,46 @@ def test_a_value_that_fails_in_the_graph_fails_its_own_request_alone(server):
     assert gate.sizes[:2] == [1, 3]
 
 
-def test_requests_whose_rows_are_of_several_widths_are_answered_each_by_itself(tmp_path):
+def test_requests_with_rows_of_different_widths_run_one_by_one(tmp_path):
     save_sums(tmp_path / "sums" / "1")
     with running(zoo=tmp_path, batching=SMALL) as server, Gate(server) as gate:
         futures = []
         for number, width in enumerate((1, 3, 4, 3), 1):
             futures.append(server.predict.Predict.future(request("sums", "", x=("float32", np.ones([1, width])))))
-            wait_for(lambda number=number: server.server.batcher.waiting == number)
+            wait_for(lambda number=number: server.server.batcher.pending == number)
         gate.open.set()
         assert [float(tf.make_ndarray(f.result(30).outputs["sum"])[0]) for f in futures] == [1, 3, 4, 3]
     assert gate.sizes[:2] == [1, 3]
 
 
-def test_a_full_queue_is_unavailable_and_the_rest_is_answered(server):
+def test_a_full_queue_is_unavailable_and_queued_requests_are_answered(server):
     with Gate(server) as gate:
         futures = [server.predict.Predict.future(request(**ONE))]
         wait_for(lambda: gate.sizes == [1])
         futures += [
             server.predict.Predict.future(request(**draws(*range(8)))) for _ in range(2)
-        ]  # two batches, the most
-        wait_for(lambda: server.server.batcher.waiting == 3)
+        ]  # the maximum of two batches
+        wait_for(lambda: server.server.batcher.pending == 3)
         code, message = refusal(server.predict.Predict, request(**draws(*range(8))))
         assert (code, "queue to which this task was submitted is full" in message) == ("UNAVAILABLE", True)
         gate.open.set()
         assert [len(future.result(30).outputs) for future in futures] == [1, 1, 1]
 
 
-def test_what_is_past_its_deadline_is_not_computed(server):
+def test_a_request_past_its_deadline_is_not_computed(server):
     with Gate(server) as gate:
         first = server.predict.Predict.future(request(**ONE))
         wait_for(lambda: gate.sizes == [1])
         code, _ = refusal(server.predict.Predict, request(**ONE), timeout=0.2)
-        assert code in ("DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED")  # the client's own alarm, or the queue's
-        wait_for(lambda: server.server.batcher.waiting == 1)
+        assert code in ("DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED")  # raised by the client, or by the queue
+        wait_for(lambda: server.server.batcher.pending == 1)
         gate.open.set()
         first.result(30)
     assert gate.sizes == [1]
 
 
-def test_the_time_of_a_rest_request_is_bounded(zoo):
-    with running(zoo=zoo, batching=SMALL, rest_seconds=0.3) as server, Gate(server) as gate:
+def test_a_rest_request_times_out(zoo):
+    with running(zoo=zoo, batching=SMALL, rest_timeout=0.3) as server, Gate(server) as gate:
         body = {"instances": [[0, 0, 0, 0]]}
         waiting = server.predict.Predict.future(request(**ONE))
         wait_for(lambda: gate.sizes == [1])
@@ -545,34 +554,34 @@ def test_the_time_of_a_rest_request_is_bounded(zoo):
 
 
 def test_padding_repeats_a_row_up_to_the_next_size(server):
-    seen = []
+    runs = []
     signature = server.server.manager.find(spec("toy")).signatures["sample"]
     run = signature.run
-    signature.run = lambda arrays: seen.append(arrays["seed"].tolist()) or run(arrays)
+    signature.run = lambda arrays: runs.append(arrays["seed"].tolist()) or run(arrays)
     try:
         reply = server.predict.Predict(request(**draws(7, 8, 9, 10, 11)))
     finally:
         del signature.run
-    assert seen == [[7, 8, 9, 10, 11, 7, 7, 7]]
+    assert runs == [[7, 8, 9, 10, 11, 7, 7, 7]]
     assert tf.make_ndarray(reply.outputs["images"]).shape[0] == 5
 
 
 @pytest.mark.parametrize("value", [np.float32(1), np.zeros([3, 4])])
-def test_an_output_without_a_row_for_each_of_the_input_is_a_failed_precondition(value):
-    with pytest.raises(Refused, match="Batched output tensor images has shape") as caught:
-        split({"images": value}, [], 2)
+def test_an_output_without_one_row_per_input_row_is_a_failed_precondition(value):
+    with pytest.raises(StatusError, match="Batched output tensor images has shape") as caught:
+        split_outputs({"images": value}, [], 2)
     assert caught.value.code.name == "FAILED_PRECONDITION"
 
 
-def test_a_reply_beyond_the_clients_own_limit_is_resource_exhausted(server):
+def test_a_reply_above_the_clients_own_limit_is_resource_exhausted(server):
     with grpc.insecure_channel(server.address, [("grpc.max_receive_message_length", 50)]) as channel:
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
         code, message = refusal(stub.Predict, request(**draws(*range(8))))
     assert (code, "larger than max" in message) == ("RESOURCE_EXHAUSTED", True)
 
 
-def test_a_batch_stays_open_for_its_time_but_no_longer_than_it_is_full(zoo):
-    with running(zoo=zoo, batching=configuration.BatchSettings(sizes=(1, 2, 4), wait=0.4, threads=1)) as server:
+def test_a_batch_waits_for_its_timeout_unless_it_is_full(zoo):
+    with running(zoo=zoo, batching=configuration.BatchSettings(sizes=(1, 2, 4), timeout=0.4, threads=1)) as server:
         start = time.monotonic()
         server.predict.Predict(request(**ONE))
         assert time.monotonic() - start > 0.4
@@ -590,9 +599,7 @@ def test_metrics_count_under_tf_servings_names(server):
     name = ":tensorflow:serving:"
     assert int(values[f'{name}request_count{{model_name="toy",status="OK"}}']) >= 1
     assert int(values[f'{name}request_count{{model_name="",status="NOT_FOUND"}}']) >= 1
-    assert not [
-        key for key in values if "no" + "such" in key.replace("\\n", "")
-    ]  # names that were made up leave no trace
+    assert not [key for key in values if "no" + "such" in key.replace("\\n", "")]  # invented names leave no trace
     latency = f'{name}request_latency_{{}}{{{{model_name="toy",API="Predict",entrypoint="GRPC"}}}}'
     assert float(values[latency.format("sum")]) > int(values[latency.format("count")])  # more than 1 us each
     assert int(values[f"{name}batching_session:input_batch_size_count"]) >= 1
@@ -614,7 +621,7 @@ def states(server, name):
 
 
 def publish(source, base, number):
-    """As an export does: beside, then renamed."""
+    """As an export does: to a temporary folder, which is then renamed."""
     base.mkdir(exist_ok=True)
     shutil.copytree(source, base / f".tmp-{number}")
     os.rename(base / f".tmp-{number}", base / str(number))
@@ -638,12 +645,12 @@ def test_versions_are_swapped_under_load_and_a_broken_one_leaves_the_old_one_ser
         (tmp_path / "toy" / "3").mkdir()
         (tmp_path / "toy" / "3" / "saved_model.pb").write_bytes(b"broken")
         wait_for(lambda: states(server, "toy").get(3, (0,))[0] == 50)
-        seen = len(answered)
-        wait_for(lambda: len(answered) > seen + 10)
+        before = len(answered)
+        wait_for(lambda: len(answered) > before + 10)
         assert states(server, "toy")[2] == (30, 0)
         assert states(server, "toy")[3][1] != 0
         assert answered[-1] == 2
-        shutil.rmtree(tmp_path / "toy" / "3")  # and once it is mended, it serves
+        shutil.rmtree(tmp_path / "toy" / "3")  # once repaired, it serves
         publish(light, tmp_path / "toy", 3)
         wait_for(lambda: states(server, "toy").get(3) == (30, 0))
         asking = False
@@ -653,21 +660,21 @@ def test_versions_are_swapped_under_load_and_a_broken_one_leaves_the_old_one_ser
         assert any("toy version 3 is not served" in line for line in server.lines)
 
 
-def test_a_version_that_is_held_is_unloaded_when_it_is_let_go(light, tmp_path):
+def test_a_version_in_use_is_unloaded_once_its_requests_are_answered(light, tmp_path):
     publish(light, tmp_path / "toy", 1)
     with running(zoo=tmp_path, batching=SMALL) as server:
         with Gate(server) as gate:
-            held = server.predict.Predict.future(request(**ONE))
+            running_request = server.predict.Predict.future(request(**ONE))
             wait_for(lambda: gate.sizes == [1])
             publish(light, tmp_path / "toy", 2)
             wait_for(lambda: states(server, "toy") == {1: (40, 0), 2: (30, 0)})
             assert refusal(server.predict.Predict, request(version=1, **ONE))[0] == "NOT_FOUND"
             gate.open.set()
-            assert held.result(30).model_spec.version.value == 1
+            assert running_request.result(30).model_spec.version.value == 1
         wait_for(lambda: states(server, "toy")[1] == (50, 0))
 
 
-def test_a_model_that_appears_in_the_zoo_is_served_and_one_that_goes_is_not(light, tmp_path):
+def test_a_new_model_in_the_zoo_is_served_and_a_deleted_one_is_not(light, tmp_path):
     publish(light, tmp_path / "toy", 1)
     with running(zoo=tmp_path, batching=SMALL) as server:
         publish(light, tmp_path / "other", 1)
@@ -677,11 +684,11 @@ def test_a_model_that_appears_in_the_zoo_is_served_and_one_that_goes_is_not(ligh
         assert server.predict.Predict(request(**ONE)).model_spec.version.value == 1
 
 
-def test_folders_that_no_version_can_be_made_of_stop_neither_the_others_nor_the_polling(light, tmp_path):
+def test_folders_that_are_not_versions_stop_neither_the_others_nor_the_polling(light, tmp_path):
     publish(light, tmp_path / "toy", 1)
     os.makedirs(os.fsencode(tmp_path) + b"/x\xff/1")
     with running(zoo=tmp_path, batching=SMALL) as server:
-        (tmp_path / "toy" / str(2**63)).mkdir()  # beyond int64, so no version
+        (tmp_path / "toy" / str(2**63)).mkdir()  # beyond int64, so not a version
         shutil.copytree(light, tmp_path / "toy" / ".loop")
         (tmp_path / "toy" / ".loop" / "me").symlink_to("me")
         os.rename(tmp_path / "toy" / ".loop", tmp_path / "toy" / "2")
@@ -691,14 +698,16 @@ def test_folders_that_no_version_can_be_made_of_stop_neither_the_others_nor_the_
         wait_for(lambda: states(server, "toy").get(3) == (30, 0))
 
 
-def test_a_file_that_goes_while_a_version_is_looked_at_ends_that_try_alone(light, tmp_path, monkeypatch):
+def test_a_file_that_vanishes_while_a_version_is_checked_ends_only_that_attempt(light, tmp_path, monkeypatch):
     publish(light, tmp_path / "toy", 1)
     with running(zoo=tmp_path, batching=SMALL) as server:
-        whole, gone = manager.content_of, [FileNotFoundError("it went")]
-        monkeypatch.setattr(manager, "content_of", lambda folder: raise_(gone.pop()) if gone else whole(folder))
+        fingerprint, errors = manager.fingerprint, [FileNotFoundError("vanished")]
+        monkeypatch.setattr(
+            manager, "fingerprint", lambda folder: raise_(errors.pop()) if errors else fingerprint(folder)
+        )
         publish(light, tmp_path / "toy", 2)
         wait_for(lambda: states(server, "toy") == {1: (50, 0), 2: (30, 0)})
-    assert not gone
+    assert not errors
     assert any("toy version 2 is not served: INTERNAL" in line for line in server.lines)
 
 
@@ -706,11 +715,11 @@ def raise_(error):
     raise error
 
 
-def test_a_model_whose_folder_is_gone_for_a_moment_is_served_on(light, tmp_path):
+def test_a_model_whose_folder_is_missing_for_a_moment_stays_served(light, tmp_path):
     publish(light, tmp_path / "toy", 1)
     file = tmp_path / "models.config"
     file.write_text(config_text(tmp_path, ("toy", "toy", "")))
-    with running(models=file, batching=SMALL) as server:
+    with running(model_config=file, batching=SMALL) as server:
         os.rename(tmp_path / "toy", tmp_path / "away")
         server.call(server.server.manager.poll())
         assert server.predict.Predict(request(**ONE)).model_spec.version.value == 1
@@ -719,30 +728,30 @@ def test_a_model_whose_folder_is_gone_for_a_moment_is_served_on(light, tmp_path)
         wait_for(lambda: states(server, "toy") == {1: (50, 0), 2: (30, 0)})
 
 
-def test_a_configuration_that_was_refused_is_tried_again(light, tmp_path):
+def test_a_refused_configuration_is_tried_again(light, tmp_path):
     publish(light, tmp_path / "toy", 1)
     file = tmp_path / "models.config"
     file.write_text(config_text(tmp_path, ("toy", "toy", BOTH)))
-    with running(models=file, poll_config=0.05, batching=SMALL) as server:
+    with running(model_config=file, config_poll_seconds=0.05, batching=SMALL) as server:
         file.write_text(config_text(tmp_path, ("toy", "toy", BOTH + ' version_labels { key: "new" value: 2 }')))
         wait_for(lambda: any("Request to assign label new" in line for line in server.lines))
         publish(light, tmp_path / "toy", 2)
         wait_for(lambda: server.server.manager.labels["toy"] == {"new": 2})
         assert server.predict.Predict(request(label="new", **ONE)).model_spec.version.value == 2
-    assert sum("Request to assign label new" in line for line in server.lines) == 1  # said once, tried often
+    assert sum("Request to assign label new" in line for line in server.lines) == 1  # logged once, tried often
 
 
-def test_a_reload_whose_client_leaves_is_carried_out_to_its_end(light, tmp_path):
+def test_a_reload_completes_when_its_client_disconnects(light, tmp_path):
     publish(light, tmp_path / "toy", 1)
     publish(light, tmp_path / "toy", 2)
     with running(zoo=tmp_path, batching=SMALL) as server, Gate(server) as gate:
-        held = server.predict.Predict.future(request(**ONE))
+        running_request = server.predict.Predict.future(request(**ONE))
         wait_for(lambda: gate.sizes == [1])
         first = config_text(tmp_path, ("toy", "toy", "model_version_policy { specific { versions: 1 } }"))
         assert refusal(reload, server, first, timeout=0.5)[0] == "DEADLINE_EXCEEDED"
         wait_for(lambda: states(server, "toy") == {1: (30, 0), 2: (40, 0)})
         gate.open.set()
-        assert held.result(30).model_spec.version.value == 2
+        assert running_request.result(30).model_spec.version.value == 2
         wait_for(lambda: states(server, "toy") == {1: (30, 0), 2: (50, 0)})
 
 
@@ -753,13 +762,13 @@ def reload(server, text, **options):
 
 @pytest.fixture(scope="module")
 def labelled(zoo):
-    """A server to reload: version 2 of toy alone."""
+    """A server to reload, which serves only version 2 of toy."""
     with running(zoo=zoo, batching=SMALL) as server:
         yield server
 
 
 def test_a_reload_changes_policy_and_labels_and_models(labelled, zoo):
-    one = "model_version_policy { specific { versions: 1 } }"
+    only_first = "model_version_policy { specific { versions: 1 } }"
     assert reload(labelled, config_text(zoo, ("toy", "toy", BOTH))).status.error_code == 0
     assert states(labelled, "picks") == {}
     assert {n: s[0] for n, s in states(labelled, "toy").items()} == {1: 30, 2: 30}
@@ -767,12 +776,12 @@ def test_a_reload_changes_policy_and_labels_and_models(labelled, zoo):
     assert labelled.predict.Predict(request(label="a", **ONE)).model_spec.version.value == 1
     reload(labelled, config_text(zoo, ("toy", "toy", BOTH + ' version_labels { key: "a" value: 2 }')))
     assert labelled.predict.Predict(request(label="a", **ONE)).model_spec.version.value == 2
-    reload(labelled, config_text(zoo, ("toy", "toy", one), ("again", "toy", "")))
+    reload(labelled, config_text(zoo, ("toy", "toy", only_first), ("again", "toy", "")))
     assert labelled.predict.Predict(request(**ONE)).model_spec.version.value == 1
     assert labelled.predict.Predict(request("again", **ONE)).model_spec.version.value == 2
 
 
-def test_a_reload_that_cannot_be_is_refused_and_changes_nothing(labelled, zoo, light, tmp_path):
+def test_an_invalid_reload_is_refused_and_changes_nothing(labelled, zoo, light, tmp_path):
     reload(labelled, config_text(zoo, ("toy", "toy", "")))
     link = zoo / "notes" / "link"
     link.symlink_to(light.parent)
@@ -789,11 +798,11 @@ def test_a_reload_that_cannot_be_is_refused_and_changes_nothing(labelled, zoo, l
         (f"model_config_list {{ {entry.format('/etc', 'tensorflow')} }}", "INVALID_ARGUMENT", "outside"),
         (f"model_config_list {{ {entry.format(link, 'tensorflow')} }}", "INVALID_ARGUMENT", "outside"),
     ):  # fmt: skip
-        came, said = refusal(reload, labelled, text)
-        assert (came, bool(re.search(words, said))) == (code, True), (text, said)
+        actual, details = refusal(reload, labelled, text)
+        assert (actual, bool(re.search(words, details))) == (code, True), (text, details)
         assert labelled.predict.Predict(request(**ONE)).model_spec.version.value == 2
-    came, said = refusal(reload, labelled, config_text(zoo, ("toy", "toy", ""), ("notes", "notes", "")))
-    assert (came, "did not become available: {Latest(notes)}" in said) == ("UNKNOWN", True)
+    actual, details = refusal(reload, labelled, config_text(zoo, ("toy", "toy", ""), ("notes", "notes", "")))
+    assert (actual, "did not become available: {Latest(notes)}" in details) == ("UNKNOWN", True)
     assert labelled.predict.Predict(request(**ONE)).model_spec.version.value == 2
 
 
@@ -805,18 +814,18 @@ def test_links_out_of_the_zoo_are_not_followed(light, tmp_path):
     shutil.copytree(light, zoo / "toy" / "3")
     (zoo / "toy" / "3" / "README.md").unlink()
     (zoo / "toy" / "3" / "README.md").symlink_to("/etc/hostname")
-    (zoo / ".within").mkdir()  # a link into the zoo, and from there out of it
+    (zoo / ".within").mkdir()  # a link within the zoo, to a folder with a link out of it
     (zoo / ".within" / "passwd").symlink_to("/etc/passwd")
     shutil.copytree(light, zoo / "toy" / "4")
     (zoo / "toy" / "4" / "more").symlink_to(zoo / ".within")
     file = tmp_path / "models.config"
     file.write_text(config_text(zoo, ("toy", "toy", BOTH)))
-    with running(zoo=zoo, models=file, batching=SMALL) as server:
+    with running(zoo=zoo, model_config=file, batching=SMALL) as server:
         assert {n: s[0] for n, s in states(server, "toy").items()} == {1: 30, 2: 50, 3: 50, 4: 50}
         assert sum("leads outside of the folders" in line for line in server.lines) == 3
 
 
-def test_a_link_out_of_the_zoo_is_told_and_the_rest_is_served(light, tmp_path):
+def test_a_link_out_of_the_zoo_is_logged_and_the_rest_is_served(light, tmp_path):
     zoo = tmp_path / "zoo"
     zoo.mkdir()
     publish(light, zoo / "toy", 1)
@@ -831,31 +840,31 @@ def test_a_link_out_of_the_zoo_is_told_and_the_rest_is_served(light, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("signature", "given", "refused", "words"),
+    ("signature", "inputs", "refused", "words"),
     [
-        ("sample", draws(7), (-2, 3), "has 0 to 2, or -1 for one drawn by seed"),
-        ("serving_default", {"noise": ("float32", [[0.0] * 4])}, (-1, 3), "has 0 to 2"),
+        ("sample", draws(7), (-2, 3), "expected 0 to 2, or -1 to draw one by seed"),
+        ("serving_default", {"noise": ("float32", [[0.0] * 4])}, (-1, 3), "expected 0 to 2"),
     ],
 )
-def test_a_label_that_is_no_class_is_refused_before_it_is_drawn(conditional, signature, given, refused, words):
+def test_a_label_that_is_not_a_class_is_refused_before_the_run(conditional, signature, inputs, refused, words):
     for label in refused:
-        asked = request("classes", signature, labels=("int32", [label]), **given)
-        told = f"label {label} is no class of classes, which {words}"
-        assert refusal(conditional.predict.Predict, asked) == ("INVALID_ARGUMENT", told)
-    asked = request("classes", signature, labels=("int32", [refused[0] + 1]), **given)
-    assert conditional.predict.Predict(asked).outputs
+        message = request("classes", signature, labels=("int32", [label]), **inputs)
+        error = f"label {label} is not a class of classes; {words}"
+        assert refusal(conditional.predict.Predict, message) == ("INVALID_ARGUMENT", error)
+    message = request("classes", signature, labels=("int32", [refused[0] + 1]), **inputs)
+    assert conditional.predict.Predict(message).outputs
 
 
-def test_a_zoo_or_a_model_without_versions_is_told_at_the_start(tmp_path):
+def test_a_zoo_or_a_model_without_versions_is_reported_at_the_start(tmp_path):
     (tmp_path / "toy").mkdir()
     with running(zoo=tmp_path, batching=SMALL) as server:
-        assert any("holds no exports such as" in line for line in server.lines)
+        assert any("contains no exports such as" in line for line in server.lines)
     file = tmp_path / "models.config"
     file.write_text(config_text(tmp_path, ("toy", "toy", "")))
-    with running(models=file, batching=SMALL) as server:
+    with running(model_config=file, batching=SMALL) as server:
         assert any(f"no versions, such as {tmp_path}/toy/1" in line for line in server.lines)
     file.write_text("")
-    with pytest.raises(ZooError, match="expected model_config_list"), running(models=file, batching=SMALL):
+    with pytest.raises(ZooError, match="expected model_config_list"), running(model_config=file, batching=SMALL):
         pass
 
 
@@ -864,7 +873,7 @@ def test_a_label_at_the_start_needs_the_flag(zoo, tmp_path):
     file.write_text(config_text(zoo, ("toy", "toy", LABELLED)))
     with (
         pytest.raises(ZooError, match="allow_version_labels_for_unavailable_models"),
-        running(zoo=zoo, models=file, batching=SMALL),
+        running(zoo=zoo, model_config=file, batching=SMALL),
     ):
         pass
 
@@ -872,14 +881,14 @@ def test_a_label_at_the_start_needs_the_flag(zoo, tmp_path):
 # Loading.
 
 
-def test_a_folder_that_is_not_trusted_and_a_warm_up_that_fails_end_the_load(toy, tmp_path):
+def test_an_untrusted_folder_and_a_failing_warm_up_end_the_load(toy, tmp_path):
     def refuse(folder):
-        raise ZooError("not what it was")
+        raise ZooError("files were changed")
 
-    with pytest.raises(Refused, match="not what it was") as caught:
+    with pytest.raises(StatusError, match="files were changed") as caught:
         servables.load("toy", 1, toy, refuse, Metrics())
     assert caught.value.code.name == "FAILED_PRECONDITION"
-    with pytest.raises(Refused, match="Could not find SavedModel") as caught:
+    with pytest.raises(StatusError, match="Could not find SavedModel") as caught:
         servables.load("toy", 1, tmp_path, lambda folder: None, Metrics())
     assert caught.value.code.name == "NOT_FOUND"
     publish(toy, tmp_path / "toy", 1)
@@ -889,21 +898,21 @@ def test_a_folder_that_is_not_trusted_and_a_warm_up_that_fails_end_the_load(toy,
     with tf.io.TFRecordWriter(str(tmp_path / "toy" / "1" / servables.WARM_UP)) as writer:
         writer.write(log.SerializeToString())
     metrics = Metrics()
-    with pytest.raises(Refused, match="input size does not match"):
+    with pytest.raises(StatusError, match="input size does not match"):
         servables.load("toy", 1, tmp_path / "toy" / "1", lambda folder: None, metrics)
     assert ',status="INVALID_ARGUMENT"' in metrics.text()
 
 
-def test_warm_up_requests_are_played(toy, monkeypatch):
-    played = []
+def test_warm_up_requests_are_run(toy, monkeypatch):
+    runs = []
     run = servables.Signature.run
     monkeypatch.setattr(
         servables.Signature,
         "run",
-        lambda self, a: played.append((self.name, len(next(iter(a.values()))))) or run(self, a),
+        lambda self, a: runs.append((self.name, len(next(iter(a.values()))))) or run(self, a),
     )
     servables.load("toy", 1, toy, lambda folder: None, Metrics())
-    assert set(played) == {(s, b) for s in ("serving_default", "sample", "png", "latents") for b in (1, 8)}
+    assert set(runs) == {(s, b) for s in ("serving_default", "sample", "png", "latents") for b in (1, 8)}
 
 
 # Settings.
@@ -917,7 +926,7 @@ def test_tf_servings_files_are_read(tmp_path):
     file.write_text("max_batch_size { value: 9 }")
     assert configuration.batch_settings(file).sizes == (1, 2, 4, 6, 8, 9)
     file.write_text("max_batch_size { value: 8 } allowed_batch_sizes: 4")
-    with pytest.raises(ZooError, match="must rise and end with max_batch_size, 8"):
+    with pytest.raises(ZooError, match="must increase and end with max_batch_size, 8"):
         configuration.batch_settings(file)
     file.write_text("max_batch_size { value: 0 }")
     with pytest.raises(ZooError, match="max_batch_size is 0; expected 1 or more"):
@@ -933,12 +942,12 @@ def test_tf_servings_files_are_read(tmp_path):
         configuration.tls_settings,
         configuration.model_server_config,
     ):
-        with pytest.raises(ZooError, match=r"is no .* in text form"):
+        with pytest.raises(ZooError, match=r"x\.config: expected a .* in text format"):
             read(file)
     file.write_text('server_key: "k"')
     with pytest.raises(ZooError, match="expected server_key and server_cert"):
         configuration.tls_settings(file)
-    with pytest.raises(ZooError, match="is no folder"):
+    with pytest.raises(ZooError, match="expected a folder of exports"):
         configuration.zoo_config(tmp_path / "none")
 
 
@@ -946,7 +955,7 @@ def test_tf_servings_files_are_read(tmp_path):
 
 
 def certificate(name, signer=None):
-    """(key, certificate) as PEM text, and the pair to sign others with."""
+    """(key, certificate) as PEM text, and the pair to sign other certificates with."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -958,7 +967,7 @@ def certificate(name, signer=None):
     signing, issuer = signer or (key, target)
     now = datetime.datetime.now(datetime.UTC)
     names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-    made = (
+    signed = (
         x509.CertificateBuilder(issuer, target, key.public_key(), x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=1))
@@ -968,17 +977,15 @@ def certificate(name, signer=None):
     )
     text = serialization.Encoding.PEM
     plain = (serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    return key.private_bytes(text, *plain).decode(), made.public_bytes(text).decode(), (key, target)
+    return key.private_bytes(text, *plain).decode(), signed.public_bytes(text).decode(), (key, target)
 
 
 @pytest.mark.parametrize("mutual", [False, True])
-def test_tls_and_mutual_tls_on_both_roads(light, tmp_path, mutual):
+def test_tls_and_mutual_tls_over_grpc_and_rest(light, tmp_path, mutual):
     _, authority, signer = certificate("authority")
     key, cert, _ = certificate("localhost", signer)
     file = tmp_path / "ssl.config"
-    message = configuration.protos.ssl_config()(
-        server_key=key, server_cert=cert, custom_ca=authority, client_verify=mutual
-    )
+    message = config_messages.ssl_config()(server_key=key, server_cert=cert, custom_ca=authority, client_verify=mutual)
     file.write_text(text_format.MessageToString(message))
     (tmp_path / "zoo").mkdir()
     publish(light, tmp_path / "zoo" / "toy", 1)
@@ -1014,12 +1021,12 @@ def test_tls_and_mutual_tls_on_both_roads(light, tmp_path, mutual):
             assert get() == 200
 
 
-def test_tls_settings_that_cannot_be_used_are_told_as_such(tmp_path):
+def test_unusable_tls_settings_are_reported(tmp_path):
     key, cert, _ = certificate("localhost")
     other, _, _ = certificate("localhost")
     for tls in (("k", "c", ""), (other, cert, ""), (key, cert, "a")):
         with pytest.raises(ZooError, match="TLS settings cannot be used"):
-            running(zoo=tmp_path, tls=configuration.TlsSettings(*tls, verify=False)).__enter__()
+            running(zoo=tmp_path, tls=configuration.TlsSettings(*tls, verify_clients=False)).__enter__()
 
 
 # The command.
@@ -1034,7 +1041,7 @@ np.save(sys.argv[2], np.concatenate(images))
 """
 
 
-def test_the_command_serves_a_shipped_generator_bit_for_bit_and_stops_when_told(tmp_path):
+def test_the_command_serves_a_shipped_generator_bit_for_bit_and_stops_at_sigterm(tmp_path):
     zoo = tmp_path / "zoo"
     shutil.copytree(ROOT / "export" / "sngan_mnist", zoo / "sngan_mnist")
     quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -1044,12 +1051,12 @@ def test_the_command_serves_a_shipped_generator_bit_for_bit_and_stops_when_told(
     command = [sys.executable, "-m", "tfgan_zoo.serve", f"--zoo={zoo}", "--port=0", "--rest_api_port=0"]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT)
     try:
-        said = []
-        while not (said and said[-1].startswith("REST: ")):
-            said.append(server.stdout.readline())
-            assert said[-1], said
-        assert said[0] == "sngan_mnist version 1 is available.\n"
-        address = re.search(r"gRPC: (127\.0\.0\.1:\d+)", "".join(said))[1]
+        lines = []
+        while not (lines and lines[-1].startswith("REST: ")):
+            lines.append(server.stdout.readline())
+            assert lines[-1], lines
+        assert lines[0] == "sngan_mnist version 1 is available.\n"
+        address = re.search(r"gRPC: (127\.0\.0\.1:\d+)", "".join(lines))[1]
         assert reference.wait(120) == 0
         expected = np.load(tmp_path / "images.npy")
         with grpc.insecure_channel(address) as channel:
@@ -1060,16 +1067,18 @@ def test_the_command_serves_a_shipped_generator_bit_for_bit_and_stops_when_told(
 
             alone = ask(5).result(60)
             np.testing.assert_array_equal(tf.make_ndarray(alone.outputs["images"]), expected[5:6])
-            asked = [tuple(range(i, min(i + 1 + i % 5, 48))) for i in range(48)]  # 1 to 5 images, 48 clients at once
-            futures = [ask(*seeds) for seeds in asked]
-            for seeds, future in zip(asked, futures, strict=True):
+            seed_lists = [
+                tuple(range(i, min(i + 1 + i % 5, 48))) for i in range(48)
+            ]  # 1 to 5 images, 48 clients at once
+            futures = [ask(*seeds) for seeds in seed_lists]
+            for seeds, future in zip(seed_lists, futures, strict=True):
                 images = tf.make_ndarray(future.result(60).outputs["images"])
                 np.testing.assert_array_equal(images, expected[list(seeds)])
             futures = [ask(*range(8)) for _ in range(20)]
-            done = futures[0].result(60)
+            first = futures[0].result(60)
             server.send_signal(signal.SIGTERM)
             codes = ["OK" if future.exception(60) is None else future.code().name for future in futures]
-        assert done.model_spec.version.value == 1
+        assert first.model_spec.version.value == 1
         assert set(codes) <= {"OK", "UNAVAILABLE"}
         assert server.wait(60) == 0
         assert "Stopping" in server.stdout.read()
@@ -1078,11 +1087,11 @@ def test_the_command_serves_a_shipped_generator_bit_for_bit_and_stops_when_told(
         reference.kill()
 
 
-def test_stopping_finishes_what_is_queued_and_refuses_what_is_new(light, tmp_path):
+def test_stopping_finishes_queued_requests_and_rejects_new_ones(light, tmp_path):
     publish(light, tmp_path / "toy", 1)
     with running(zoo=tmp_path, batching=SMALL) as server, Gate(server) as gate:
         futures = [server.predict.Predict.future(request(**draws(*range(n)))) for n in (1, 8)]
-        wait_for(lambda: gate.sizes and server.server.batcher.waiting == 2)
+        wait_for(lambda: gate.sizes and server.server.batcher.pending == 2)
         stub = health_pb2_grpc.HealthStub(server.channel)
         stopper = threading.Thread(target=lambda: server.call(server.server.stop()))
         stopper.start()
@@ -1099,28 +1108,28 @@ def test_stopping_finishes_what_is_queued_and_refuses_what_is_new(light, tmp_pat
 def test_a_signal_while_models_load_ends_the_start(light, tmp_path, capsys):
     for name in ("a", "b"):
         publish(light, tmp_path / name, 1)
-    looked_at = []
+    checked = []
 
     def check(folder):
-        looked_at.append(folder)
+        checked.append(folder)
         os.kill(os.getpid(), signal.SIGINT)
 
-    options = Options(zoo=str(tmp_path), port=0, rest_port=0, check=check, say=lambda line: None)
+    options = Options(zoo=str(tmp_path), port=0, rest_port=0, check=check, log=lambda line: None)
     asyncio.run(asyncio.wait_for(serve(options), 60))
-    assert len(looked_at) == 1
+    assert len(checked) == 1
     assert capsys.readouterr().out.startswith("Stopping")
 
 
-def test_the_address_that_is_printed_is_one_to_ask(light, tmp_path, capsys):
+def test_the_printed_address_answers(light, tmp_path, capsys):
     publish(light, tmp_path / "toy", 1)
 
     async def ask():
         serving = asyncio.create_task(serve(Options(zoo=str(tmp_path), port=0, rest_port=0)))
-        said = ""
-        while "REST: " not in said:
+        output = ""
+        while "REST: " not in output:
             await asyncio.sleep(0.05)
-            said += capsys.readouterr().out
-        url = re.search("REST: (.*)", said)[1].replace("NAME", "toy")
+            output += capsys.readouterr().out
+        url = re.search("REST: (.*)", output)[1].replace("NAME", "toy")
         reply = await asyncio.to_thread(urllib.request.urlopen, url, timeout=20)
         os.kill(os.getpid(), signal.SIGTERM)
         await serving
@@ -1129,34 +1138,33 @@ def test_the_address_that_is_printed_is_one_to_ask(light, tmp_path, capsys):
     assert asyncio.run(asyncio.wait_for(ask(), 60)) == 200
 
 
-def test_a_rest_port_that_is_taken_leaves_no_grpc_server_to_fail_later(tmp_path, monkeypatch):
-    """Where it is taken only while the models are loaded."""
-    failed = []
-    monkeypatch.setattr(sys, "unraisablehook", failed.append)
-    monkeypatch.setattr(application, "refuse_taken", unittest.mock.AsyncMock())
+def test_a_rest_port_taken_during_loading_leaves_no_grpc_server_to_fail_later(tmp_path, monkeypatch):
+    unraisable = []
+    monkeypatch.setattr(sys, "unraisablehook", unraisable.append)
+    monkeypatch.setattr(application, "check_port_free", unittest.mock.AsyncMock())
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        options = Options(zoo=str(tmp_path), port=0, rest_port=taken.getsockname()[1], say=lambda line: None)
+        options = Options(zoo=str(tmp_path), port=0, rest_port=taken.getsockname()[1], log=lambda line: None)
         with pytest.raises(ZooError, match="--rest_api_port=0"):
             asyncio.run(Server(options).start())
     gc.collect()
-    assert failed == []
+    assert unraisable == []
 
 
 @pytest.mark.parametrize(("key", "flag"), [("port", "port"), ("rest_port", "rest_api_port")])
-def test_a_port_that_is_taken_is_refused_before_the_models_are_loaded(zoo, key, flag):
-    said = []
+def test_a_taken_port_is_reported_before_the_models_are_loaded(zoo, key, flag):
+    lines = []
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        options = Options(zoo=str(zoo), say=said.append, **{"port": 0, "rest_port": 0, key: port})
-        with pytest.raises(ZooError, match=f"cannot listen on 127.0.0.1:{port}: .*; --{flag}=0 takes any"):
+        options = Options(zoo=str(zoo), log=lines.append, **{"port": 0, "rest_port": 0, key: port})
+        with pytest.raises(ZooError, match=f"cannot listen on 127.0.0.1:{port}: .*; --{flag}=0 chooses"):
             asyncio.run(Server(options).start())
-    assert said == []
+    assert lines == []
 
 
-def test_a_port_that_is_taken_and_a_zoo_that_is_not_there_are_told_in_a_sentence(zoo, server):
-    with pytest.raises(ZooError, match="is no folder; give --zoo"):
+def test_a_taken_port_and_a_missing_zoo_are_reported_in_a_sentence(zoo, server):
+    with pytest.raises(ZooError, match=r"--zoo=.*: expected a folder of exports"):
         Server(Options(zoo=str(zoo / "none")))
-    with pytest.raises(ZooError, match="give --zoo"):
+    with pytest.raises(ZooError, match="nothing to serve: expected --zoo"):
         Server(Options())
-    with pytest.raises(ZooError, match="is the port taken"):
+    with pytest.raises(ZooError, match="the port may be taken"):
         server.call(rpc.start(server.server.predictor, "127.0.0.1", server.server.grpc_port, 1000, None))

@@ -1,1 +1,1 @@
-"""Exports for where TensorFlow is not: TFLite, ONNX and TF.js, each measured against the SavedModel that it came from."""
+"""Conversion to TFLite, ONNX and TF.js for where TensorFlow does not run, each compared with the original SavedModel."""

@@ -1,9 +1,10 @@
-"""From a SavedModel to a folder of other formats with a card, each measured against the SavedModel; whole or not at all."""
+"""Converts a SavedModel into a folder of other formats with a card, and compares each with the SavedModel. All or nothing."""
 
 import json
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,53 +14,59 @@ from tfgan_zoo import __version__
 from tfgan_zoo.core.draws import SeededDraws
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.core.priors import Codes, Prior
-from tfgan_zoo.formats.inference_graph import write_plain
+from tfgan_zoo.formats.format_table import Format
+from tfgan_zoo.formats.inference_graph import write_frozen_model
 from tfgan_zoo.saved_model import trust
+from tfgan_zoo.saved_model.signature_calls import Sampler
 from tfgan_zoo.saved_model.version_folder import describe, load_version, newest
 
 
-def convert(export, to, formats, seeds=16, unsafe=False):
-    """Writes `to`/<name><ending> of each format and `to`/<name>.json, the card.
+def convert(
+    export: str | Path, to: str | Path, formats: Mapping[str, Format], seeds: int = 16, unsafe: bool = False
+) -> dict:
+    """Writes `to`/<name><suffix> for each format, and the card `to`/<name>.json.
 
     Args:
-        export: a model's folder of an export, or one version of it.
-        to: a folder that is not there yet, or empty.
+        export: the folder of an exported model, or of one of its versions.
+        to: the folder to write; it must be empty or not exist yet.
         formats: {name: `Format`}.
-        seeds: of how many seeds the samples are compared, from 0 on.
+        seeds: how many samples to compare, with seeds from 0.
         unsafe: see `version_folder.load_version`.
 
     Returns:
-        The card, plain values; its "formats" are {name: {"file", "bytes", "sha256", "maximum_difference", ...}}.
+        The card, of plain values; its "formats" are {name: {"file", "bytes", "sha256", "maximum_difference", ...}}.
 
     Raises:
-        ZooError: what a format needs is not installed, its converter refuses the generator, what it wrote makes no such
-            samples, `trust.check` refuses the export, or `to` holds files.
+        ZooError: a format's packages are not installed, its converter rejects the generator, the converted file does not
+            compute samples of the right shape, `trust.check` refuses the export, or `to` is not empty.
     """
     to = Path(to).resolve()
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
-        raise ZooError(f"{to} is there already; choose another --to.")
-    for form in formats.values():
-        form.check()
+        raise ZooError(f"--to={to} already exists; choose a folder that is empty or does not exist.")
+    for target in formats.values():
+        target.check()
     folder = newest(export).resolve()
     generator = load_version(folder, unsafe)
     name = folder.parent.name if folder.name.isdecimal() else folder.name
     to.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{to.name}-", dir=to.parent))
+    staging = Path(tempfile.mkdtemp(prefix=f".{to.name}-", dir=to.parent))
     try:
-        card = fill(beside, name, folder, generator, formats, seeds)
-        os.chmod(beside, 0o755)
-        os.rename(beside, to)
+        card = write_formats(staging, name, folder, generator, formats, seeds)
+        os.chmod(staging, 0o755)
+        os.rename(staging, to)
     except BaseException:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(staging, ignore_errors=True)
         raise
     return card
 
 
-def fill(beside, name, folder, generator, formats, seeds):
-    """Every file, into the empty folder `beside`. Returns the card."""
+def write_formats(
+    staging: Path, name: str, folder: Path, generator: Sampler, formats: Mapping[str, Format], seeds: int
+) -> dict:
+    """Writes all files into the empty folder `staging`. Returns the card."""
     signature = generator.signatures["serving_default"]
-    given = inputs_of(generator, np.arange(seeds))
-    expected = generator.call("serving_default", **given)[generator.made]
+    inputs = comparison_inputs(generator, np.arange(seeds))
+    expected = generator.call("serving_default", **inputs)[generator.made]
     card = {
         "name": name,
         "version": folder.name,
@@ -69,64 +76,72 @@ def fill(beside, name, folder, generator, formats, seeds):
         "made_with": {"tfgan_zoo": __version__, "tensorflow": tf.__version__},
         "formats": {},
     }
-    plain = beside / "plain"
-    write_plain(signature, plain)
-    for key, form in formats.items():
-        path = beside / f"{name}{form.ending}"
+    frozen = staging / "frozen"
+    write_frozen_model(signature, frozen)
+    for key, target in formats.items():
+        path = staging / f"{name}{target.suffix}"
         try:
-            form.write(plain, path)
-            compute = form.open(path)
-            computed = [compute({k: v[:rows] for k, v in given.items()})[generator.made] for rows in (1, seeds)]
+            target.write(frozen, path)
+            compute = target.open(path)
+            results = [compute({k: v[:rows] for k, v in inputs.items()})[generator.made] for rows in (1, seeds)]
         except ZooError:
             raise
-        except Exception as error:  # converters and runtimes raise what they like
-            first = (str(error).strip() or "no message").splitlines()[0]
-            raise ZooError(f"{name} cannot be had as {key}: {type(error).__name__}: {first}") from error
+        except Exception as error:  # converters and runtimes raise exceptions of any type
+            message = (str(error).strip() or "no message").splitlines()[0]
+            raise ZooError(f"{name} could not be converted to {key}: {type(error).__name__}: {message}") from error
         card["formats"][key] = {
             "file": path.name,
-            **content_of(path),
-            **difference(key, expected, computed),
-            "computed_by": form.computed_by,
+            **file_hashes(path),
+            **difference(key, expected, results),
+            "computed_by": target.runtime,
         }
-    shutil.rmtree(plain)
-    (beside / f"{name}.json").write_text(json.dumps(card, indent=2) + "\n")
+    shutil.rmtree(frozen)
+    (staging / f"{name}.json").write_text(json.dumps(card, indent=2) + "\n")
     return card
 
 
-def inputs_of(generator, seeds):
-    """Inputs of `serving_default`: what the signature `sample` draws by these seeds.
+def comparison_inputs(generator: Sampler, seeds: np.ndarray) -> dict[str, np.ndarray]:
+    """Inputs for `serving_default`: what the signature `sample` draws for these seeds.
 
-    Labels and codes of an export without a card, whose kinds are not known, are 0 and from [-1, 1].
+    An export without a card does not say how many classes or which codes it has: its labels are 0, its codes in [-1, 1].
     """
     codes = generator.codes or (Codes((), generator.code_size) if generator.code_size else None)
     classes = (generator.num_classes or 1) if generator.conditional else 0
-    drawn = Prior(generator.noise_size, num_classes=classes, codes=codes).sample(
+    latents = Prior(generator.noise_size, num_classes=classes, codes=codes).sample(
         SeededDraws(tf.constant(seeds, tf.int64))
     )
-    conditions = {name: drawn[name].numpy() for name in ("labels", "codes") if name in drawn}
+    conditions = {name: latents[name].numpy() for name in ("labels", "codes") if name in latents}
     return {"noise": generator.latents(seeds), **conditions}
 
 
-def content_of(path):
-    """{"bytes", "sha256": {file: hexadecimals}} of a file, or of all files in a folder."""
+def file_hashes(path: Path) -> dict:
+    """{"bytes", "sha256": {file: hex digest}} of a file, or of all files in a folder."""
     files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
     hashes = {file.relative_to(path.parent).as_posix(): trust.sha256(file) for file in files}
     return {"bytes": sum(file.stat().st_size for file in files), "sha256": hashes}
 
 
-def difference(key, expected, computed):
-    """The largest and the mean absolute difference of samples [N, ...] to arrays of the first of them and of all.
+def difference(key: str, expected: np.ndarray, results: Sequence[np.ndarray]) -> dict[str, float]:
+    """The maximum absolute difference over all results, and the mean one of the last.
+
+    Args:
+        key: the format, for the message.
+        expected: the SavedModel's samples [N, ...].
+        results: the format's samples, each of the first one alone or of all N.
 
     Raises:
-        ZooError: other shapes, or numbers that are not finite.
+        ZooError: a result has another shape, or is not finite.
     """
-    apart = []
-    for array in computed:
-        want = expected[: len(array)]
-        if array.shape != want.shape or len(array) not in (1, len(expected)) or not np.isfinite(array).all():
+    differences = []
+    for samples in results:
+        reference = expected[: len(samples)]
+        if samples.shape != reference.shape or len(samples) not in (1, len(expected)) or not np.isfinite(samples).all():
             raise ZooError(
-                f"{key} was written, and makes no such samples: shape {list(array.shape)}, "
-                f"{np.isfinite(array).mean():.0%} finite, and the SavedModel makes {list(want.shape)}."
+                f"the {key} file computes samples of shape {list(samples.shape)}, {np.isfinite(samples).mean():.0%} of "
+                f"them finite; expected {list(reference.shape)}, all finite, as from the SavedModel."
             )
-        apart.append(np.abs(array.astype(np.float64) - want))
-    return {"maximum_difference": float(max(a.max() for a in apart)), "mean_difference": float(apart[-1].mean())}
+        differences.append(np.abs(samples.astype(np.float64) - reference))
+    return {
+        "maximum_difference": float(max(d.max() for d in differences)),
+        "mean_difference": float(differences[-1].mean()),
+    }

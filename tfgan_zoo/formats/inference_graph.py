@@ -1,9 +1,12 @@
-"""The signature `serving_default` alone, as a SavedModel that other runtimes' converters can read: variables are constants,
-functions are inlined, and the one operation of our networks that no other runtime has is written by some that they have.
+"""The signature `serving_default` alone, as a SavedModel that the converters of other runtimes can read: variables become
+constants, functions are inlined, and the one operation that other runtimes lack is replaced.
 
-Nearest upsampling is the transpose of average pooling in our networks (`layers.Upsample2D`). With windows that lie side by
-side, AvgPoolGrad(g) = nearest(g) / (rows x columns of the window): the same numbers, as these are powers of two.
+Our networks compute nearest-neighbour upsampling as the gradient of average pooling (`layers.Upsample2D`). With windows that
+do not overlap, AvgPoolGrad(g) = nearest(g) / (rows x columns of the window): the same numbers, as these are powers of two.
 """
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -12,90 +15,100 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from tfgan_zoo.core.errors import ZooError
 
 
-def write_plain(function, folder):
-    """Writes a SavedModel with the one signature `serving_default` into `folder`.
+def write_frozen_model(function: tf.types.experimental.ConcreteFunction, folder: Path) -> None:
+    """Writes a SavedModel with the single signature `serving_default` into `folder`.
 
     Args:
-        function: a signature as `tf.saved_model.load` gives it: named inputs, one named output.
-        folder: a path that is not there yet.
+        function: a signature from `tf.saved_model.load`, with named inputs and one named output.
+        folder: a path that does not exist yet.
 
     Raises:
-        ZooError: average pooling's gradient in a form that is no nearest upsampling.
+        ZooError: an AvgPoolGrad that is not nearest-neighbour upsampling.
     """
     frozen = convert_variables_to_constants_v2(function)
     feeds, (fetch,) = [tensor.name for tensor in frozen.inputs], [tensor.name for tensor in frozen.outputs]
     specs = function.structured_input_signature[1]
     names = [feed.partition(":")[0] for feed in feeds]
-    graph = with_nearest(frozen.graph.as_graph_def(), feeds, [specs[name] for name in names])
-    computed = function_of(graph, feeds, fetch)
-    ((made, output),) = function.structured_outputs.items()
+    graph = replace_avg_pool_grad(frozen.graph.as_graph_def(), feeds, [specs[name] for name in names])
+    compute = graph_function(graph, feeds, fetch)
+    ((output_name, output),) = function.structured_outputs.items()
 
     def serving_default(**inputs):
-        result = computed(*(inputs[name] for name in names))
+        result = compute(*(inputs[name] for name in names))
         result.set_shape(output.shape)
-        return {made: result}
+        return {output_name: result}
 
     module = tf.Module()
     module.serving_default = tf.function(serving_default, autograph=False).get_concrete_function(**specs)
     tf.saved_model.save(module, str(folder), signatures={"serving_default": module.serving_default})
 
 
-def function_of(graph, feeds, fetches):
+def graph_function(graph: tf.compat.v1.GraphDef, feeds: Sequence[str], fetches: str | Sequence[str]) -> Callable:
     """A function of tensors, in the order of `feeds`, that computes a GraphDef without variables.
 
-    feeds: names of tensors such as "noise:0"; fetches: such a name, or a list of them.
+    Args:
+        feeds: tensor names such as "noise:0".
+        fetches: one tensor name, or several.
     """
-    whole = tf.compat.v1.wrap_function(lambda: tf.graph_util.import_graph_def(graph, name=""), [])
-    return whole.prune(feeds, fetches)
+    wrapped = tf.compat.v1.wrap_function(lambda: tf.graph_util.import_graph_def(graph, name=""), [])
+    return wrapped.prune(feeds, fetches)
 
 
-def with_nearest(graph, feeds, specs):
+def replace_avg_pool_grad(
+    graph: tf.compat.v1.GraphDef, feeds: Sequence[str], specs: Sequence[tf.TensorSpec]
+) -> tf.compat.v1.GraphDef:
     """A GraphDef with ResizeNearestNeighbor in place of AvgPoolGrad.
 
-    specs: `tf.TensorSpec`s of the feeds; what is resized has one size whatever the batch.
+    Args:
+        feeds: tensor names of the inputs.
+        specs: their `tf.TensorSpec`s; the size of what is resized must not depend on the batch.
+
+    Raises:
+        ZooError: an AvgPoolGrad that is not nearest-neighbour upsampling.
     """
-    found = [node for node in graph.node if node.op == "AvgPoolGrad"]
-    if not found:
+    gradients = [node for node in graph.node if node.op == "AvgPoolGrad"]
+    if not gradients:
         return graph
-    for node in found:
+    for node in gradients:
         window, strides = (list(node.attr[name].list.i) for name in ("ksize", "strides"))
-        plain = node.attr["padding"].s == b"VALID" and node.attr["data_format"].s == b"NHWC"
-        if window != strides or not plain:
+        supported = node.attr["padding"].s == b"VALID" and node.attr["data_format"].s == b"NHWC"
+        if window != strides or not supported:
             raise ZooError(
-                f"{node.name}: AvgPoolGrad with windows {window} at strides {strides} is no nearest upsampling, and no "
-                "other runtime has it; only windows that lie side by side (VALID, NHWC) can be converted."
+                f"{node.name}: AvgPoolGrad with windows {window} at strides {strides} is not nearest-neighbour "
+                "upsampling, and no other runtime has it; expected windows that do not overlap (VALID, NHWC)."
             )
-    one = [tf.zeros([1, *spec.shape[1:]], spec.dtype) for spec in specs]
-    shapes = function_of(graph, feeds, [tensor_name(node.input[0]) for node in found])(*one)
-    replaced = {node.name: shape.numpy() for node, shape in zip(found, shapes, strict=True)}
+    single = [tf.zeros([1, *spec.shape[1:]], spec.dtype) for spec in specs]
+    shapes = graph_function(graph, feeds, [tensor_name(node.input[0]) for node in gradients])(*single)
+    output_shapes = {node.name: shape.numpy() for node, shape in zip(gradients, shapes, strict=True)}
     lowered = tf.compat.v1.GraphDef(versions=graph.versions, library=graph.library)
     for node in graph.node:
-        lowered.node.extend(nearest(node, replaced[node.name]) if node.name in replaced else [node])
+        replaced = node.name in output_shapes
+        lowered.node.extend(upsampling_nodes(node, output_shapes[node.name]) if replaced else [node])
     return lowered
 
 
-def tensor_name(source):
+def tensor_name(source: str) -> str:
     """The tensor that a node's input names: "x" is "x:0"."""
     return source if ":" in source else f"{source}:0"
 
 
-def nearest(node, shape):
-    """The nodes that compute what an AvgPoolGrad does; the last has its name. shape: int32 [4], of its output."""
+def upsampling_nodes(node: tf.compat.v1.NodeDef, shape: np.ndarray) -> list[tf.compat.v1.NodeDef]:
+    """The nodes that replace an AvgPoolGrad; the last one has its name. shape: int32 [4], of its output."""
     node_def, dtype = tf.compat.v1.NodeDef, tf.as_dtype(node.attr["T"].type)
     rows, columns = node.attr["ksize"].list.i[1:3]
-    size = constant(f"{node.name}/size", shape[1:3].astype(np.int32))
-    share = constant(f"{node.name}/share", np.array(1 / (rows * columns), dtype.as_numpy_dtype))
+    size = constant_node(f"{node.name}/size", shape[1:3].astype(np.int32))
+    share = constant_node(f"{node.name}/share", np.array(1 / (rows * columns), dtype.as_numpy_dtype))
     resized = node_def(name=f"{node.name}/nearest", op="ResizeNearestNeighbor", input=[node.input[1], size.name])
     scaled = node_def(name=node.name, op="Mul", input=[resized.name, share.name])
-    for made in (resized, scaled):
-        made.attr["T"].CopyFrom(node.attr["T"])
+    for typed in (resized, scaled):
+        typed.attr["T"].CopyFrom(node.attr["T"])
     for name in ("align_corners", "half_pixel_centers"):
         resized.attr[name].b = False
     return [size, share, resized, scaled]
 
 
-def constant(name, value):
-    """A Const node of an array."""
+def constant_node(name: str, value: np.ndarray) -> tf.compat.v1.NodeDef:
+    """A Const node that holds an array."""
     node = tf.compat.v1.NodeDef(name=name, op="Const")
     node.attr["dtype"].type = tf.as_dtype(value.dtype).as_datatype_enum
     node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(value))

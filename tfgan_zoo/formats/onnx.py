@@ -1,14 +1,18 @@
-"""ONNX, for ONNX Runtime and all else that reads it; written by tf2onnx."""
+"""ONNX, for ONNX Runtime and everything else that reads it; written by tf2onnx."""
 
 import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
 
 from tfgan_zoo.core.errors import ZooError
 
-OPSET = 17  # of 2022, which every runtime of today reads
+OPSET = 17  # released in 2022, read by every current runtime
 
 
-def check_installed():
-    """Raises `ZooError` where tf2onnx or ONNX Runtime, which measures the file, is not there."""
+def check_installed() -> None:
+    """Raises `ZooError` unless tf2onnx and ONNX Runtime, which computes the written file, are installed."""
     missing = [name for name in ("tf2onnx", "onnxruntime") if importlib.util.find_spec(name) is None]
     if missing:
         raise ZooError(
@@ -16,8 +20,8 @@ def check_installed():
         )
 
 
-def write_onnx(source, path):
-    """Writes an ONNX file. source: a SavedModel's folder with the one signature `serving_default`."""
+def write_onnx(source: Path, path: Path) -> None:
+    """Writes an ONNX file. source: the folder of a SavedModel with the single signature `serving_default`."""
     import tensorflow as tf
     import tf2onnx
 
@@ -26,13 +30,13 @@ def write_onnx(source, path):
     specs = signature.structured_input_signature[1]
     names = list(specs)
     function = tf.function(lambda *values: signature(**dict(zip(names, values, strict=True))), autograph=False)
-    given = [tf.TensorSpec(specs[name].shape, specs[name].dtype, name=name) for name in names]
-    model, _ = tf2onnx.convert.from_function(function, given, opset=OPSET)
+    inputs = [tf.TensorSpec(specs[name].shape, specs[name].dtype, name=name) for name in names]
+    model, _ = tf2onnx.convert.from_function(function, inputs, opset=OPSET)
     path.write_bytes(model.SerializeToString())
 
 
-def open_onnx(path):
-    """A function {name: array [B, ...]} -> {name: array [B, ...]} that computes the file."""
+def open_onnx(path: Path) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]:
+    """A function {name: array [B, ...]} -> {name: array [B, ...]} that computes the file with ONNX Runtime."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])

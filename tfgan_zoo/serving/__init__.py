@@ -1,4 +1,4 @@
-"""The exported generator: its signatures, the version folder that TensorFlow Serving loads, and clients of its server."""
+"""Serving exported generators: a gRPC client, deployment files for TensorFlow Serving, and an embedded server."""
 
 from tfgan_zoo.serving.client import AsyncClient, Client
 

@@ -1,16 +1,17 @@
-"""The messages that a client of TF Serving sends and reads, and arrays in them, without TensorFlow.
+"""The messages that the clients exchange with TF Serving, and how they carry arrays, without TensorFlow.
 
-Numbers of the fields are those of TF Serving's predict.proto, get_model_metadata.proto, get_model_status.proto and model.proto
-and TensorFlow's tensor.proto and meta_graph.proto. TensorFlow's own modules would do, and take seconds to import.
+Field numbers are those of TF Serving's predict.proto, get_model_metadata.proto, get_model_status.proto and model.proto and
+of TensorFlow's tensor.proto and meta_graph.proto. TensorFlow's own modules would work too, but take seconds to import.
 """
 
 import functools
 import math
+from typing import Any
 
 import numpy as np
 
 from tfgan_zoo.core.errors import ZooError
-from tfgan_zoo.serving.messages import build
+from tfgan_zoo.serving.message_builder import build
 
 MESSAGES = {
     "Int64Value": {"value": (1, "int64")},
@@ -46,8 +47,8 @@ MESSAGES = {
     "VersionStatus": {"version": (1, "int64"), "state": (2, "int32"), "status": (3, "Status")},
     "StatusResponse": {"model_version_status": (1, "repeated VersionStatus")},
 }
-# TensorFlow's number of a type, the array's, and the field that holds its values where they are not in tensor_content.
-DTYPES = {
+# {TensorFlow's dtype number: (NumPy dtype, the field with its values if they are not in tensor_content)}
+DTYPES: dict[int, tuple[np.dtype, str]] = {
     1: (np.dtype(np.float32), "float_val"),
     2: (np.dtype(np.float64), "double_val"),
     3: (np.dtype(np.int32), "int_val"),
@@ -62,18 +63,19 @@ NUMBERS = {dtype: number for number, (dtype, _) in DTYPES.items()}
 
 
 @functools.cache
-def message(name):
+def message(name: str) -> Any:
     """The class of one of `MESSAGES`."""
     return classes()[name]
 
 
 @functools.cache
-def classes():
+def classes() -> dict[str, Any]:
+    """{name: class} of `MESSAGES`."""
     return build("tfgan_zoo.wire", MESSAGES)
 
 
-def encode(array):
-    """A `Tensor` message of a number array, its values in tensor_content."""
+def encode(array: np.ndarray) -> Any:
+    """The `Tensor` message of a numeric array, with its values in tensor_content."""
     array = np.ascontiguousarray(array)
     tensor = message("Tensor")(
         dtype=NUMBERS[array.dtype], tensor_content=array.astype(array.dtype.newbyteorder("<")).tobytes()
@@ -84,42 +86,45 @@ def encode(array):
     return tensor
 
 
-def dtype_of(number):
-    """The NumPy type, `object` for texts, of TensorFlow's number.
+def dtype_of(number: int) -> np.dtype:
+    """The NumPy dtype, `object` for strings, of TensorFlow's dtype number.
 
     Raises:
-        ZooError: this library makes none of that type.
+        ZooError: no export of this library uses that dtype.
     """
     if number not in DTYPES:
-        raise ZooError(f"a tensor of TensorFlow's type {number}, which no export of this library has.")
+        known = ", ".join(map(str, DTYPES))
+        raise ZooError(f"got a tensor of TensorFlow's dtype {number}; exports of this library use only {known}.")
     return DTYPES[number][0]
 
 
-def shape_of(shape):
-    """A `Shape` message as a tuple; None for what is not known."""
+def shape_of(shape: Any) -> tuple[int | None, ...]:
+    """A `Shape` message as a tuple, with None for unknown sizes."""
     return tuple(dimension.size if dimension.size >= 0 else None for dimension in shape.dim)
 
 
-def decode(tensor, expected):
-    """The array in a `Tensor`, from tensor_content or from typed fields, where one value may stand for all.
+def decode(tensor: Any, expected: tuple[int | None, ...]) -> np.ndarray:
+    """The array in a `Tensor` message, from tensor_content or from typed fields, whose last value fills up the rest.
 
-    expected: its shape; None for a size that may be any. Without it a small message could ask for any memory.
+    Args:
+        expected: its shape, with None for any size. Without it a small message could claim any amount of memory.
 
     Raises:
-        ZooError: the shape is another, or there are too many or too few values for it.
+        ZooError: the shape differs, or the number of values does not fit it.
     """
-    dtype, shape = dtype_of(tensor.dtype), shape_of(tensor.tensor_shape)
-    if len(shape) != len(expected) or any(e is not None and e != s for s, e in zip(shape, expected, strict=True)):
-        raise ZooError(f"the server's tensor has shape {list(shape)}, and its metadata promised {list(expected)}.")
+    dtype = dtype_of(tensor.dtype)
+    shape = [dimension.size for dimension in tensor.tensor_shape.dim]
+    if len(shape) != len(expected) or any(s < 0 or e not in (None, s) for s, e in zip(shape, expected, strict=True)):
+        raise ZooError(f"the server's tensor has shape {shape}; its metadata state {list(expected)}.")
     count = math.prod(shape)
     if tensor.tensor_content:
         if dtype.hasobject or len(tensor.tensor_content) != count * dtype.itemsize:
-            raise ZooError(f"{len(tensor.tensor_content)} bytes came for a {dtype} tensor of shape {list(shape)}.")
+            raise ZooError(f"got {len(tensor.tensor_content)} bytes for a {dtype} tensor of shape {shape}.")
         return np.frombuffer(tensor.tensor_content, dtype.newbyteorder("<")).astype(dtype).reshape(shape)
-    given = getattr(tensor, DTYPES[tensor.dtype][1])
-    values = np.empty(len(given), dtype)
-    values[:] = given
+    field = getattr(tensor, DTYPES[tensor.dtype][1])
+    values = np.empty(len(field), dtype)
+    values[:] = field
     if len(values) > count or (dtype.hasobject and len(values) != count):
-        raise ZooError(f"{len(values)} values came for a {dtype} tensor of shape {list(shape)}.")
+        raise ZooError(f"got {len(values)} values for a {dtype} tensor of shape {shape}.")
     last = values[-1] if len(values) else 0
     return np.concatenate([values, np.full(count - len(values), last, dtype)]).reshape(shape)

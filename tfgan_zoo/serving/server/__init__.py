@@ -1,1 +1,1 @@
-"""The embedded server: TF Serving's gRPC and REST on the same exports, in one Python process."""
+"""The embedded server: TF Serving's gRPC and REST APIs on the same exports, in a single Python process."""

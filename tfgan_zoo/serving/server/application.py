@@ -1,11 +1,12 @@
-"""The server as a whole: starts, polls, and stops without dropping what it has taken on."""
+"""The server as a whole: starts, polls for changes, and stops without dropping the requests that it has accepted."""
 
 import asyncio
 import concurrent.futures
 import dataclasses
 import signal
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 from grpc import StatusCode
 from grpc_health.v1 import health_pb2
@@ -16,158 +17,182 @@ from tfgan_zoo.serving.server.batching import Batcher
 from tfgan_zoo.serving.server.manager import Manager
 from tfgan_zoo.serving.server.monitoring import Metrics
 from tfgan_zoo.serving.server.predictor import Predictor
-from tfgan_zoo.serving.server.status import Refused
+from tfgan_zoo.serving.server.status import StatusError
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Options:
     """How to serve.
 
-    zoo: a folder of exports; models: path of a models.config, in place of one model a child of the zoo. Nothing outside
-        of the zoo is served or, without one, outside of the folders that the first models.config's models lie in.
-    port, rest_port: 0 for any that is free.
-    poll, poll_config: seconds between looks at the folders, and at models.config (0: never again).
-    most_bytes: of a request; rest_seconds: that one over REST may take; patience: seconds to finish in when stopping.
+    Attributes:
+        zoo: a folder of exports, each a model. Nothing outside of it is served.
+        model_config: path of a models.config, which replaces the zoo's own list of models. Without a zoo, nothing is served
+            outside of the folders that contain the models of its first version.
+        host: address to listen on.
+        port, rest_port: 0 for any free one.
+        poll_seconds: time between checks of the folders; 0 for no checks.
+        config_poll_seconds: time between checks of models.config; 0 for no checks.
+        batching: how to batch.
+        metrics_path: URL path of the metrics, or None for no metrics.
+        tls: TLS for gRPC and REST, or None.
+        allow_unavailable_labels: whether new labels may point to versions that are not loaded.
+        max_request_bytes: size limit of a request.
+        rest_timeout: seconds for one REST request.
+        stop_seconds: time to finish queued requests when stopping.
+        check: called with a version folder before it is loaded; raises ZooError if it is not to be trusted.
+        log: called with each line of the log.
     """
 
     zoo: str | None = None
-    models: str | None = None
+    model_config: str | Path | None = None
     host: str = "127.0.0.1"
     port: int = 8500
     rest_port: int = 8501
-    poll: float = 1.0
-    poll_config: float = 0.0
+    poll_seconds: float = 1.0
+    config_poll_seconds: float = 0.0
     batching: configuration.BatchSettings = dataclasses.field(default_factory=configuration.BatchSettings)
     metrics_path: str | None = "/monitoring/prometheus/metrics"
     tls: configuration.TlsSettings | None = None
-    early_labels: bool = False
-    most_bytes: int = 4 * 2**20
-    rest_seconds: float = 30.0
-    patience: float = 30.0
-    check: Callable = lambda folder: None
-    say: Callable = print
+    allow_unavailable_labels: bool = False
+    max_request_bytes: int = 4 * 2**20
+    rest_timeout: float = 30.0
+    stop_seconds: float = 30.0
+    check: Callable[[Path], object] = lambda folder: None
+    log: Callable[[str], object] = print
 
-    def config(self):
-        """The ModelServerConfig of now."""
-        return configuration.model_server_config(self.models) if self.models else configuration.zoo_config(self.zoo)
+    def config(self) -> Any:
+        """The current ModelServerConfig.
+
+        Raises:
+            ZooError: there is neither a zoo nor a models.config, or it cannot be read.
+        """
+        if self.model_config:
+            return configuration.model_server_config(self.model_config)
+        if not self.zoo:
+            raise ZooError("nothing to serve: expected --zoo, a folder of exports, or --model_config_file; see --help.")
+        return configuration.zoo_config(self.zoo)
 
 
 class Server:
-    """A running server, made by `await Server(options).start()` on the event loop that it will live on.
+    """A running server, created by `await Server(options).start()` on the event loop that it will run on.
 
     Attributes:
         grpc_port, rest_port: where it listens.
     """
 
-    def __init__(self, options):
+    def __init__(self, options: Options):
         self.options = options
-        if not (options.zoo or options.models):
-            raise ZooError("give --zoo, a folder of exports, or --model_config_file; see --help.")
         if options.zoo and not Path(options.zoo).is_dir():
-            raise ZooError(f"{options.zoo} is no folder; give --zoo a folder of exports, such as export/.")
+            raise ZooError(f"--zoo={options.zoo}: expected a folder of exports, such as export/.")
         self.config = options.config()
-        roots = (Path(options.zoo).resolve(),) if options.zoo else configuration.roots_of(self.config)
+        roots = (Path(options.zoo).resolve(),) if options.zoo else configuration.model_roots(self.config)
         self.metrics = Metrics()
-        self.runs = concurrent.futures.ThreadPoolExecutor(options.batching.threads + options.batching.ahead, "run")
-        self.loads = concurrent.futures.ThreadPoolExecutor(1, "load")
-        self.manager = Manager(roots, options.check, self.loads, self.metrics, options.early_labels, options.say)
-        self.batcher = Batcher(options.batching, self.runs, self.metrics)
+        self.run_threads = concurrent.futures.ThreadPoolExecutor(
+            options.batching.threads + options.batching.extra_runs, "run"
+        )
+        self.load_thread = concurrent.futures.ThreadPoolExecutor(1, "load")
+        self.manager = Manager(
+            roots, options.check, self.load_thread, self.metrics, options.allow_unavailable_labels, options.log
+        )
+        self.batcher = Batcher(options.batching, self.run_threads, self.metrics)
         self.predictor = Predictor(self.manager, self.batcher, self.metrics)
-        self.tasks = []
+        self.tasks: list[asyncio.Task] = []
 
-    async def start(self):
+    async def start(self) -> "Server":
         """Loads the models, then listens. Returns itself.
 
         Raises:
-            ZooError: a configuration that cannot be, or a port that is taken. A model that cannot be loaded is said, and
-                looked at again at every poll.
+            ZooError: the configuration is invalid, or a port is taken. A model that cannot be loaded is only logged, and
+                tried again at every poll.
         """
         options = self.options
-        await refuse_taken(options.host, options.port, "port")  # before the models are loaded, which takes long
-        await refuse_taken(options.host, options.rest_port, "rest_api_port")
-        tls = rest.context_of(options.tls) if options.tls else None
+        await check_port_free(options.host, options.port, "port")  # before the models are loaded, which takes long
+        await check_port_free(options.host, options.rest_port, "rest_api_port")
+        tls = rest.ssl_context(options.tls) if options.tls else None
         try:
             await self.manager.apply(self.config)
-        except Refused as error:
+        except StatusError as error:
             if not self.manager.models:
                 raise ZooError(f"{error.code.name}: {error.message}.") from None
-            options.say(error.message)
-        if not options.models:
-            for link in configuration.links_out(options.zoo):
-                options.say(f"{link} leads outside of {options.zoo} and is not served.")
+            options.log(error.message)
+        if options.zoo and not options.model_config:
+            for link in configuration.outside_links(options.zoo):
+                options.log(f"{link} leads outside of {options.zoo} and is not served.")
             if not self.config.model_config_list.config:
-                options.say(f"{options.zoo} holds no exports such as sngan_mnist/1/ yet; those that appear are served.")
+                options.log(f"{options.zoo} contains no exports such as sngan_mnist/1/ yet; new ones will be served.")
         self.rpc, self.grpc_port, self.health = await rpc.start(
-            self.predictor, options.host, options.port, options.most_bytes, options.tls
+            self.predictor, options.host, options.port, options.max_request_bytes, options.tls
         )
-        web = rest.Rest(self.predictor, self.metrics, options.metrics_path, options.rest_seconds, options.most_bytes)
+        web = rest.Rest(
+            self.predictor, self.metrics, options.metrics_path, options.rest_timeout, options.max_request_bytes
+        )
         try:
             self.rest, self.rest_port = await rest.start(web, options.host, options.rest_port, tls)
         except ZooError:
-            await self.rpc.stop(None)  # else gRPC tries when the event loop is gone, with a traceback
+            await self.rpc.stop(None)  # else gRPC stops after the event loop has ended, with a traceback
             raise
-        self.tasks.append(asyncio.create_task(self.every(options.poll, self.manager.poll)))
-        if not options.models:
-            self.tasks.append(asyncio.create_task(self.every(options.poll, self.follow)))
-        elif options.poll_config:
-            self.tasks.append(asyncio.create_task(self.every(options.poll_config, self.follow)))
+        self.tasks.append(asyncio.create_task(self.repeat(options.poll_seconds, self.manager.poll)))
+        if not options.model_config:
+            self.tasks.append(asyncio.create_task(self.repeat(options.poll_seconds, self.follow_config)))
+        elif options.config_poll_seconds:
+            self.tasks.append(asyncio.create_task(self.repeat(options.config_poll_seconds, self.follow_config)))
         return self
 
-    async def every(self, seconds, function):
-        """Calls it again and again; what fails is said once, and tried the next time."""
-        said = None
+    async def repeat(self, seconds: float, function: Callable[[], Awaitable]) -> None:
+        """Calls a function periodically; a repeated error is logged once."""
+        logged = None
         while seconds:
             await asyncio.sleep(seconds)
             try:
                 await function()
-                said = None
-            except Exception as error:  # whatever it is, the next call may do
-                if str(error) != said:
-                    said = str(error)
-                    self.options.say(said)
+                logged = None
+            except Exception as error:  # the next call may succeed
+                if str(error) != logged:
+                    logged = str(error)
+                    self.options.log(logged)
 
-    async def follow(self):
-        """Serves what the configuration says once it says something new; a client's reload holds till then."""
+    async def follow_config(self) -> None:
+        """Applies the configuration if it has changed; until then, what a client's reload request set remains."""
         config = await asyncio.to_thread(self.options.config)
         if config == self.config:
             return
         try:
             await self.manager.apply(config)
-        except Refused as error:
-            if error.code != StatusCode.UNKNOWN:  # which says that it holds, and that a model is missing
+        except StatusError as error:
+            if error.code != StatusCode.UNKNOWN:  # UNKNOWN: it was applied, but a model is missing
                 raise
-            self.options.say(error.message)
+            self.options.log(error.message)
         self.config = config
 
-    async def stop(self):
-        """Refuses what is new, with UNAVAILABLE, finishes what is queued and goes."""
+    async def stop(self) -> None:
+        """Rejects new requests with UNAVAILABLE, finishes the queued ones, and shuts down."""
         self.predictor.stopping = True
         for name in rpc.SERVICES:
             await self.health.set(name, health_pb2.HealthCheckResponse.NOT_SERVING)
         for task in self.tasks:
             task.cancel()
         loop = asyncio.get_running_loop()
-        end = loop.time() + self.options.patience
+        end = loop.time() + self.options.stop_seconds
         idle = 0
-        while idle < 10 and loop.time() < end:  # what is on its way is to be told, and not cut off
+        while idle < 10 and loop.time() < end:  # requests on their way are still to be answered, not cut off
             await asyncio.sleep(0.02)
-            idle = 0 if self.batcher.waiting else idle + 1
+            idle = 0 if self.batcher.pending else idle + 1
         await asyncio.gather(self.rpc.stop(grace=5), self.rest.cleanup())
-        self.runs.shutdown(wait=False, cancel_futures=True)
-        self.loads.shutdown(wait=False, cancel_futures=True)
+        self.run_threads.shutdown(wait=False, cancel_futures=True)
+        self.load_thread.shutdown(wait=False, cancel_futures=True)
 
 
-async def refuse_taken(host, port, flag):
-    """Raises: ZooError, where one cannot listen at a port."""
+async def check_port_free(host: str, port: int, flag: str) -> None:
+    """Raises: ZooError if the port is taken. flag: the command's flag that sets it."""
     try:
         listening = await asyncio.get_running_loop().create_server(asyncio.Protocol, host, port)
     except OSError as error:
-        raise rest.cannot_listen(host, port, flag, error) from None
+        raise rest.listen_error(host, port, flag, error) from None
     listening.close()
 
 
-async def serve(options):
-    """Serves as the `Options` say until SIGTERM or SIGINT, and prints where.
+async def serve(options: Options) -> None:
+    """Serves until SIGTERM or SIGINT, and prints the addresses.
 
     Raises:
         ZooError: as `Server.start`.
@@ -175,16 +200,16 @@ async def serve(options):
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    starting, told = asyncio.ensure_future(Server(options).start()), asyncio.ensure_future(stop.wait())
-    await asyncio.wait([starting, told], return_when=asyncio.FIRST_COMPLETED)
-    if not starting.done():  # a zoo takes its time to load
+    starting, stopping = asyncio.ensure_future(Server(options).start()), asyncio.ensure_future(stop.wait())
+    await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
+    if not starting.done():  # loading many models takes long
         starting.cancel()
-        print("Stopping: the model that is being loaded is the last.", flush=True)
+        print("Stopping once the model that is being loaded has been loaded.", flush=True)
         return
     server = await starting
     scheme, host = "https" if options.tls else "http", f"[{options.host}]" if ":" in options.host else options.host
     print(f"gRPC: {host}:{server.grpc_port}", flush=True)
     print(f"REST: {scheme}://{host}:{server.rest_port}/v1/models/NAME", flush=True)
-    await told
-    print("Stopping: what is queued is finished.", flush=True)
+    await stopping
+    print("Stopping: finishing queued requests.", flush=True)
     await server.stop()

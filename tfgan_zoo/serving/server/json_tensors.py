@@ -1,77 +1,90 @@
-"""TF Serving's JSON: "instances" row by row or "inputs" name by name, and the outputs in the form that the inputs came in."""
+"""TF Serving's JSON format: "instances" by row or "inputs" by name, and outputs in the same form as the inputs."""
 
 import base64
 import binascii
 import json
 import math
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from tfgan_zoo.serving.server.status import invalid
+from tfgan_zoo.serving.server.servable import Signature
+from tfgan_zoo.serving.server.status import invalid_argument
 
-KINDS = {"f": "float", "i": "int", "u": "int", "b": "bool", "O": "string"}
-SHOWN = 100  # characters of a value that a message repeats
+KIND_NAMES = {"f": "float", "i": "int", "u": "int", "b": "bool", "O": "string"}
+MAX_VALUE_LENGTH = 100  # characters of a value quoted in a message
 
 
-def parse(body):
-    """The JSON object of a request's body. Raises: Refused."""
+def parse(body: bytes) -> dict[str, Any]:
+    """The JSON object in a request's body. Raises: StatusError."""
     try:
-        told = json.loads(body)
+        request = json.loads(body)
     except (ValueError, RecursionError) as error:
-        fault = "nested too deeply" if isinstance(error, RecursionError) else error
-        raise invalid(f"JSON Parse error: {fault}") from None
-    if not isinstance(told, dict):
-        raise invalid("Request body must be a JSON object with instances or inputs")
-    if ("instances" in told) == ("inputs" in told):
-        raise invalid("Request must have either 'instances' or 'inputs' as a key")
-    if not isinstance(told.get("signature_name", ""), str):
-        raise invalid("'signature_name' key must be a string value.")
-    return told
+        reason = "nested too deeply" if isinstance(error, RecursionError) else error
+        raise invalid_argument(f"JSON Parse error: {reason}") from None
+    if not isinstance(request, dict):
+        raise invalid_argument("Request body must be a JSON object with instances or inputs")
+    if ("instances" in request) == ("inputs" in request):
+        raise invalid_argument("Request must have either 'instances' or 'inputs' as a key")
+    if not isinstance(request.get("signature_name", ""), str):
+        raise invalid_argument("'signature_name' key must be a string value.")
+    return request
 
 
-def read(told, signature, largest):
+def read_inputs(request: Mapping[str, Any], signature: Signature, largest: int) -> tuple[dict[str, np.ndarray], int]:
     """({input: array}, rows) of a parsed request.
 
     Args:
-        told: of `parse`; signature: `Signature`; largest: number of rows that one request may have.
+        request: from `parse`.
+        signature: the signature to run.
+        largest: maximum number of rows of one request.
 
     Raises:
-        Refused: INVALID_ARGUMENT, of whatever is not the signature's.
+        StatusError: INVALID_ARGUMENT if the values do not fit the signature.
     """
-    columns = by_name(told["inputs"], signature) if "inputs" in told else from_rows(told["instances"], signature)
-    signature.check_names(columns)
-    flat = {name: flattened(name, columns[name], i.spec.shape.rank) for name, i in signature.inputs.items()}
-    rows = signature.rows({name: shape for name, (_, shape) in flat.items()}, largest)
+    values = (
+        values_by_name(request["inputs"], signature)
+        if "inputs" in request
+        else columns_of(request["instances"], signature)
+    )
+    signature.check_names(values)
+    flat = {name: flatten(name, values[name], i.spec.shape.rank) for name, i in signature.inputs.items()}
+    rows = signature.count_rows({name: shape for name, (_, shape) in flat.items()}, largest)
     return {n: array_of(n, *flat[n], i.spec.dtype.as_numpy_dtype) for n, i in signature.inputs.items()}, rows
 
 
-def by_name(values, signature):
+def values_by_name(values: Any, signature: Signature) -> Mapping[str, Any]:
+    """{input: nested lists} of "inputs"; a plain value or list is the only input."""
     if isinstance(values, dict) and not ("b64" in values and len(values) == 1):
         return values
     if len(signature.inputs) != 1:
-        raise invalid(f"inputs is a plain value/list, but expecting an object with {len(signature.inputs)} names")
+        raise invalid_argument(
+            f"inputs is a plain value/list, but expecting an object with {len(signature.inputs)} names"
+        )
     return {next(iter(signature.inputs)): values}
 
 
-def from_rows(rows, signature):
-    """{name: [values]} of a list of objects, or of plain values for the one input."""
+def columns_of(rows: Any, signature: Signature) -> Mapping[str, Any]:
+    """{input: nested lists} of "instances": a list of objects, or of plain values for the only input."""
     if not isinstance(rows, list) or not rows:
-        raise invalid("Request must have 'instances' as a non-empty list")
-    objects = [isinstance(row, dict) and not ("b64" in row and len(row) == 1) for row in rows]
-    if not any(objects):
-        return by_name(rows, signature)
-    if not all(objects) or any(set(row) != set(rows[0]) for row in rows):
-        raise invalid("Failed to process element of 'instances' list: expected objects with the same names")
+        raise invalid_argument("Request must have 'instances' as a non-empty list")
+    is_object = [isinstance(row, dict) and not ("b64" in row and len(row) == 1) for row in rows]
+    if not any(is_object):
+        return values_by_name(rows, signature)
+    if not all(is_object) or any(set(row) != set(rows[0]) for row in rows):
+        raise invalid_argument("Failed to process element of 'instances' list: expected objects with the same names")
     return {name: [row[name] for row in rows] for name in rows[0]}
 
 
-def flattened(name, value, rank):
-    """([values], [sizes]) of lists in lists, `rank` deep, or as deep as they go where that is not known."""
-    level, shape = [value], []
+def flatten(name: str, value: Any, rank: int | None) -> tuple[list, list[int]]:
+    """(flat list of values, shape) of lists nested `rank` deep, or as deep as they are if the rank is unknown."""
+    level: list = [value]
+    shape: list[int] = []
     while len(shape) < rank if rank is not None else level and isinstance(level[0], list):
         sizes = {len(part) if isinstance(part, list) else -1 for part in level}
         if len(sizes) != 1 or -1 in sizes:
-            raise invalid(f"Encountered list at unexpected size at level {len(shape)} of input {name}")
+            raise invalid_argument(f"Encountered list at unexpected size at level {len(shape)} of input {name}")
         shape.append(sizes.pop())
         level = [item for part in level for item in part]
         if not level:
@@ -79,42 +92,47 @@ def flattened(name, value, rank):
     return level, shape
 
 
-def array_of(name, values, shape, dtype):
+def array_of(name: str, values: Sequence[Any], shape: Sequence[int], dtype: Any) -> np.ndarray:
+    """The array of flat JSON values, whose types must be the dtype's. Raises: StatusError."""
     kind = np.dtype(dtype).kind
     if kind == "O":
-        converted = [text_of(name, value) for value in values]
-        return np.array(converted, object).reshape(shape)
+        strings = [decode_string(name, value) for value in values]
+        return np.array(strings, object).reshape(shape)
     allowed = {"f": (int, float), "i": (int,), "u": (int,), "b": (bool,)}.get(kind, ())
     for value in values:
         if type(value) not in allowed:
-            raise invalid(
-                f"JSON Value: {shown(value)} of input {name} is not of expected type: {KINDS.get(kind, kind)}"
+            raise invalid_argument(
+                f"JSON Value: {quote(value)} of input {name} is not of expected type: {KIND_NAMES.get(kind, kind)}"
             )
     try:
         with np.errstate(over="ignore"):
             array = np.array(values, dtype).reshape(shape)
     except OverflowError:
-        raise invalid(f"input {name} has a value beyond {np.dtype(dtype).name}") from None
+        raise invalid_argument(f"input {name} has a value beyond {np.dtype(dtype).name}") from None
     if kind == "f" and (np.isinf(array).ravel() & [math.isfinite(value) for value in values]).any():
-        raise invalid(f"Cannot convert JSON value of input {name} to float without loss of precision.")
+        raise invalid_argument(f"Cannot convert JSON value of input {name} to float without loss of precision.")
     return array
 
 
-def text_of(name, value):
+def decode_string(name: str, value: Any) -> bytes:
+    """The bytes of a JSON string or of {"b64": base64 text}. Raises: StatusError."""
     if isinstance(value, str):
         return value.encode()
     try:
         return base64.b64decode(value["b64"], validate=True)
     except (TypeError, KeyError, ValueError, binascii.Error):
-        raise invalid(f"JSON Value: {shown(value)} of input {name} not formatted correctly for base64 data") from None
+        raise invalid_argument(
+            f"JSON Value: {quote(value)} of input {name} not formatted correctly for base64 data"
+        ) from None
 
 
-def shown(value):
-    return repr(value)[:SHOWN]
+def quote(value: Any) -> str:
+    """A value for a message, shortened."""
+    return repr(value)[:MAX_VALUE_LENGTH]
 
 
-def plain(name, array):
-    """Lists of plain values; bytes as {"b64": ...} where the output's name ends in _bytes."""
+def to_json(name: str, array: np.ndarray) -> list:
+    """Nested lists of an output; strings are {"b64": ...} if its name ends in _bytes."""
     if array.dtype != object:
         return array.tolist()
     if not name.endswith("_bytes"):
@@ -122,10 +140,10 @@ def plain(name, array):
     return np.vectorize(lambda b: {"b64": base64.b64encode(b).decode()}, otypes=[object])(array).tolist()
 
 
-def written(told, outputs):
-    """The JSON text of the outputs {name: array} for a request that came as `told`."""
-    values = {name: plain(name, array) for name, array in outputs.items()}
-    if "inputs" in told:
+def response_text(request: Mapping[str, Any], outputs: Mapping[str, np.ndarray]) -> str:
+    """The JSON response with the outputs {name: array}, by name or by row as in the request."""
+    values = {name: to_json(name, array) for name, array in outputs.items()}
+    if "inputs" in request:
         return json.dumps({"outputs": values if len(values) > 1 else next(iter(values.values()))})
     if len(values) == 1:
         return json.dumps({"predictions": next(iter(values.values()))})

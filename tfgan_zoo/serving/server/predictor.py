@@ -1,68 +1,86 @@
-"""The road of a request, whichever way it came: model, signature, checks, batch, outputs."""
+"""How a request is handled, over gRPC as over REST: find the model and the signature, check the inputs, batch, run."""
 
 import asyncio
 import time
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import numpy as np
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_management_pb2
 
-from tfgan_zoo.serving.server.status import invalid, of_error, unavailable
+from tfgan_zoo.serving.server.batching import Batcher
+from tfgan_zoo.serving.server.manager import Manager
+from tfgan_zoo.serving.server.monitoring import Metrics
+from tfgan_zoo.serving.server.servable import Servable, Signature
+from tfgan_zoo.serving.server.status import as_status_error, invalid_argument, unavailable
 
 
 class Predictor:
     """Answers requests with the manager's models and the batcher.
 
     Attributes:
-        stopping: whether new requests are refused.
+        stopping: whether new requests are rejected.
     """
 
-    def __init__(self, manager, batcher, metrics):
+    def __init__(self, manager: Manager, batcher: Batcher, metrics: Metrics):
         self.manager, self.batcher, self.metrics, self.stopping = manager, batcher, metrics, False
 
-    async def predict(self, spec, signature_of, read, names, deadline, entrypoint):
+    async def predict(
+        self,
+        spec: Any,
+        signature_of: Callable[[Servable], Signature],
+        read_inputs: Callable[[Signature, int], tuple[dict[str, np.ndarray], int]],
+        names: Sequence[str],
+        deadline: float | None,
+        entrypoint: str,
+    ) -> tuple[dict[str, np.ndarray], Servable]:
         """({output: array}, the `Servable`).
 
         Args:
-            spec: ModelSpec; names: outputs to answer with, all where empty; deadline: as in `Batcher.run`.
-            signature_of: function of a `Servable` that gives its `Signature`.
-            read: function of the `Signature` and the largest number of rows that gives ({input: array}, rows).
+            spec: ModelSpec.
+            signature_of: selects the signature.
+            read_inputs: (signature, maximum number of rows) -> ({input: array}, rows).
+            names: outputs to return, all if empty.
+            deadline: as for `Batcher.run`.
             entrypoint: GRPC or REST, for the metrics.
 
         Raises:
-            Refused: of any kind.
+            StatusError: of any kind.
         """
         start, status = time.perf_counter(), "OK"
         try:
-            self.refuse_if_stopping()
-            with self.manager.find(spec).held() as servable:
+            self.reject_if_stopping()
+            with self.manager.find(spec).in_use() as servable:
                 signature = signature_of(servable)
-                arrays, rows = read(signature, self.batcher.settings.largest)
+                arrays, rows = read_inputs(signature, self.batcher.settings.largest)
                 signature.check_labels(arrays)
-                names = signature.check_filter(names)
+                names = signature.select_outputs(names)
                 outputs = await self.batcher.run(signature, arrays, rows, deadline)
             return {name: outputs[name] for name in names}, servable
         except Exception as error:
-            status = of_error(error).code.name
-            raise of_error(error) from error
+            status = as_status_error(error).code.name
+            raise as_status_error(error) from error
         finally:
-            # Names that were made up would each stay in the metrics.
+            # Each invented model name would otherwise stay in the metrics.
             name = spec.name if spec.name in self.manager.models else ""
             self.metrics.requests.add(name, status)
             self.metrics.latency.add((time.perf_counter() - start) * 1e6, name, "Predict", entrypoint)
 
-    def refuse_if_stopping(self):
+    def reject_if_stopping(self) -> None:
+        """Raises: StatusError, UNAVAILABLE, once the server is stopping."""
         if self.stopping:
             raise unavailable("The server is shutting down")
 
-    def metadata(self, request):
-        """The GetModelMetadataResponse of a request. Raises: Refused."""
-        self.refuse_if_stopping()
+    def metadata(self, request: Any) -> get_model_metadata_pb2.GetModelMetadataResponse:
+        """The response to a GetModelMetadataRequest. Raises: StatusError."""
+        self.reject_if_stopping()
         if not request.HasField("model_spec"):
-            raise invalid("Missing ModelSpec")
+            raise invalid_argument("Missing ModelSpec")
         if not request.metadata_field:
-            raise invalid("GetModelMetadataRequest must specify at least one metadata_field")
+            raise invalid_argument("GetModelMetadataRequest must specify at least one metadata_field")
         for field in request.metadata_field:
             if field != "signature_def":
-                raise invalid(f"Metadata field {field} is not supported")
+                raise invalid_argument(f"Metadata field {field} is not supported")
         servable = self.manager.find(request.model_spec)
         response = get_model_metadata_pb2.GetModelMetadataResponse()
         response.model_spec.name = servable.model
@@ -71,23 +89,23 @@ class Predictor:
         response.metadata["signature_def"].Pack(signatures)
         return response
 
-    def status(self, request):
-        """The GetModelStatusResponse of a request. Raises: Refused."""
+    def status(self, request: Any) -> get_model_status_pb2.GetModelStatusResponse:
+        """The response to a GetModelStatusRequest. Raises: StatusError."""
         if not request.HasField("model_spec"):
-            raise invalid("Missing ModelSpec")
+            raise invalid_argument("Missing ModelSpec")
         response = get_model_status_pb2.GetModelStatusResponse()
         for version in self.manager.status(request.model_spec):
-            told = response.model_version_status.add(version=version.number, state=version.state)
-            told.status.SetInParent()
+            entry = response.model_version_status.add(version=version.number, state=version.state)
+            entry.status.SetInParent()
             if version.error:
-                told.status.error_code = version.error.code.value[0]
-                told.status.error_message = version.error.message
+                entry.status.error_code = version.error.code.value[0]
+                entry.status.error_message = version.error.message
         return response
 
-    async def reload(self, request):
-        """The ReloadConfigResponse of a request. Raises: Refused."""
-        self.refuse_if_stopping()
-        await asyncio.shield(self.manager.apply(request.config))  # a client that leaves would leave it half done
+    async def reload(self, request: Any) -> model_management_pb2.ReloadConfigResponse:
+        """The response to a ReloadConfigRequest. Raises: StatusError."""
+        self.reject_if_stopping()
+        await asyncio.shield(self.manager.apply(request.config))  # completes even if the client disconnects
         response = model_management_pb2.ReloadConfigResponse()
         response.status.SetInParent()
         return response

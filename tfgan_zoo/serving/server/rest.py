@@ -1,4 +1,4 @@
-"""TF Serving's REST on aiohttp: predict, status, metadata and metrics."""
+"""TF Serving's REST API on aiohttp: predict, status, metadata and metrics."""
 
 import asyncio
 import json
@@ -13,138 +13,157 @@ from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
 
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.serving.server import json_tensors
-from tfgan_zoo.serving.server.status import invalid, of_error
+from tfgan_zoo.serving.server.configuration import TlsSettings
+from tfgan_zoo.serving.server.monitoring import Metrics
+from tfgan_zoo.serving.server.predictor import Predictor
+from tfgan_zoo.serving.server.servable import Servable, Signature
+from tfgan_zoo.serving.server.status import as_status_error, invalid_argument
 
 PATH = re.compile(
     r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>[0-9]+)|/labels/(?P<label>[^/:]+))?"
-    r"(?P<what>:predict|:classify|:regress|/metadata)?",
+    r"(?P<method>:predict|:classify|:regress|/metadata)?",
     re.IGNORECASE,
 )
-LARGEST_INTEGER = 2**63 - 1
+MAX_INT64 = 2**63 - 1
+ALL_FIELDS = {"preserving_proto_field_name": True, "always_print_fields_with_no_presence": True}
 
 
 class Rest:
     """The web application.
 
     Args:
-        predictor: `Predictor`; metrics: `Metrics`; metrics_path: where they are read, None for nowhere.
-        seconds: that a request may take; most_bytes: of a request's body.
+        predictor: answers the requests.
+        metrics: what `metrics_path` shows.
+        metrics_path: URL path of the metrics, or None for no metrics.
+        timeout: seconds for one request.
+        max_request_bytes: of a request's body.
     """
 
-    def __init__(self, predictor, metrics, metrics_path, seconds, most_bytes):
-        self.predictor, self.metrics, self.seconds = predictor, metrics, seconds
-        self.application = web.Application(client_max_size=most_bytes)
+    def __init__(
+        self,
+        predictor: Predictor,
+        metrics: Metrics,
+        metrics_path: str | None,
+        timeout: float,
+        max_request_bytes: int,
+    ):
+        self.predictor, self.metrics, self.timeout = predictor, metrics, timeout
+        self.application = web.Application(client_max_size=max_request_bytes)
         if metrics_path:
             self.application.router.add_get(metrics_path, self.show_metrics)
         self.application.router.add_route("*", "/{path:.*}", self.answer)
 
-    async def show_metrics(self, request):
+    async def show_metrics(self, request: web.Request) -> web.Response:
+        """The metrics in Prometheus' text format."""
         return web.Response(text=self.metrics.text(), content_type="text/plain")
 
-    async def answer(self, request):
-        """Any request; whatever fails is a JSON object {"error": message} with TF Serving's status."""
+    async def answer(self, request: web.Request) -> web.Response:
+        """The response to any request; an error is the JSON object {"error": message} with TF Serving's HTTP status."""
         try:
-            async with asyncio.timeout(self.seconds + 1):  # a body that trickles in is cut off
-                return web.Response(text=await self.routed(request), content_type="application/json")
+            async with asyncio.timeout(self.timeout + 1):  # cuts off a body that trickles in
+                return web.Response(text=await self.route(request), content_type="application/json")
         except TimeoutError:
-            return failure(408, f"The request did not arrive within {self.seconds:g} seconds")
+            return error_response(408, f"The request did not arrive within {self.timeout:g} seconds")
         except web.RequestPayloadError:
-            return failure(400, "The body is not what its Content-Encoding or Transfer-Encoding says")
-        except web.HTTPException as error:  # aiohttp's own, such as of a body that is too large
-            return failure(error.status, error.reason)
+            return error_response(400, "The body does not match its Content-Encoding or Transfer-Encoding")
+        except web.HTTPException as error:  # aiohttp's own, such as for a body that is too large
+            return error_response(error.status, error.reason)
         except Exception as error:
-            refused = of_error(error)
-            return failure(refused.http, refused.message)
+            status = as_status_error(error)
+            return error_response(status.http_status, status.message)
 
-    async def routed(self, request):
+    async def route(self, request: web.Request) -> str:
+        """The JSON text that answers a request."""
         if not request.path.lower().startswith("/v1/"):
             raise web.HTTPNotFound
         match = PATH.fullmatch(request.path)
-        what = (match["what"] or "").lower() if match else None
-        if request.method == "POST" and what == ":predict":
-            return await self.predict(model_spec(match), request)
-        if request.method == "POST" and what in (":classify", ":regress"):
-            raise invalid(f"Expected signature method_name to be tensorflow/serving/{what[1:]}: this server predicts")
-        if request.method == "GET" and what == "":
-            return self.status(model_spec(match))
-        if request.method == "GET" and what == "/metadata":
-            return self.metadata(model_spec(match))
-        raise invalid(f"Malformed request: {request.method} {request.path}")
+        if match:
+            method = (match["method"] or "").lower()
+            if request.method == "POST" and method == ":predict":
+                return await self.predict(model_spec(match), request)
+            if request.method == "POST" and method in (":classify", ":regress"):
+                expected = f"Expected signature method_name to be tensorflow/serving/{method[1:]}"
+                raise invalid_argument(f"{expected}: this server predicts")
+            if request.method == "GET" and method == "":
+                return self.status(model_spec(match))
+            if request.method == "GET" and method == "/metadata":
+                return self.metadata(model_spec(match))
+        raise invalid_argument(f"Malformed request: {request.method} {request.path}")
 
-    async def predict(self, spec, request):
-        deadline = asyncio.get_running_loop().time() + self.seconds
+    async def predict(self, spec: model_pb2.ModelSpec, request: web.Request) -> str:
+        """The JSON text with a signature's outputs."""
+        deadline = asyncio.get_running_loop().time() + self.timeout
         body = await request.read()
-        self.predictor.manager.find(spec)
-        told = json_tensors.parse(body)
+        self.predictor.manager.find(spec)  # an unknown model is reported before a malformed body
+        parsed = json_tensors.parse(body)
 
-        def signature_of(servable):
-            name = told.get("signature_name") or "serving_default"
+        def signature_of(servable: Servable) -> Signature:
+            name = parsed.get("signature_name") or "serving_default"
             if name not in servable.signatures:
-                raise invalid(f'Serving signature name: "{name}" not found in signature def')
+                raise invalid_argument(f'Serving signature name: "{name}" not found in signature def')
             return servable.signatures[name]
 
         outputs, _ = await self.predictor.predict(
             spec,
             signature_of,
-            lambda signature, largest: json_tensors.read(told, signature, largest),
+            lambda signature, largest: json_tensors.read_inputs(parsed, signature, largest),
             [],
             deadline,
             "REST",
         )
-        return await asyncio.to_thread(json_tensors.written, told, outputs)
+        return await asyncio.to_thread(json_tensors.response_text, parsed, outputs)
 
-    def status(self, spec):
+    def status(self, spec: model_pb2.ModelSpec) -> str:
+        """The JSON text with the states of a model's versions."""
         response = self.predictor.status(get_model_status_pb2.GetModelStatusRequest(model_spec=spec))
-        told = json_format.MessageToDict(
-            response, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
-        )
-        for version in told["model_version_status"]:
+        reply = json_format.MessageToDict(response, **ALL_FIELDS)
+        for version in reply["model_version_status"]:
             code = version["status"]["error_code"]
             version["status"]["error_code"] = code if isinstance(code, str) else str(code)
-        return json.dumps(told, indent=1)
+        return json.dumps(reply, indent=1)
 
-    def metadata(self, spec):
+    def metadata(self, spec: model_pb2.ModelSpec) -> str:
+        """The JSON text with a model's signatures."""
         request = get_model_metadata_pb2.GetModelMetadataRequest(model_spec=spec, metadata_field=["signature_def"])
         response = self.predictor.metadata(request)
         signatures = get_model_metadata_pb2.SignatureDefMap()
         response.metadata["signature_def"].Unpack(signatures)
-        words = {"preserving_proto_field_name": True, "always_print_fields_with_no_presence": True}
-        told = {"signature_def": json_format.MessageToDict(signatures, **words)}
-        return json.dumps(
-            {"model_spec": json_format.MessageToDict(response.model_spec, **words), "metadata": told}, indent=1
-        )
+        metadata = {"signature_def": json_format.MessageToDict(signatures, **ALL_FIELDS)}
+        model = json_format.MessageToDict(response.model_spec, **ALL_FIELDS)
+        return json.dumps({"model_spec": model, "metadata": metadata}, indent=1)
 
 
-def model_spec(match):
-    """The ModelSpec that a path names."""
+def model_spec(match: re.Match) -> model_pb2.ModelSpec:
+    """The ModelSpec of a path that matches `PATH`."""
     spec = model_pb2.ModelSpec(name=match["name"])
     if match["version"]:
-        if len(match["version"]) > 19 or int(match["version"]) > LARGEST_INTEGER:
-            raise invalid(f"Failed to convert version: {match['version']} to numeric.")
+        if len(match["version"]) > 19 or int(match["version"]) > MAX_INT64:
+            raise invalid_argument(f"Failed to convert version: {match['version']} to numeric.")
         spec.version.value = int(match["version"])
     if match["label"]:
         spec.version_label = match["label"]
     return spec
 
 
-def failure(code, message):
-    return web.Response(status=code, text=json.dumps({"error": message}), content_type="application/json")
+def error_response(status: int, message: str) -> web.Response:
+    """TF Serving's JSON error."""
+    return web.Response(status=status, text=json.dumps({"error": message}), content_type="application/json")
 
 
-def of_ours(record):
-    """Whether a line of aiohttp's log is of more than a stranger's bytes, which got their 400."""
-    fault = record.exc_info[1] if record.exc_info else None
-    return not isinstance(fault, (http_exceptions.HttpProcessingError, web.RequestPayloadError))
+def not_a_client_error(record: logging.LogRecord) -> bool:
+    """Log filter: False for requests that are not valid HTTP, which have been answered with 400."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, (http_exceptions.HttpProcessingError, web.RequestPayloadError))
 
 
-def cannot_listen(host, port, flag, error):
-    """The ZooError of an OSError; flag: of the command, which sets the port."""
-    return ZooError(f"cannot listen on {host}:{port}: {error.strerror}; --{flag}=0 takes any that is free.")
+def listen_error(host: str, port: int, flag: str, error: OSError) -> ZooError:
+    """The ZooError for an OSError. flag: the command's flag that sets the port."""
+    return ZooError(f"cannot listen on {host}:{port}: {error.strerror}; --{flag}=0 chooses a free port.")
 
 
-async def start(rest, host, port, tls):
-    """(the running server, its port); tls: an `ssl.SSLContext` or None. Raises: ZooError, the port is taken."""
-    logging.getLogger("aiohttp.server").addFilter(of_ours)
+async def start(rest: Rest, host: str, port: int, tls: ssl.SSLContext | None) -> tuple[web.AppRunner, int]:
+    """(the running server, its port). Raises: ZooError if the port is taken."""
+    logging.getLogger("aiohttp.server").addFilter(not_a_client_error)
     runner = web.AppRunner(rest.application, access_log=None, handle_signals=False, shutdown_timeout=1)
     await runner.setup()
     try:
@@ -152,19 +171,19 @@ async def start(rest, host, port, tls):
         await site.start()
     except OSError as error:
         await runner.cleanup()
-        raise cannot_listen(host, port, "rest_api_port", error) from None
+        raise listen_error(host, port, "rest_api_port", error) from None
     return runner, runner.addresses[0][1]
 
 
-def context_of(tls):
-    """The TLS of gRPC for REST too; Python reads certificates from files alone, so one is there for a moment.
+def ssl_context(tls: TlsSettings) -> ssl.SSLContext:
+    """gRPC's TLS settings for REST. Python reads certificates only from files, so a temporary one is written.
 
     Raises:
-        ZooError: `TlsSettings` that are no PEM texts, or whose key is another certificate's.
+        ZooError: the settings are not PEM text, or the key does not belong to the certificate.
     """
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     try:
-        with tempfile.NamedTemporaryFile("w") as file:  # readable by its owner alone
+        with tempfile.NamedTemporaryFile("w") as file:  # readable only by its owner
             file.write(f"{tls.key}\n{tls.certificate}\n")
             file.flush()
             context.load_cert_chain(file.name)
@@ -172,9 +191,9 @@ def context_of(tls):
             context.load_verify_locations(cadata=tls.authority)
     except ssl.SSLError as error:
         raise ZooError(
-            f"the TLS settings cannot be used: {error.reason or error}; expected a key, its certificate and, for clients, "
-            f"their authority, as PEM texts."
+            f"the TLS settings cannot be used: {error.reason or error}; expected a key, its certificate and, to verify "
+            f"clients, their authority, as PEM text."
         ) from None
-    if tls.verify:
+    if tls.verify_clients:
         context.verify_mode = ssl.CERT_REQUIRED
     return context

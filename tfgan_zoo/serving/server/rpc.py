@@ -1,33 +1,39 @@
-"""TF Serving's gRPC services, by the official stubs on grpc.aio, and the health service."""
+"""TF Serving's gRPC services, with the official stubs on grpc.aio, and the health service."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, NoReturn
 
 import grpc
+import numpy as np
 import tensorflow as tf
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from tensorflow.core.framework import tensor_pb2
 from tensorflow_serving.apis import model_service_pb2_grpc, predict_pb2, prediction_service_pb2_grpc
 
 from tfgan_zoo.core.errors import ZooError
-from tfgan_zoo.serving.server.status import invalid, of_error
+from tfgan_zoo.serving.server.configuration import TlsSettings
+from tfgan_zoo.serving.server.predictor import Predictor
+from tfgan_zoo.serving.server.status import as_status_error, invalid_argument
 
 SERVICES = ("", "tensorflow.serving.PredictionService", "tensorflow.serving.ModelService")
 
 
-class Predictions(prediction_service_pb2_grpc.PredictionServiceServicer):
-    """PredictionService: predict and metadata; generators have no other method."""
+class PredictionServicer(prediction_service_pb2_grpc.PredictionServiceServicer):
+    """PredictionService: Predict and GetModelMetadata; generators do not classify or regress."""
 
-    def __init__(self, predictor):
+    def __init__(self, predictor: Predictor):
         self.predictor = predictor
 
-    async def Predict(self, request, context):
-        left = context.time_remaining()
-        deadline = None if left is None else asyncio.get_running_loop().time() + left
-        return await answered(context, self.predict(request, deadline))
+    async def Predict(self, request: Any, context: Any) -> Any:
+        remaining = context.time_remaining()
+        deadline = None if remaining is None else asyncio.get_running_loop().time() + remaining
+        return await with_status(context, self.predict(request, deadline))
 
-    async def predict(self, request, deadline):
+    async def predict(self, request: Any, deadline: float | None) -> Any:
+        """The PredictResponse. Raises: StatusError."""
         if not request.HasField("model_spec"):
-            raise invalid("Missing ModelSpec")
+            raise invalid_argument("Missing ModelSpec")
         name = request.model_spec.signature_name
         outputs, servable = await self.predictor.predict(
             request.model_spec,
@@ -42,105 +48,109 @@ class Predictions(prediction_service_pb2_grpc.PredictionServiceServicer):
         response.model_spec.version.value = servable.version
         response.model_spec.signature_name = name or "serving_default"
         for key, array in outputs.items():
-            response.outputs[key].CopyFrom(tensor_of(array))
+            response.outputs[key].CopyFrom(tensor_proto(array))
         return response
 
-    async def GetModelMetadata(self, request, context):
-        return await answered(context, call(self.predictor.metadata, request))
+    async def GetModelMetadata(self, request: Any, context: Any) -> Any:
+        return await with_status(context, call(self.predictor.metadata, request))
 
-    async def Classify(self, request, context):
-        await answered(context, call(no_method, "classification", "classify"))
+    async def Classify(self, request: Any, context: Any) -> None:
+        await with_status(context, call(unsupported, "classification", "classify"))
 
-    async def Regress(self, request, context):
-        await answered(context, call(no_method, "regression", "regress"))
+    async def Regress(self, request: Any, context: Any) -> None:
+        await with_status(context, call(unsupported, "regression", "regress"))
 
 
-class Models(model_service_pb2_grpc.ModelServiceServicer):
-    """ModelService: status and reload."""
+class ModelServicer(model_service_pb2_grpc.ModelServiceServicer):
+    """ModelService: GetModelStatus and HandleReloadConfigRequest."""
 
-    def __init__(self, predictor):
+    def __init__(self, predictor: Predictor):
         self.predictor = predictor
 
-    async def GetModelStatus(self, request, context):
-        return await answered(context, call(self.predictor.status, request))
+    async def GetModelStatus(self, request: Any, context: Any) -> Any:
+        return await with_status(context, call(self.predictor.status, request))
 
-    async def HandleReloadConfigRequest(self, request, context):
-        return await answered(context, self.predictor.reload(request))
+    async def HandleReloadConfigRequest(self, request: Any, context: Any) -> Any:
+        return await with_status(context, self.predictor.reload(request))
 
 
-def tensor_of(array):
-    """A TensorProto that holds numbers as `tensor_content`, and texts one by one."""
+def tensor_proto(array: np.ndarray) -> tensor_pb2.TensorProto:
+    """A TensorProto with numbers in `tensor_content`, or strings in `string_val`."""
     if array.dtype == object:
         return tf.make_tensor_proto(array)
-    made = tensor_pb2.TensorProto(dtype=tf.as_dtype(array.dtype).as_datatype_enum, tensor_content=array.tobytes())
+    proto = tensor_pb2.TensorProto(dtype=tf.as_dtype(array.dtype).as_datatype_enum, tensor_content=array.tobytes())
     for size in array.shape:
-        made.tensor_shape.dim.add(size=size)
-    return made
+        proto.tensor_shape.dim.add(size=size)
+    return proto
 
 
-def no_method(kind, name):
+def unsupported(kind: str, name: str) -> NoReturn:
+    """Raises TF Serving's error for a method that no signature of a generator has."""
     expected = f"Expected {kind} signature method_name to be tensorflow/serving/{name}"
-    raise invalid(f"{expected}. Was: tensorflow/serving/predict")
+    raise invalid_argument(f"{expected}. Was: tensorflow/serving/predict")
 
 
-async def call(function, *arguments):
+async def call(function: Callable, *arguments: Any) -> Any:
+    """A function as a coroutine."""
     return function(*arguments)
 
 
-async def answered(context, answer):
-    """The awaited answer; whatever it fails with becomes the call's status."""
+async def with_status(context: Any, response: Awaitable) -> Any:
+    """The awaited response; an exception becomes the status of the call."""
     try:
-        return await answer
+        return await response
     except Exception as error:
-        refused = of_error(error)
-        return await context.abort(refused.code, refused.message)
+        status = as_status_error(error)
+        return await context.abort(status.code, status.message)
 
 
-class Parsing(grpc.aio.ServerInterceptor):
-    """Bytes that are no message get INTERNAL, which is gRPC's status for them, and leave no traceback."""
+class ParseErrors(grpc.aio.ServerInterceptor):
+    """Answers bytes that do not parse with INTERNAL, which is gRPC's status for them, and logs no traceback."""
 
-    async def intercept_service(self, continuation, details):
+    async def intercept_service(self, continuation: Callable, details: Any) -> Any:
         handler = await continuation(details)
         if handler is None or handler.unary_unary is None:
             return handler
 
-        def parsed(raw):
+        def parse(raw: bytes) -> Any:
             try:
                 return handler.request_deserializer(raw)
-            except Exception:  # whatever the parser makes of a stranger's bytes
+            except Exception:  # the parser may raise any type on arbitrary bytes
                 return None
 
-        async def behaviour(request, context):
+        async def behaviour(request: Any, context: Any) -> Any:
             if request is None:
                 await context.abort(grpc.StatusCode.INTERNAL, "Error parsing request proto")
             return await handler.unary_unary(request, context)
 
-        return grpc.unary_unary_rpc_method_handler(behaviour, parsed, handler.response_serializer)
+        return grpc.unary_unary_rpc_method_handler(behaviour, parse, handler.response_serializer)
 
 
-async def start(predictor, host, port, most_bytes, tls):
+async def start(
+    predictor: Predictor, host: str, port: int, max_request_bytes: int, tls: TlsSettings | None
+) -> tuple[Any, int, Any]:
     """(the running server, its port, its health service).
 
     Args:
-        port: 0 for any that is free; most_bytes: of a request; tls: `TlsSettings` or None.
+        port: 0 for any free one.
 
     Raises:
         ZooError: the port is taken.
     """
     server = grpc.aio.server(
-        interceptors=[Parsing()],
+        interceptors=[ParseErrors()],
         options=[
-            ("grpc.max_receive_message_length", most_bytes),
+            ("grpc.max_receive_message_length", max_request_bytes),
             ("grpc.max_send_message_length", -1),
-            ("grpc.so_reuseport", 0),  # else a second server would share the port in silence
+            ("grpc.so_reuseport", 0),  # else a second server would silently share the port
         ],
     )
-    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(Predictions(predictor), server)
-    model_service_pb2_grpc.add_ModelServiceServicer_to_server(Models(predictor), server)
-    states = health.aio.HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(states, server)
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionServicer(predictor), server)
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelServicer(predictor), server)
+    health_servicer = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
     for name in SERVICES:
-        await states.set(name, health_pb2.HealthCheckResponse.SERVING)
+        await health_servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     try:
         bound = server.add_secure_port(address, credentials(tls)) if tls else server.add_insecure_port(address)
@@ -148,15 +158,17 @@ async def start(predictor, host, port, most_bytes, tls):
         bound = 0
     if not bound:
         raise ZooError(
-            f"cannot listen on {address}: is the port taken, or the address not this machine's? --port=0 takes any that is free."
+            f"cannot listen on {address}: the port may be taken, or the address not this machine's; --port=0 chooses a "
+            "free port."
         )
     await server.start()
-    return server, bound, states
+    return server, bound, health_servicer
 
 
-def credentials(tls):
+def credentials(tls: TlsSettings) -> grpc.ServerCredentials:
+    """gRPC's server credentials."""
     return grpc.ssl_server_credentials(
         [(tls.key.encode(), tls.certificate.encode())],
         root_certificates=tls.authority.encode() or None,
-        require_client_auth=tls.verify,
+        require_client_auth=tls.verify_clients,
     )

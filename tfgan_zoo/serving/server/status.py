@@ -1,4 +1,4 @@
-"""What a request can be refused with: TF Serving's status codes, with the sense of its messages.
+"""The errors that a request can end with: TF Serving's status codes, with messages to the same effect.
 
 Source of codes and messages: TF Serving's core/basic_manager.cc, model_servers/server_core.cc, servables/tensorflow/predict_util.cc,
 batching/batching_session.cc and util/json_tensor.cc, read, not copied.
@@ -6,9 +6,9 @@ batching/batching_session.cc and util/json_tensor.cc, read, not copied.
 
 from grpc import StatusCode
 
-LONGEST = 1024  # characters of a message, as in TF Serving's grpc_status_util.cc
-BY_NUMBER = {code.value[0]: code for code in StatusCode}  # TensorFlow's error codes are gRPC's
-HTTP = {
+MAX_MESSAGE_LENGTH = 1024  # characters, as in TF Serving's grpc_status_util.cc
+CODES = {code.value[0]: code for code in StatusCode}  # TensorFlow's error codes are gRPC's
+HTTP_STATUS = {
     StatusCode.INVALID_ARGUMENT: 400,
     StatusCode.FAILED_PRECONDITION: 400,
     StatusCode.OUT_OF_RANGE: 400,
@@ -21,54 +21,56 @@ HTTP = {
     StatusCode.UNIMPLEMENTED: 501,
     StatusCode.UNAVAILABLE: 503,
     StatusCode.DEADLINE_EXCEEDED: 504,
-}  # all else is 500
+}  # any other code is 500
 
 
-class Refused(Exception):
-    """A request that gets a status other than OK.
+class StatusError(Exception):
+    """A status other than OK.
 
     Attributes:
-        code: a `grpc.StatusCode`; message: at most 1024 characters and "...TRUNCATED".
+        code: a `grpc.StatusCode`.
+        message: at most 1,024 characters, then "...TRUNCATED".
     """
 
-    def __init__(self, code, message):
+    def __init__(self, code: StatusCode, message: str):
         self.code = code
-        self.message = message if len(message) <= LONGEST else message[:LONGEST] + "...TRUNCATED"
+        self.message = message if len(message) <= MAX_MESSAGE_LENGTH else message[:MAX_MESSAGE_LENGTH] + "...TRUNCATED"
         super().__init__(self.message)
 
     @property
-    def http(self):
-        return HTTP.get(self.code, 500)
+    def http_status(self) -> int:
+        """The HTTP status of TF Serving's REST API for this code."""
+        return HTTP_STATUS.get(self.code, 500)
 
 
-def invalid(message):
-    return Refused(StatusCode.INVALID_ARGUMENT, message)
+def invalid_argument(message: str) -> StatusError:
+    return StatusError(StatusCode.INVALID_ARGUMENT, message)
 
 
-def not_found(message):
-    return Refused(StatusCode.NOT_FOUND, message)
+def not_found(message: str) -> StatusError:
+    return StatusError(StatusCode.NOT_FOUND, message)
 
 
-def precondition(message):
-    return Refused(StatusCode.FAILED_PRECONDITION, message)
+def failed_precondition(message: str) -> StatusError:
+    return StatusError(StatusCode.FAILED_PRECONDITION, message)
 
 
-def unavailable(message):
-    return Refused(StatusCode.UNAVAILABLE, message)
+def unavailable(message: str) -> StatusError:
+    return StatusError(StatusCode.UNAVAILABLE, message)
 
 
-def exhausted(message):
-    return Refused(StatusCode.RESOURCE_EXHAUSTED, message)
+def resource_exhausted(message: str) -> StatusError:
+    return StatusError(StatusCode.RESOURCE_EXHAUSTED, message)
 
 
-def of_error(error):
-    """The `Refused` that stands for any exception; what is not TensorFlow's own says no more than its type."""
+def as_status_error(error: BaseException) -> StatusError:
+    """The `StatusError` for any exception. Messages of TensorFlow's errors are passed on; of other errors only the type is."""
     import tensorflow as tf
 
-    if isinstance(error, Refused):
+    if isinstance(error, StatusError):
         return error
     if isinstance(error, tf.errors.OpError):
-        return Refused(BY_NUMBER.get(error.error_code, StatusCode.UNKNOWN), error.message)
+        return StatusError(CODES.get(error.error_code, StatusCode.UNKNOWN), error.message)
     if isinstance(error, MemoryError):
-        return exhausted("Out of memory")
-    return Refused(StatusCode.INTERNAL, f"Internal error: {type(error).__name__}")
+        return resource_exhausted("Out of memory")
+    return StatusError(StatusCode.INTERNAL, f"Internal error: {type(error).__name__}")

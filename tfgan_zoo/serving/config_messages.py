@@ -1,14 +1,15 @@
-"""TF Serving's messages for batching, monitoring and TLS files, which the package tensorflow-serving-api lacks.
+"""Messages of TF Serving's batching, monitoring and TLS configuration files, which tensorflow-serving-api does not include.
 
-Names and numbers of the fields are those of TF Serving's session_bundle_config.proto, monitoring_config.proto and
-ssl_config.proto, so that `google.protobuf.text_format` reads the very files that its server reads.
+Field names and numbers are those of TF Serving's session_bundle_config.proto, monitoring_config.proto and ssl_config.proto,
+so that `google.protobuf.text_format` reads the same files as its server.
 """
 
 import functools
+from typing import Any
 
 from google.protobuf import wrappers_pb2
 
-from tfgan_zoo.serving.messages import build
+from tfgan_zoo.serving.message_builder import build
 
 MESSAGES = {
     "BatchingParameters": {
@@ -32,20 +33,21 @@ MESSAGES = {
 
 
 @functools.cache
-def classes():
-    return build("tensorflow.serving", MESSAGES, uses=(wrappers_pb2.DESCRIPTOR,))
+def classes() -> dict[str, Any]:
+    """{name: class} of `MESSAGES`."""
+    return build("tensorflow.serving", MESSAGES, dependencies=(wrappers_pb2.DESCRIPTOR,))
 
 
-def batching_parameters():
-    """The class of batching.config, `--batching_parameters_file` of TF Serving; `max_batch_size.value` is the number."""
+def batching_parameters() -> Any:
+    """The class of batching.config, TF Serving's `--batching_parameters_file`; numbers are wrapped: `max_batch_size.value`."""
     return classes()["BatchingParameters"]
 
 
-def monitoring_config():
-    """The class of monitoring.config, `--monitoring_config_file` of TF Serving."""
+def monitoring_config() -> Any:
+    """The class of monitoring.config, TF Serving's `--monitoring_config_file`."""
     return classes()["MonitoringConfig"]
 
 
-def ssl_config():
-    """The class of ssl.config, `--ssl_config_file` of TF Serving: its texts are PEM, not paths."""
+def ssl_config() -> Any:
+    """The class of ssl.config, TF Serving's `--ssl_config_file`; its fields hold PEM text, not paths."""
     return classes()["SSLConfig"]
