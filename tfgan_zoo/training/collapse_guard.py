@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -21,10 +21,18 @@ from tfgan_zoo.training.checkpoints import Checkpoints
 from tfgan_zoo.training.singular_values import kernels_of, top_singular_values
 from tfgan_zoo.training.stopping import Collapse
 
-if TYPE_CHECKING:
-    from tfgan_zoo.metrics.protocol import Score
-
 WINDOW = 10  # checks over which a level averages
+
+
+class Score(Protocol):
+    """What the guard needs of a score; see `metrics.protocol.Score`."""
+
+    name: str
+    value: float
+    step: int
+
+    def better_than(self, other: Score) -> bool:
+        """Whether this one is the better of the two."""
 
 
 class CollapseGuard:
