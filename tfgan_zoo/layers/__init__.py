@@ -15,6 +15,7 @@ from tfgan_zoo.layers.minibatch_stddev import MinibatchStdDev
 from tfgan_zoo.layers.noise import Dropout, GaussianNoise, MultiplicativeNoise
 from tfgan_zoo.layers.orthogonal_regularizer import OrthogonalRegularizer
 from tfgan_zoo.layers.pixel_norm import PixelNorm
+from tfgan_zoo.layers.rectifiers import LeakyReLU, ReLU
 from tfgan_zoo.layers.resampling_conv import ConvDownsample2D, Upsample2D, UpsampleConv2D
 from tfgan_zoo.layers.self_attention import SelfAttention
 from tfgan_zoo.layers.spectral_normalization import SpectralNormalization
@@ -33,12 +34,14 @@ __all__ = [
     "EqualizedDense",
     "EqualizedUpsampleConv2D",
     "GaussianNoise",
+    "LeakyReLU",
     "MaxoutDense",
     "MinibatchDiscrimination",
     "MinibatchStdDev",
     "MultiplicativeNoise",
     "OrthogonalRegularizer",
     "PixelNorm",
+    "ReLU",
     "SelfAttention",
     "SpectralNormalization",
     "TopSingularClamp",

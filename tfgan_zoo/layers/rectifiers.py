@@ -8,8 +8,9 @@ import keras
 import tensorflow as tf
 
 
+@tf.autograph.experimental.do_not_convert  # which would lose the custom gradient
 @tf.custom_gradient
-def relu_slope(upstream, x):
+def relu_slope(upstream: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
     """The gradient of ReLU at x: `upstream` where x > 0, else 0."""
 
     def grad(second):
@@ -18,14 +19,16 @@ def relu_slope(upstream, x):
     return tf.raw_ops.ReluGrad(gradients=upstream, features=x), grad
 
 
+@tf.autograph.experimental.do_not_convert
 @tf.custom_gradient
-def relu(x):
+def relu(x: tf.Tensor) -> tf.Tensor:
     """max(x, 0), of any shape."""
     y = tf.nn.relu(x)
     return y, lambda upstream: relu_slope(upstream, y)
 
 
-def leaky_relu(x, negative_slope=0.2):
+@tf.autograph.experimental.do_not_convert
+def leaky_relu(x: tf.Tensor, negative_slope: float = 0.2) -> tf.Tensor:
     """x where x > 0, else negative_slope * x; of any shape."""
 
     @tf.custom_gradient
@@ -46,7 +49,7 @@ def leaky_relu(x, negative_slope=0.2):
 class ReLU(keras.layers.ReLU):
     """Keras' ReLU, but cheaper under gradient penalties. Any shape, which is kept."""
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         return relu(inputs) if training else super().call(inputs)
 
 
@@ -58,5 +61,5 @@ class LeakyReLU(keras.layers.LeakyReLU):
         negative_slope: factor below 0.
     """
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         return leaky_relu(inputs, float(self.negative_slope)) if training else super().call(inputs)

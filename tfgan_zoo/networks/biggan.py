@@ -6,7 +6,7 @@ a cheaper order that does not change the function, as in `resnet`.
 
 import keras
 
-from tfgan_zoo.layers import BatchNorm, ConvDownsample2D, Upsample2D, UpsampleConv2D
+from tfgan_zoo.layers import BatchNorm, ConvDownsample2D, ReLU, Upsample2D, UpsampleConv2D
 from tfgan_zoo.networks.inputs import generator_inputs, joined, labels_input
 from tfgan_zoo.networks.shapes import halvings, output_dtype, to_images
 from tfgan_zoo.networks.spectral_layers import (
@@ -96,9 +96,9 @@ def discriminator_block(x, filters, name, layers, down, first=False):
 
     Both convolutions have `filters`. The first block sees the image, which is not activated.
     """
-    h = x if first else keras.layers.ReLU(name=f"{name}_relu_1")(x)
+    h = x if first else ReLU(name=f"{name}_relu_1")(x)
     h = layers.conv(keras.layers.Conv2D, filters, f"{name}_conv_1")(h)
-    h = keras.layers.ReLU(name=f"{name}_relu_2")(h)
+    h = ReLU(name=f"{name}_relu_2")(h)
     h = layers.conv(ConvDownsample2D if down else keras.layers.Conv2D, filters, f"{name}_conv_2")(h)
     shortcut = keras.layers.AveragePooling2D(2, name=f"{name}_shortcut_down")(x) if down else x
     if down or filters != x.shape[-1]:

@@ -6,7 +6,7 @@ of the published weights: its last convolution makes `channels` maps, of which t
 
 import keras
 
-from tfgan_zoo.layers import BatchNorm, Upsample2D, UpsampleConv2D
+from tfgan_zoo.layers import BatchNorm, ReLU, Upsample2D, UpsampleConv2D
 from tfgan_zoo.networks.inputs import generator_inputs, joined, labels_input
 from tfgan_zoo.networks.shapes import halvings, output_dtype, to_images
 from tfgan_zoo.networks.spectral_layers import GENERATOR_WIDTHS, MOST, SpectralLayers, projection_head, shared_embedding
@@ -93,7 +93,7 @@ def discriminator_block(x, filters, name, layers, down):
     narrow = filters // BOTTLENECK
     h = x
     for i, (width, size) in enumerate([(narrow, 1), (narrow, 3), (narrow, 3), (filters, 1)], 1):
-        h = keras.layers.ReLU(name=f"{name}_relu_{i}")(h)
+        h = ReLU(name=f"{name}_relu_{i}")(h)
         h = keras.layers.AveragePooling2D(2, name=f"{name}_down")(h) if down and i == 4 else h
         h = layers.conv(keras.layers.Conv2D, width, f"{name}_conv_{i}", size)(h)
     shortcut = keras.layers.AveragePooling2D(2, name=f"{name}_shortcut_down")(x) if down else x

@@ -6,7 +6,7 @@ They suit any small images whose sides divide by 4. Layers in front of batch nor
 import keras
 
 from tfgan_zoo.core.errors import ZooError
-from tfgan_zoo.layers import BatchNorm, Dropout, GaussianNoise, MinibatchDiscrimination
+from tfgan_zoo.layers import BatchNorm, Dropout, GaussianNoise, LeakyReLU, MinibatchDiscrimination
 from tfgan_zoo.networks.heads import dense_heads, normal
 from tfgan_zoo.networks.inputs import as_vectors, generator_inputs, joined
 from tfgan_zoo.networks.shapes import output_dtype, plain, stem, to_images
@@ -73,7 +73,7 @@ def discriminator(
         h = GaussianNoise(noise, name=f"noise_{name}")(h) if noise else h
         h = wrap(layer)(h)
         h = norm(name=f"norm_{name}")(h) if norm and normalised else h
-        return keras.layers.LeakyReLU(0.1, name=f"relu_{name}")(h)
+        return LeakyReLU(0.1, name=f"relu_{name}")(h)
 
     def conv(width, name, bias):
         return keras.layers.Conv2D(width, 4, 2, "same", use_bias=bias, kernel_initializer=normal(), name=f"down_{name}")

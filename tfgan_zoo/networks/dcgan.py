@@ -3,7 +3,14 @@
 
 import keras
 
-from tfgan_zoo.layers import BatchNorm, Dropout, GaussianNoise, MinibatchDiscrimination, SpectralNormalization
+from tfgan_zoo.layers import (
+    BatchNorm,
+    Dropout,
+    GaussianNoise,
+    LeakyReLU,
+    MinibatchDiscrimination,
+    SpectralNormalization,
+)
 from tfgan_zoo.networks.heads import dense_heads, normal
 from tfgan_zoo.networks.inputs import as_vectors, generator_inputs, join, joined, labels_input, short_vector
 from tfgan_zoo.networks.shapes import halvings, output_dtype, plain, stem, to_images
@@ -93,7 +100,7 @@ def discriminator(
         h = GaussianNoise(noise, name=f"noise_{i}")(h) if noise else h
         h = wrap(layer)(join(h, condition))
         h = norm(name=f"norm_{i}")(h) if normalised else h
-        h = keras.layers.LeakyReLU(0.2, name=f"relu_{i}")(h)
+        h = LeakyReLU(0.2, name=f"relu_{i}")(h)
         h = Dropout(dropout, name=f"dropout_{i}")(h) if dropout else h
     features = join(keras.layers.Flatten(name="features", dtype=output_dtype())(h), condition)
     h = MinibatchDiscrimination(minibatch_kernels, name="minibatch")(features) if minibatch_kernels else features
@@ -126,9 +133,9 @@ def standard_discriminator(image_shape, channels=64, wrap=SpectralNormalization)
             layer = keras.layers.Conv2D(
                 channels * 2**i, size, stride, "same", kernel_initializer=normal(), name=f"conv_{i + 1}_{size}x{size}"
             )
-            h = keras.layers.LeakyReLU(0.1, name=f"relu_{i + 1}_{size}x{size}")(wrap(layer)(h))
+            h = LeakyReLU(0.1, name=f"relu_{i + 1}_{size}x{size}")(wrap(layer)(h))
     layer = keras.layers.Conv2D(channels * 8, 3, padding="same", kernel_initializer=normal(), name="conv_4_3x3")
-    h = keras.layers.LeakyReLU(0.1, name="relu_4_3x3")(wrap(layer)(h))
+    h = LeakyReLU(0.1, name="relu_4_3x3")(wrap(layer)(h))
     features = keras.layers.Flatten(name="features", dtype=output_dtype())(h)
     outputs = dense_heads(wrap, logits=1)(features)
     return keras.Model({"images": images}, {**outputs, "features": features}, name="discriminator")

@@ -8,7 +8,7 @@ import math
 
 import keras
 
-from tfgan_zoo.layers import BatchNorm, Dropout, GaussianNoise, MaxoutDense
+from tfgan_zoo.layers import BatchNorm, Dropout, GaussianNoise, LeakyReLU, MaxoutDense
 from tfgan_zoo.networks.heads import dense_heads
 from tfgan_zoo.networks.inputs import as_vectors, generator_inputs, joined, labels_input, one_hot
 from tfgan_zoo.networks.shapes import output_dtype, plain, to_images
@@ -48,7 +48,7 @@ def rectified(h, units, pieces, name, wrap=plain):
     if pieces > 1:
         return wrap(MaxoutDense(units, pieces, name=name))(h)
     h = wrap(keras.layers.Dense(units, kernel_initializer="he_normal", name=name))(h)
-    return keras.layers.LeakyReLU(0.2, name=f"{name}_relu")(h)
+    return LeakyReLU(0.2, name=f"{name}_relu")(h)
 
 
 def discriminator(

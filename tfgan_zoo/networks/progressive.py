@@ -22,6 +22,7 @@ from tfgan_zoo.layers import (
     PixelNorm,
     Upsample2D,
 )
+from tfgan_zoo.layers.rectifiers import leaky_relu
 from tfgan_zoo.networks.inputs import one_hot
 
 FIRST = 4  # pixels of the lowest resolution
@@ -269,7 +270,7 @@ class ProgressiveDiscriminator(Growing):
         """LeakyReLU of a convolution, whose input is noisy where that was asked for."""
         if self.noise:
             h = self.noises[layer.name]([h, self.noise_strength.value], training=training)
-        return leaky(layer(h))
+        return leaky_relu(layer(h))
 
     def call(self, inputs, training=False):
         images, level = inputs["images"], self.level

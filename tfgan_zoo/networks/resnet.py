@@ -16,6 +16,7 @@ from tfgan_zoo.layers import (
     BilinearUpsample2D,
     ConditionalBatchNorm,
     ConvDownsample2D,
+    ReLU,
     SpectralNormalization,
     Upsample2D,
     UpsampleConv2D,
@@ -62,10 +63,10 @@ def discriminator_block(x, filters, name, wrap, down, first=False, activated_sho
     activated_shortcut: the shortcut starts behind the first ReLU.
     """
     channels = x.shape[-1]
-    h = x if first else keras.layers.ReLU(name=f"{name}_relu_1")(x)
+    h = x if first else ReLU(name=f"{name}_relu_1")(x)
     shortcut = h if activated_shortcut else x
     h = conv(keras.layers.Conv2D, filters if first else channels, f"{name}_conv_1", wrap)(h)
-    h = keras.layers.ReLU(name=f"{name}_relu_2")(h)
+    h = ReLU(name=f"{name}_relu_2")(h)
     h = conv(ConvDownsample2D if down else keras.layers.Conv2D, filters, f"{name}_conv_2", wrap)(h)
     if down:
         shortcut = keras.layers.AveragePooling2D(2, name=f"{name}_shortcut_down")(shortcut)
@@ -166,6 +167,6 @@ def discriminator(
         if i + 1 == len(widths) // 2:
             h = conditioning.hidden(h, labels, wrap)
     attention.check("discriminator")
-    features = pooling(keras.layers.ReLU(name="relu", dtype=output_dtype())(h), axis=(1, 2))
+    features = pooling(ReLU(name="relu", dtype=output_dtype())(h), axis=(1, 2))
     outputs = conditioning.outputs(features, labels, wrap)
     return keras.Model(inputs, {**outputs, "features": features}, name="discriminator")

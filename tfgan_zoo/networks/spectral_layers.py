@@ -8,7 +8,7 @@ import dataclasses
 import keras
 
 from tfgan_zoo.core.errors import ZooError
-from tfgan_zoo.layers import ConditionalBatchNorm, OrthogonalRegularizer, SelfAttention, SpectralNormalization
+from tfgan_zoo.layers import ConditionalBatchNorm, OrthogonalRegularizer, ReLU, SelfAttention, SpectralNormalization
 from tfgan_zoo.networks.shapes import halvings, output_dtype
 
 EPSILON = 1e-4  # of spectral normalisation, appendix C
@@ -128,7 +128,7 @@ def projection_head(h, labels, num_classes):
 
     h: [B, H, W, F]; labels: [B]. Returns {"logits": [B, 1], "features": [B, F]}.
     """
-    features = keras.ops.sum(keras.layers.ReLU(name="relu", dtype=output_dtype())(h), axis=(1, 2))
+    features = keras.ops.sum(ReLU(name="relu", dtype=output_dtype())(h), axis=(1, 2))
     settings = {"dtype": output_dtype()}
     linear = keras.layers.Dense(1, kernel_initializer="orthogonal", name="logits", **settings)
     embed = keras.layers.Embedding(

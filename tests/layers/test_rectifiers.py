@@ -1,0 +1,70 @@
+"""Rectifiers against TensorFlow's own: the same values, gradients and gradients of gradients, and no pass of zeros."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfgan_zoo.layers import LeakyReLU, ReLU
+from tfgan_zoo.layers.rectifiers import leaky_relu, relu
+
+PAIRS = [(relu, tf.nn.relu), (lambda x: leaky_relu(x, 0.2), lambda x: tf.nn.leaky_relu(x, 0.2))]
+X = np.array([[-2.0, -0.5, 0.0, 0.5], [1.0, -1.0, 3.0, -4.0]], "float32")
+
+
+def penalty_of(function, x, weights):
+    """(y, its gradient, the gradient with respect to the weights of a penalty on that gradient)."""
+    weights = tf.constant(weights, x.dtype)
+    with tf.GradientTape() as outer:
+        outer.watch(weights)
+        with tf.GradientTape() as inner:
+            inner.watch(x)
+            y = tf.reduce_sum(function(function(x @ weights) @ weights))
+        gradient = inner.gradient(y, x)
+        penalty = tf.reduce_sum(tf.square(gradient))
+    return y, gradient, outer.gradient(penalty, weights)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+@pytest.mark.parametrize(("ours", "theirs"), PAIRS)
+@pytest.mark.parametrize("in_graph", [False, True])
+def test_values_gradients_and_second_gradients_are_those_of_tensorflow_bit_for_bit(ours, theirs, dtype, in_graph):
+    weights = np.random.default_rng(0).normal(size=[4, 4])
+    found = []
+    for function in (ours, theirs):
+        compute = lambda x, function=function: penalty_of(function, x, weights)  # noqa: E731
+        found.append((tf.function(compute) if in_graph else compute)(tf.constant(X, dtype)))
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_array_equal(tf.cast(a, tf.float64), tf.cast(b, tf.float64))
+        assert np.abs(tf.cast(a, tf.float64)).max() > 0
+
+
+def test_leaky_relu_by_hand():
+    x = tf.constant([-2.0, 0.0, 3.0])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = leaky_relu(x, 0.1)
+    np.testing.assert_allclose(y, [-0.2, 0.0, 3.0])
+    np.testing.assert_allclose(tape.gradient(y, x), [0.1, 0.1, 1.0])
+
+
+@pytest.mark.parametrize(("ours", "theirs"), PAIRS)
+def test_the_second_derivative_sends_nothing_back_through_the_layers_before(ours, theirs):
+    """In the graph of a penalty's gradient, TensorFlow's own has more matrix products: those of zeros."""
+    weights = np.eye(4)
+
+    def products(function):
+        graph = tf.function(lambda x: penalty_of(function, x, weights)[2]).get_concrete_function(tf.constant(X)).graph
+        return sum(op.type == "MatMul" for op in graph.get_operations())
+
+    assert products(ours) < products(theirs)
+
+
+@pytest.mark.parametrize(
+    ("layer", "plain"), [(ReLU(), keras.layers.ReLU()), (LeakyReLU(0.1), keras.layers.LeakyReLU(0.1))]
+)
+@pytest.mark.parametrize("training", [False, True])
+def test_layers_are_those_of_keras(layer, plain, training):
+    np.testing.assert_array_equal(layer(X, training=training), plain(X))
+    again = type(layer).from_config(layer.get_config())
+    np.testing.assert_array_equal(again(X, training=training), plain(X))
