@@ -1,4 +1,4 @@
-"""The tables of a recipe: what each of its keys is, and between which bounds."""
+"""The tables of a recipe: the meaning and the bounds of each key."""
 
 import itertools
 from typing import Annotated, Literal
@@ -12,7 +12,7 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Table(pydantic.BaseModel):
-    """A table of the recipe. Unknown keys are refused, and nothing changes after the check."""
+    """A table of the recipe. Unknown keys are refused, and it is immutable once validated."""
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
@@ -77,7 +77,7 @@ def within(number: Number, low: float | None = None, above: float | None = None,
 
 
 class MeasurementSettings(Table):
-    """What is seen of each image in its place: the lossy measurements of AmbientGAN."""
+    """Lossy measurements that training sees in place of the images, for AmbientGAN."""
 
     kind: Literal[
         "none",
@@ -90,43 +90,47 @@ class MeasurementSettings(Table):
         "pad_rotate_project_theta",
         "gaussian_projection",
     ] = "none"
-    probability: float = Field(0.5, ge=0, le=1, description="block_pixels: with which a pixel is black")
+    probability: float = Field(0.5, ge=0, le=1, description="block_pixels: of a pixel being black")
     patch: Count = Field(16, description="block_patch, keep_patch, extract_patch: side of the square, in pixels")
     blur: float = Field(1.0, gt=0, description="convolve_noise: standard deviation of the Gaussian kernel, in pixels")
-    noise: float = Field(0.2, ge=0, description="convolve_noise: its standard deviation, of images in [-1, 1]")
-    angles: Count = Field(1, description="pad_rotate_project, with theta or without: lines of an image")
-    seed: int = Field(0, ge=0, lt=2**31, description="of what is drawn for each real image, once")
-    unmeasure: bool = Field(False, description="invert the measurements first, and train on what comes of that")
+    noise: float = Field(
+        0.2, ge=0, description="convolve_noise: standard deviation of the noise, for images in [-1, 1]"
+    )
+    angles: Count = Field(1, description="pad_rotate_project, with or without theta: projections per image")
+    seed: int = Field(0, ge=0, lt=2**31, description="of the measurement of each real image, drawn once")
+    unmeasure: bool = Field(False, description="invert the measurements first, and train on the results")
 
 
 class DataSettings(Table):
-    """Which images, and how they come to one shape."""
+    """Which images, and how they are brought to one shape."""
 
     source: str = Field(
         "mnist5k",
         description="mnist5k, stacked:mnist5k, arrays:FILE.npz, folder:DIR, pyramid:DIR, tfds:NAME or "
         "toy:ring8|grid25|circles",
     )
-    split: str = Field("all", description="all, or a split that the source has")
-    held_out_split: str = Field("test", description="the split of scores on held-out images; slices must not overlap")
+    split: str = Field("all", description="all, or a split of the source")
+    held_out_split: str = Field("test", description="the split for scores on held-out images; slices must not overlap")
     resolution: Count | tuple[Count, Count] | None = Field(None, description="height = width, or [height, width]")
-    channels: Literal[1, 3, 4] | None = Field(None, description="1 gray, 3 RGB, 4 RGBA; as they are where left out")
-    fit: Literal["pad", "crop", "refuse"] = Field("pad", description="what is done with images of another shape")
-    bad_files: Literal["refuse", "skip"] = Field("refuse", description="what is done with files that are no image")
+    channels: Literal[1, 3, 4] | None = Field(None, description="1 gray, 3 RGB, 4 RGBA; unchanged by default")
+    fit: Literal["pad", "crop", "refuse"] = Field("pad", description="what happens to images of another shape")
+    bad_files: Literal["refuse", "skip"] = Field("refuse", description="what happens to files that are not images")
     flip: bool = Field(False, description="mirror each image with probability one half")
     measurement: MeasurementSettings = MeasurementSettings()
     labels_per_class: Count | None = Field(
         None,
-        description="so many labelled examples of each class, drawn by label_seed; the rest is used without labels",
+        description="labelled examples per class, drawn by label_seed; the rest is used without labels",
     )
     label_seed: int = Field(0, ge=0, description="of the draw of labels_per_class")
     classes: Count | None = Field(
-        None, description="how many classes the labels have; needed only where a recipe is dry-run without its data"
+        None, description="number of classes; only needed to dry-run a recipe without its data"
     )
-    data_dir: str | None = Field(None, description="where tfds data sets lie; TFDS' own place where left out")
-    download: bool = Field(False, description="let tfds download a data set that is not there")
-    cache_dir: str | None = Field(None, description="where large data sets are kept decoded; ~/.cache/tfgan_zoo")
-    memory_limit_mb: Count = Field(2048, description="decoded images larger than this are kept on disk")
+    data_dir: str | None = Field(None, description="folder of tfds data sets; TFDS' own by default")
+    download: bool = Field(False, description="let tfds download a missing data set")
+    cache_dir: str | None = Field(
+        None, description="where large data sets are stored decoded; ~/.cache/tfgan_zoo by default"
+    )
+    memory_limit_mb: Count = Field(2048, description="decoded data sets larger than this are stored on disk")
 
 
 class OptimizerSettings(Table):
@@ -140,19 +144,20 @@ class OptimizerSettings(Table):
     momentum: Share = Field(0.0, description="sgd and rmsprop")
     epsilon: float = Field(1e-8, ge=0)
     schedule: Literal["constant", "linear", "plateau"] = Field(
-        "constant", description="linear falls to 0 at the last step, plateau whenever the watched value stalls"
+        "constant",
+        description="of learning_rate, if that is a constant: linear falls to 0 at the last step, plateau falls whenever the watched value stalls",
     )
-    decay_from: Steps = Field(0, description="linear: the step at which the fall begins")
+    decay_from: Steps = Field(0, description="linear: the step at which it begins to fall")
     watch: str = Field("", description="plateau: a state of the objective, such as boundary_equilibrium/convergence")
     patience: Count = Field(
         1000,
         description="plateau: the rate is multiplied by `factor` when the watched value, averaged over about patience/10 "
-        "steps, has not fallen to a new low for so many steps",
+        "steps, has reached no new low for this many steps",
     )
     factor: float = Field(0.5, gt=0, lt=1, description="plateau")
-    min_rate: float = Field(0.0, ge=0, description="plateau: the rate does not fall below it")
+    min_rate: float = Field(0.0, ge=0, description="plateau: lower bound of the rate")
     singular_limit: float | None = Field(
-        None, gt=0, description="each kernel's largest singular value is brought down to it after each update"
+        None, gt=0, description="upper bound of each kernel's largest singular value, enforced after each update"
     )
     singular_ratio: float | None = Field(None, gt=0, description="the same, as a multiple of the second largest")
 
@@ -191,9 +196,9 @@ class OptimizerSettings(Table):
 
 
 class AveragingSettings(Table):
-    """The exponential moving average of the generator's weights and statistics, which is what is sampled and exported."""
+    """The exponential moving average of the generator's weights and statistics, which is sampled and exported."""
 
-    decay: Share = Field(0.999, description="0 takes the last weights as they are")
+    decay: Share = Field(0.999, description="0 takes the current weights")
     half_life: Number | None = Field(
         None,
         description="in place of decay: images after which the average has forgotten half; 0 takes the last weights",
@@ -201,10 +206,10 @@ class AveragingSettings(Table):
     rampup: float | None = Field(
         None, gt=0, description="half_life is at most this share of the images seen so far (StyleGAN2: 0.05)"
     )
-    start_step: Steps = Field(0, description="until then the average is a copy")
+    start_step: Steps = Field(0, description="until then, the average is a copy of the generator")
     standing_batches: Steps = Field(
         0,
-        description="batches of latents over which the average's batch statistics are taken anew before it is sampled, "
+        description="batches of latents over which the average's batch statistics are recomputed before it is sampled, "
         "scored or exported (BigGAN: 100); 0 leaves the moving ones",
     )
 
@@ -221,7 +226,7 @@ class AveragingSettings(Table):
 
 
 class EvaluationSettings(Table):
-    """The scores that a run is judged by."""
+    """The scores of a run."""
 
     scores: tuple[str, ...] = Field(
         ("distances",),
@@ -230,11 +235,12 @@ class EvaluationSettings(Table):
         "discriminator_accuracy, modes and stacked_modes",
     )
     best_by: str = Field(
-        "", description="the score, such as precision, that the best checkpoint is kept by; Fréchet's if empty"
+        "",
+        description="the score, such as precision, that decides which checkpoint is the best; the Fréchet distance by default",
     )
-    every_steps: Steps = Field(0, description="0 scores once, at the end")
-    samples: Steps = Field(5000, description="generated images. 0 never scores")
-    real_images: Count | None = Field(None, description="real ones at most; as many as samples where left out")
+    every_steps: Steps = Field(0, description="0 scores only at the end")
+    samples: Steps = Field(5000, description="generated images; 0 for no scores")
+    real_images: Count | None = Field(None, description="at most; as many as samples by default")
     features: str = Field(
         "mnist_cnn",
         description="the feature network: mnist_cnn, effnet_lite0 for colour, inception, inception_clean or "
@@ -242,65 +248,71 @@ class EvaluationSettings(Table):
     )
     inception_file: str | None = Field(
         None,
-        description="the weights from your disk: classify_image_graph_def.pb of 2015, or Keras' .h5 for inception_v3_keras",
+        description="path of the weights: classify_image_graph_def.pb of 2015, or Keras' .h5 for inception_v3_keras",
     )
     seed: int = Field(0, ge=0)
 
 
 class CheckpointSettings(Table):
-    """When the run is saved. The best by score is kept beside the last ones."""
+    """When the run is saved. The best by score is retained besides the newest."""
 
     every_steps: Count = 1000
     keep: Count = 3
 
 
 class LogSettings(Table):
-    """What is written while the run goes on."""
+    """What a run writes as it trains."""
 
     scalars_every_steps: Count = 50
     samples_every_steps: Count = 500
     grid: Count = Field(8, description="sample grids have grid x grid images")
     accuracy_images: Steps = Field(
         0,
-        description="with each sample grid the discriminator's accuracy on so many training and as many held-out images; "
+        description="with each sample grid, the discriminator's accuracy on this many training and held-out images; "
         "0 for none",
     )
 
 
 class GuardSettings(Table):
-    """What counts as a collapse, and what is done about it. What is not finite always counts; each other bound may be 0 for none."""
+    """What counts as a collapse, and how the run reacts. Values that are not finite always count; 0 disables any other bound."""
 
     on_collapse: Literal["none", "stop", "rollback"] = Field(
         "none",
-        description="stop: end the run; rollback: go back to the last good checkpoint, the best where there are scores, and "
-        "on from there with another seed",
+        description="stop: end the run; rollback: restore the last good checkpoint, the best one if there are scores, and "
+        "continue with another seed",
     )
-    every_steps: Steps = Field(0, description="steps between two looks; 0 looks before every checkpoint")
-    from_step: Steps = Field(0, description="until then only what is not finite counts")
+    every_steps: Steps = Field(0, description="steps between two checks; 0 checks before every checkpoint")
+    from_step: Steps = Field(0, description="until then, only values that are not finite count")
     loss_floor: float = Field(
-        1e-3, ge=0, description="the discriminator's mean loss must not come closer to 0; 0 for critics, whose loss may"
+        1e-3,
+        ge=0,
+        description="lower bound of the absolute mean discriminator loss; 0 for critics, whose loss may cross zero",
     )
     loss_factor: float = Field(
-        20.0, ge=0, description="nor be so many times its level over the last looks, or 1 if larger"
+        20.0,
+        ge=0,
+        description="upper bound of that loss, as a multiple of its level over the last checks, or of 1 if larger",
     )
     singular_factor: float = Field(
-        4.0, ge=0, description="nor any kernel's largest singular value so many times its level, or 1 if larger"
+        4.0,
+        ge=0,
+        description="upper bound of any kernel's largest singular value, as a multiple of its level, or of 1 if larger",
     )
     score_factor: float = Field(
-        2.0, ge=0, description="nor evaluation.best_by be worse than its best by this factor and score_margin"
+        2.0, ge=0, description="evaluation.best_by must not be worse than its best by this factor plus score_margin"
     )
-    score_margin: float = Field(0.0, ge=0, description="in the units of that score")
-    rollbacks: Count = Field(3, description="at most; the next collapse ends the run with an error")
-    rate_factor: float = Field(1.0, gt=0, le=1, description="both learning rates are multiplied by it at each rollback")
+    score_margin: float = Field(0.0, ge=0, description="in units of that score")
+    rollbacks: Count = Field(3, description="at most; a further collapse ends the run with an error")
+    rate_factor: float = Field(1.0, gt=0, le=1, description="factor of both learning rates at each rollback")
 
 
 class Stage(Table):
-    """A stretch of the run at one resolution and batch size. Models that do not grow have exactly one."""
+    """A part of the run at one resolution and batch size. Models that do not grow have exactly one."""
 
     steps: Count
     batch_size: Count
     resolution: Count | tuple[Count, Count] | None = None
-    fade_steps: Steps = Field(0, description="of models that grow: the first steps, in which new layers fade in")
+    fade_steps: Steps = Field(0, description="for models that grow: the first steps, in which new layers fade in")
 
     @pydantic.model_validator(mode="after")
     def check_fade(self):
