@@ -308,7 +308,7 @@ def test_read_toml_tells_a_missing_file_from_a_broken_one(tmp_path):
 
 
 def test_refusals_name_the_file_that_they_are_about():
-    with pytest.raises(ZooError, match=r"^sngan/mine: steps: needed"):
+    with pytest.raises(ZooError, match=r"^sngan/mine: steps: required"):
         recipe.parse({"model": "sngan"}, "sngan/mine")
 
 

@@ -165,28 +165,28 @@ def flipped(data, place, bit=0x40):
     ],
     ids=["half", "all but a byte", "nothing", "a flipped bit"],
 )
-def test_damaged_newest_is_told_set_aside_and_the_one_before_it_used(tmp_path, damage):
+def test_a_damaged_newest_checkpoint_is_reported_and_renamed_and_the_previous_one_used(tmp_path, damage):
     checkpoints, held = with_steps(tmp_path, 5, 6, 7)
     path = checkpoints.path(7)
     path.write_bytes(damage(path.read_bytes()))
-    said = []
-    assert checkpoints.restore_latest(said.append) == 6
+    reports = []
+    assert checkpoints.restore_latest(reports.append) == 6
     assert bits(held) == bits(variables(6))
-    assert len(said) == 1
-    assert said[0].startswith(f"{path}: damaged checkpoint (")
-    assert said[0].endswith("It is now checkpoint-000000007.damaged, and the checkpoint before it is used.")
+    assert len(reports) == 1
+    assert reports[0].startswith(f"{path}: damaged checkpoint (")
+    assert reports[0].endswith("It was renamed checkpoint-000000007.damaged, and the previous checkpoint is used.")
     assert checkpoints.steps() == [5, 6]
     assert (tmp_path / "checkpoint-000000007.damaged").exists()
 
 
-def test_all_damaged_ones_are_told(tmp_path):
+def test_all_damaged_checkpoints_are_reported(tmp_path):
     checkpoints, held = with_steps(tmp_path, 5, 6)
     before = bits(held)
     for step in (5, 6):
         checkpoints.path(step).write_bytes(b"no archive")
-    said = []
-    assert checkpoints.restore_latest(said.append) is None
-    assert [sentence.partition(":")[0][-13:] for sentence in said] == ["000000006.npz", "000000005.npz"]
+    reports = []
+    assert checkpoints.restore_latest(reports.append) is None
+    assert [sentence.partition(":")[0][-13:] for sentence in reports] == ["000000006.npz", "000000005.npz"]
     assert bits(held) == before
 
 

@@ -138,7 +138,10 @@ def test_a_guard_may_be_changed_on_the_way_but_for_what_a_rollback_goes_by():
     ("changes", "told"),
     [
         ({"guard": {"every_steps": 30}}, "guard.every_steps=30 does not divide checkpoints.every_steps=1000"),
-        ({"evaluation": {"every_steps": 500}}, "evaluation.every_steps=500 is no multiple of checkpoints.every_steps"),
+        (
+            {"evaluation": {"every_steps": 500}},
+            "evaluation.every_steps=500 is not a multiple of checkpoints.every_steps",
+        ),
     ],
 )
 def test_a_rollback_needs_checks_before_checkpoints_and_checkpoints_of_scores(changes, told):
