@@ -280,7 +280,7 @@ def test_versions_count_up_and_one_that_is_there_stays(unconditional, tmp_path):
     assert version_folder.write_version(module, base, CARD, version=7).name == "7"
     assert version_folder.versions(base) == [1, 7]
     assert version_folder.newest(base) == base / "7"
-    with pytest.raises(ZooError, match=r"7 is there already"):
+    with pytest.raises(ZooError, match=r"7 exists already"):
         version_folder.write_version(module, base, CARD, version=7)
 
 
@@ -307,7 +307,7 @@ def test_the_card_describes_the_signatures_and_hashes_the_files(conditional):
     }  # fmt: skip
     assert card["signatures"]["serving_default"]["outputs"] == {"images": "float32 [batch, 4, 4, 3]"}
     assert (card["num_classes"], card["codes"]) == (3, None)
-    assert card["grid"] == "24 samples, seeds 0 to 23, a column a class"
+    assert card["grid"] == "24 samples, seeds 0 to 23, one column per class"
     for name, expected in card["sha256"].items():
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == expected
     assert "saved_model.pb" in card["sha256"]
@@ -327,7 +327,7 @@ def test_the_readme_says_which_scores_are_better_when_higher(conditional, tmp_pa
     card = {"summary": "A test.", "scores": [score], "higher_is_better": ["class_accuracy"]}
     text = (version_folder.write_version(conditional[0], tmp_path / "scored", card) / "README.md").read_text()
     assert "| class_accuracy | 0.93 | 70 generated | 6 |" in text
-    assert "Higher is better for class_accuracy, lower for all else." in text
+    assert "Higher is better for class_accuracy, lower for all others." in text
     assert "Not scored." in (conditional[1] / "README.md").read_text()
 
 

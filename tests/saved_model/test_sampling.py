@@ -105,9 +105,9 @@ def test_from_latents_passes_codes_on(coded):
     [
         (
             [1, 2],
-            "codes were 2, and this generator takes 3 a sample; code 0 is a category from 0 to 9, code 1 is drawn",
+            "codes: got 2; expected 3 per sample; code 0 is a category from 0 to 9, code 1 is drawn",
         ),
-        (np.zeros([3, 3]), r"codes came in shape \[3, 3\]"),
+        (np.zeros([3, 3]), r"codes: got shape \[3, 3\]; expected 3 per sample"),
         ([10, 0, 0], "code 0 is 10; code 0 is a category from 0 to 9"),
         ([1.5, 0, 0], "code 0 is 1.5"),
         ([-1, 0, 0], "code 0 is -1"),
@@ -121,11 +121,11 @@ def test_codes_that_do_not_fit_are_refused(coded, codes, message):
 def test_without_a_seed_nothing_is_drawn(coded):
     with pytest.raises(ZooError, match="all 3 codes must be given, and one is NaN"):
         coded.generator().from_latents(np.zeros([1, 3]), codes=[0, NAN, 0])
-    with pytest.raises(ZooError, match="codes were 0, and this generator takes 3"):
+    with pytest.raises(ZooError, match="codes: got 0; expected 3 per sample"):
         coded.generator().from_latents(np.zeros([1, 3]))
     with pytest.raises(ZooError, match="takes labels; give one"):
         of_labels().generator().from_latents(np.zeros([1, 1]))
-    with pytest.raises(ZooError, match="label -1 is no class"):
+    with pytest.raises(ZooError, match="label -1 is not a class"):
         of_labels().generator().from_latents(np.zeros([1, 1]), labels=-1)
 
 
@@ -140,14 +140,14 @@ def test_codes_and_labels_for_a_generator_without_are_refused(coded):
 def test_seeds_and_labels_beyond_their_types_are_refused(coded, seeds):
     with pytest.raises(ZooError, match="expected numbers of 64 bits"):
         coded.generator().sample(seeds)
-    with pytest.raises(ZooError, match="label 10000000000 is no class"):
+    with pytest.raises(ZooError, match="label 10000000000 is not a class"):
         of_labels().generator().sample([0], labels=10**10)
 
 
 def test_labels_beyond_the_classes_are_refused_with_their_range():
     module = of_labels(num_classes=5)
     for label in (5, -2):
-        with pytest.raises(ZooError, match=f"label {label} is no class of this generator, which has 0 to 4"):
+        with pytest.raises(ZooError, match=f"label {label} is not a class of this generator, which has 0 to 4"):
             module.generator().sample([0, 1], labels=[0, label])
     with pytest.raises(ZooError, match=r"labels of shape \[3\] for 2 samples"):
         module.generator().sample([0, 1], labels=[0, 1, 2])
@@ -222,7 +222,7 @@ def test_swept_labels_have_a_column_a_class_with_equal_noise_in_a_row():
         ("label", {}, "labels cannot be swept: this generator takes none"),
         ("3", {}, "there is no code 3 to sweep; there are 0 to 2"),
         ("one", {}, "there is no code one to sweep"),
-        ("0", {"codes": [1, 2]}, "codes were 2"),
+        ("0", {"codes": [1, 2]}, "codes: got 2; expected 3"),
     ],
 )
 def test_what_cannot_be_swept_is_refused(coded, what, options, message):
@@ -235,7 +235,7 @@ def test_more_that_cannot_be_swept(coded):
         sweeps.sweep(of_labels().generator(), "label", np.arange(2), label=1)
     with pytest.raises(ZooError, match="no model card says how many"):
         sweeps.sweep(Sampler(of_labels().functions), "label", np.arange(2))
-    with pytest.raises(ZooError, match="no model card says what it is"):
+    with pytest.raises(ZooError, match="no model card describes it"):
         sweeps.sweep(Sampler(coded.functions), "1", np.arange(2))
     with pytest.raises(ZooError, match="takes no codes"):
         sweeps.sweep(of_labels().generator(), "1", np.arange(2))
@@ -248,7 +248,7 @@ def test_overviews_have_a_column_a_kind_and_another_seed_in_every_place(coded, p
         sheet.samples.reshape(3, 10, 6)[:, :, 0], [np.rint((np.arange(10) / 16 + 1) * 127.5)] * 3
     )
     assert len({image[0, 3:].tobytes() for image in sheet.samples}) == 30
-    assert sheet.caption == "30 samples, seeds 0 to 29, a column a category of code 0"
+    assert sheet.caption == "30 samples, seeds 0 to 29, one column per category of code 0"
     labelled = of_labels(5)
     sheet = sweeps.overview(labelled.generator(), labelled.prior, rows=2)
     np.testing.assert_array_equal(
@@ -362,7 +362,7 @@ def test_the_readme_of_an_export_can_be_followed(folder, monkeypatch):
     exec(text.split("```python\n")[1].split("```")[0], space)
     assert space["images"].shape == (3, 1, 6, 1)
     assert "code 0 is a category from 0 to 9, code 1 is drawn from -1 to 1, code 2 is drawn" in text
-    assert "![80 samples, seeds 0 to 79, a column a category of code 0](grid.png)" in text
+    assert "![80 samples, seeds 0 to 79, one column per category of code 0](grid.png)" in text
 
 
 def sample(*arguments):
