@@ -17,6 +17,7 @@ from absl import flags
 
 from tfgan_zoo.cli import command_line
 from tfgan_zoo.cli.command_line import numbers
+from tfgan_zoo.core.errors import ZooError
 
 if TYPE_CHECKING:
     from tfgan_zoo.saved_model.signature_calls import BaseSampler
@@ -48,7 +49,6 @@ SCALE = flags.DEFINE_integer("scale", 2, "Enlarges each pixel of images.", lower
 
 def open_generator() -> "tuple[BaseSampler, Any]":
     """(the sampler that the flags name, the training data if that is points)."""
-    from tfgan_zoo.core.errors import ZooError
     from tfgan_zoo.runs import open_generator
 
     if sum(map(bool, (RUN.value, EXPORT.value, SERVER.value))) != 1:
@@ -58,14 +58,13 @@ def open_generator() -> "tuple[BaseSampler, Any]":
         return open_generator.open_server(SERVER.value, MODEL.value, timeout=TIMEOUT.value, **tls), None
     if RUN.value:
         return open_generator.open_run(RUN.value, CHECKPOINT.value)
-    return open_generator.open_export(EXPORT.value, UNSAFE.value), None
+    return open_generator.open_export(EXPORT.value or "", UNSAFE.value), None
 
 
 def draw(generator: "BaseSampler") -> "tuple[str, Iterable[Sheet]]":
     """(the caption, the `Sheet`s) that the flags ask for: several for PNGs by seed, otherwise one."""
     import numpy as np
 
-    from tfgan_zoo.core.errors import ZooError
     from tfgan_zoo.saved_model import sweeps
 
     ends = numbers(INTERPOLATE, int, "1,9")
@@ -74,15 +73,17 @@ def draw(generator: "BaseSampler") -> "tuple[str, Iterable[Sheet]]":
         raise ZooError("give either --interpolate or --sweep.")
     if ends:
         if len(ends) != 2 or min(ends) < 0:
-            raise ZooError(f"--interpolate={','.join(INTERPOLATE.value)}: expected two seeds, such as 1,9.")
+            raise ZooError(f"--interpolate={','.join(map(str, ends))}: expected two seeds, such as 1,9.")
         sheet = sweeps.path(generator, ends, NUM.value or 64, *conditions)
         return sheet.caption, [sheet]
     count = NUM.value or (10 if SWEEP.value else sweeps.POINTS if generator.points else 64)
     seeds = np.arange(SEED.value, SEED.value + count)
     if FORMAT.value == "png" and not SWEEP.value:
         return f"{count} samples, seeds {seeds[0]} to {seeds[-1]}", sweeps.chunks(generator, seeds, *conditions)
-    subject = [SWEEP.value] if SWEEP.value else []
-    sheet = (sweeps.sweep if SWEEP.value else sweeps.plain)(generator, *subject, seeds, *conditions)
+    if SWEEP.value:
+        sheet = sweeps.sweep(generator, SWEEP.value, seeds, *conditions)
+    else:
+        sheet = sweeps.plain(generator, seeds, *conditions)
     return sheet.caption, [sheet]
 
 
@@ -90,7 +91,6 @@ def main() -> int:
     if not SERVER.value:
         command_line.load_tensorflow()
     from tfgan_zoo import pictures
-    from tfgan_zoo.core.errors import ZooError
 
     animated = Path(OUT.value).suffix in (".gif", ".mp4")
     if animated and (not INTERPOLATE.value or FORMAT.value == "png"):
@@ -100,7 +100,7 @@ def main() -> int:
         raise ZooError("this generator makes points, not images; use --out=NAME.png without --format=png.")
     caption, sheets = draw(generator)
     if FORMAT.value == "png":
-        folder = Path(OUT.value).with_suffix("") if OUT.value.endswith(".png") else Path(OUT.value)
+        folder = Path(OUT.value.removesuffix(".png"))
         for sheet in sheets:
             for name, image in zip(sheet.names, sheet.samples, strict=True):
                 pictures.save_png(image, folder / f"{name}.png", SCALE.value)

@@ -65,8 +65,9 @@ class SettingsControls:
 
     def choices(self, info: ModelInfo) -> Properties:
         """Properties of the check boxes that say which codes are set."""
-        numbers = list(range(info.codes.size if info.codes else 0))
-        choices = [(f"{number}: {code_kind(info.codes, number)}", number) for number in numbers]
+        kinds = [code_kind(info.codes, number) for number in range(info.codes.size)] if info.codes else []
+        numbers = list(range(len(kinds)))
+        choices = [(f"{number}: {kind}", number) for number, kind in enumerate(kinds)]
         visible = self.by_seed and bool(numbers)
         return {"choices": choices, "value": [] if self.by_seed else numbers, "visible": visible}
 

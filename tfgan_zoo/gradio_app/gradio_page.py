@@ -98,7 +98,7 @@ def application(library: ModelLibrary, files: SavedFiles, host: str) -> fastapi.
     features_off = {
         "footer_links": [], "run_history": False, "enable_monitoring": False, "ssr_mode": False, "pwa": False,
     }  # fmt: skip
-    docs_off = {"docs_url": None, "redoc_url": None, "openapi_url": None}
+    docs_off: dict[str, Any] = {"docs_url": None, "redoc_url": None, "openapi_url": None}
     app = fastapi.FastAPI(**docs_off)
     theme = gr.themes.Default(font=FONTS, font_mono=("ui-monospace", "monospace"))
     theme.set(body_text_color_subdued="*neutral_500", block_info_text_color="*neutral_500")  # legible on white

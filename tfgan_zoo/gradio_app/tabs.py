@@ -13,8 +13,11 @@ from tfgan_zoo.gradio_app.model_library import ModelInfo, ModelLibrary, common_c
 if TYPE_CHECKING:
     from tfgan_zoo.gradio_app.gradio_page import SavedFiles
 
-QUIET = {"api_visibility": "private", "show_progress": "hidden"}
-REDRAW = {**QUIET, "trigger_mode": "always_last"}  # while a slider is dragged, only its last value must be drawn
+QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+REDRAW: dict[str, Any] = {
+    **QUIET,
+    "trigger_mode": "always_last",
+}  # while a slider is dragged, only its last value must be drawn
 FIRST_SEED = "Of the first image; each next one has the next seed."
 
 
