@@ -45,7 +45,9 @@ def main() -> int:
         from tfgan_zoo.gradio_app.gradio_page import serve
         from tfgan_zoo.gradio_app.model_library import ModelLibrary
 
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the temporary folder is deleted on either signal
+        signal.signal(
+            signal.SIGTERM, signal.default_int_handler
+        )  # so that the temporary folder is deleted on either signal
         library = ModelLibrary(ZOO.value, UNSAFE.value)
         print(f"{len(library.infos)} models: {', '.join(library.infos)}", flush=True)
         serve(library, folder, HOST.value, PORT.value, OPEN.value, lambda url: print(f"Playground: {url}", flush=True))

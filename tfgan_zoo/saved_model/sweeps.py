@@ -2,14 +2,17 @@
 
 import dataclasses
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from tfgan_zoo.core.errors import ZooError
-from tfgan_zoo.core.priors import Prior
 from tfgan_zoo.pictures import to_uint8
 from tfgan_zoo.saved_model.signature_calls import BaseSampler, interpolate
+
+if TYPE_CHECKING:
+    from tfgan_zoo.core.priors import Prior
 
 POINTS = 2500  # points in the plane that show a distribution as well as 64 images do
 MAX_COLUMNS = 16  # of a grid
@@ -66,7 +69,7 @@ def chunks(
         yield plain(generator, seeds[start : start + size], truncation, label, codes)
 
 
-def overview(generator: BaseSampler, prior: Prior, rows: int = 8) -> Sheet:
+def overview(generator: BaseSampler, prior: "Prior", rows: int = 8) -> Sheet:
     """What a generator does, by seeds 0, 1, ...: `rows` rows with one column per class, or else per category of the first
     code; a square of images where there are neither; 2,500 points of a generator of points.
 
