@@ -90,23 +90,23 @@ def many(distribution, truncation):
 
 
 def test_uniform_draws_are_uniform_and_never_0_or_1():
-    drawn = Draws(SEED, MANY).uniform("noise").numpy()
-    assert drawn.dtype == np.float32
-    assert 0 < drawn.min() < 1e-4
-    assert 1 - 1e-4 < drawn.max() < 1
-    assert distance(drawn, "uniform") < KOLMOGOROV
+    samples = Draws(SEED, MANY).uniform("noise").numpy()
+    assert samples.dtype == np.float32
+    assert 0 < samples.min() < 1e-4
+    assert 1 - 1e-4 < samples.max() < 1
+    assert distance(samples, "uniform") < KOLMOGOROV
 
 
 def test_normal_draws_are_standard_normal():
-    drawn = Draws(SEED, MANY).normal("noise").numpy()
-    assert drawn.dtype == np.float32
-    assert distance(drawn, "norm") < KOLMOGOROV
+    samples = Draws(SEED, MANY).normal("noise").numpy()
+    assert samples.dtype == np.float32
+    assert distance(samples, "norm") < KOLMOGOROV
 
 
 def test_integers_come_equally_often():
-    drawn = Draws(SEED, MANY).integers("labels", 10).numpy()
-    assert drawn.dtype == np.int32
-    counts = np.bincount(drawn, minlength=10)
+    samples = Draws(SEED, MANY).integers("labels", 10).numpy()
+    assert samples.dtype == np.int32
+    counts = np.bincount(samples, minlength=10)
     assert len(counts) == 10
     assert scipy.stats.chisquare(counts).pvalue > 1e-3
 
@@ -114,21 +114,21 @@ def test_integers_come_equally_often():
 @pytest.mark.parametrize("truncation", [0.5, 1.0, 2.0, INF])
 def test_truncated_normal_is_the_normal_distribution_within_its_bound(truncation):
     expected = scipy.stats.truncnorm(-truncation, truncation)
-    drawn = many(Normal(), truncation)
-    assert drawn.dtype == np.float32
-    assert np.abs(drawn).max() <= truncation
-    assert distance(drawn, expected.cdf) < KOLMOGOROV
+    samples = many(Normal(), truncation)
+    assert samples.dtype == np.float32
+    assert np.abs(samples).max() <= truncation
+    assert distance(samples, expected.cdf) < KOLMOGOROV
     deviation = expected.std()
-    assert abs(drawn.mean()) < 4 * deviation / math.sqrt(MANY)
+    assert abs(samples.mean()) < 4 * deviation / math.sqrt(MANY)
     spread = math.sqrt((expected.moment(4) - deviation**4) / MANY)  # of the estimated variance
-    assert abs(drawn.var() - deviation**2) < 4 * spread
+    assert abs(samples.var() - deviation**2) < 4 * spread
 
 
 @pytest.mark.parametrize(("truncation", "bound"), [(0.25, 0.25), (1.0, 1.0), (3.0, 1.0), (INF, 1.0)])
 def test_truncated_uniform_is_uniform_within_its_bound(truncation, bound):
-    drawn = many(Uniform(), truncation)
-    assert bound * (1 - 1e-4) < np.abs(drawn).max() <= bound
-    assert distance(drawn, scipy.stats.uniform(-bound, 2 * bound).cdf) < KOLMOGOROV
+    samples = many(Uniform(), truncation)
+    assert bound * (1 - 1e-4) < np.abs(samples).max() <= bound
+    assert distance(samples, scipy.stats.uniform(-bound, 2 * bound).cdf) < KOLMOGOROV
 
 
 # The ends of what a uniform draw can be, the two numbers about its middle, and a thousand in between.
@@ -137,7 +137,7 @@ PLACES = np.concatenate([EXTREMES, (2 * np.arange(1000) + 1).astype(np.float32) 
 BOUNDS = np.concatenate([np.linspace(0, 8, 801), [100, 1e30, INF]]).astype(np.float32)
 
 
-def test_extremes_of_a_uniform_draw_are_what_the_generator_of_random_bits_gives(monkeypatch):
+def test_extremes_of_a_uniform_draw_are_those_of_the_random_bits(monkeypatch):
     for bits, expected in ((0, 2**-24), (0x7FFFFF, 1 - 2**-24), (-1, 1 - 2**-24)):
         monkeypatch.setattr(tf.random, "stateless_uniform", lambda *_, bits=bits, **__: tf.constant([bits]))
         assert draws_module.uniform(SEED, [1]).numpy()[0] == np.float32(expected)
@@ -166,7 +166,7 @@ def test_normal_latents_of_mirrored_draws_are_mirrored(truncation):
     np.testing.assert_allclose(latents[0], -latents[1], rtol=1e-5, atol=1e-6)
 
 
-def test_negative_truncation_is_none_left():
+def test_negative_truncation_leaves_only_zeros():
     assert (Normal().latents(PLACES, np.float32(-1)).numpy() == 0).all()
 
 
@@ -182,7 +182,7 @@ def test_prior_gives_labels_only_to_generators_that_have_them():
     np.testing.assert_array_equal(latents["noise"], Prior(4).sample(Draws(SEED, MANY))["noise"])
 
 
-def test_labels_tell_nothing_of_the_noise():
+def test_labels_and_noise_are_independent():
     latents = Prior(1, num_classes=2).sample(Draws(SEED, MANY))
     noise, labels = latents["noise"].numpy()[:, 0], latents["labels"].numpy()
     assert abs(noise[labels == 0].mean() - noise[labels == 1].mean()) < 4 * 2 / math.sqrt(MANY)
@@ -220,7 +220,7 @@ def test_codes_are_whole_categories_first_and_then_numbers_between_minus_one_and
 
 
 @pytest.mark.parametrize("codes", [Codes((4,)), Codes((), 3), Codes()], ids=["categories", "continuous", "none"])
-def test_codes_of_one_kind_and_of_none(codes):
+def test_codes_of_one_kind_and_no_codes(codes):
     sampled = codes.sample(Draws(SEED, 5))
     assert sampled.shape == (5, codes.size)
     assert codes.size == {(4,): 1, (): codes.continuous}[codes.categorical]
@@ -273,19 +273,19 @@ def seeded(numbers):
 
 @tf.function(reduce_retracing=True)
 def latents_by(seeds, truncation):
-    """As an exported generator draws them, of an odd size."""
+    """As an exported generator draws them, in an odd size."""
     return Prior(5, num_classes=1000).sample(SeededDraws(seeds), truncation[:, None])
 
 
 @pytest.mark.parametrize("truncation", [0.7, INF])
-def test_numbers_of_a_seed_do_not_depend_on_its_company(truncation):
-    def drawn(seeds):
+def test_numbers_of_a_seed_do_not_depend_on_its_batch(truncation):
+    def sample(seeds):
         return latents_by(tf.constant(seeds, tf.int64), tf.fill([len(seeds)], tf.constant(truncation)))
 
-    together = drawn(SEEDS)
+    together = sample(SEEDS)
     for i, number in enumerate(SEEDS):
-        for company in ([number], [11, 12, number]):
-            for name, values in drawn(company).items():
+        for batch in ([number], [11, 12, number]):
+            for name, values in sample(batch).items():
                 np.testing.assert_array_equal(values[-1], together[name][i])
     assert len(np.unique(together["noise"])) == 5 * len(SEEDS)
     assert len(np.unique(together["labels"])) > 4
@@ -299,7 +299,7 @@ def test_numbers_of_a_seed_are_those_of_a_batch_of_one_with_that_seed():
         np.testing.assert_array_equal(by_seed.integers("labels", 1000), one.integers("labels", 1000))
 
 
-def test_seeds_in_a_row_give_the_distribution_in_the_mass():
+def test_consecutive_seeds_have_the_distribution():
     latents = latents_by(tf.range(2000, dtype=tf.int64), tf.ones([2000]))
     noise = latents["noise"].numpy().ravel()
     assert distance(noise, scipy.stats.truncnorm(-1, 1).cdf) < 1.95 / math.sqrt(len(noise))

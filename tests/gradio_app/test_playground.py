@@ -1,4 +1,4 @@
-"""The playground: what it draws without a browser, what it reads of cards, its mistakes told, and the page in Chromium."""
+"""The playground: what it draws without a browser, what it reads from cards, its error messages, and the page in Chromium."""
 
 import importlib.util
 import io
@@ -19,11 +19,19 @@ from PIL import Image
 
 from tfgan_zoo import pictures, playground
 from tfgan_zoo.core.errors import ZooError
-from tfgan_zoo.core.priors import Codes, Prior
+from tfgan_zoo.core.generator_inputs import Truncation
+from tfgan_zoo.core.priors import Codes, Normal, Prior, Uniform
 from tfgan_zoo.gradio_app import rendering
 from tfgan_zoo.gradio_app.model_card import card
-from tfgan_zoo.gradio_app.model_library import KEPT, NO_CARD, ModelInfo, ModelLibrary, common_classes
-from tfgan_zoo.gradio_app.rendering import Given
+from tfgan_zoo.gradio_app.model_library import (
+    MAX_LOADED,
+    NO_CARD,
+    ModelInfo,
+    ModelLibrary,
+    common_classes,
+    common_truncation,
+)
+from tfgan_zoo.gradio_app.rendering import SampleSettings
 from tfgan_zoo.saved_model.signatures import ExportedGenerator
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,37 +84,37 @@ def test_picture_is_the_grid_of_the_seeds_samples(plain):
 
 
 def test_class_is_drawn_by_seed_until_it_is_chosen(labelled):
-    chosen, _ = rendering.draw(labelled, 0, 9, Given(label=3))
+    chosen, _ = rendering.draw(labelled, 0, 9, SampleSettings(label=3))
     np.testing.assert_array_equal(images_of(chosen, 2)[:, 0, 0], np.full([9], pixel(3)))
     by_seed, _ = rendering.draw(labelled, 0, 9)
     np.testing.assert_array_equal(images_of(by_seed, 2), labelled.sample(range(9))[..., 0])
     assert len(set(images_of(by_seed, 2)[:, 0, 0])) > 1
 
 
-def test_codes_that_are_not_given_are_drawn_by_seed(coded):
-    image, _ = rendering.draw(coded, 0, 4, Given(codes=(NAN, 0.5)))
+def test_codes_that_are_not_set_are_drawn_by_seed(coded):
+    image, _ = rendering.draw(coded, 0, 4, SampleSettings(codes=(NAN, 0.5)))
     np.testing.assert_array_equal(images_of(image, 3), coded.sample(range(4), codes=[NAN, 0.5])[..., 0])
     np.testing.assert_array_equal(images_of(image, 3)[:, 0, 1], np.full([4], pixel(0.5)))
 
 
 def test_truncation_bounds_the_latent(plain):
-    image, _ = rendering.draw(plain, 0, 16, Given(truncation=0.25))
+    image, _ = rendering.draw(plain, 0, 16, SampleSettings(truncation=0.25))
     assert np.abs(images_of(image, 2) - 127.5).max() <= 0.25 / 8 * 127.5 + 0.5
     free, _ = rendering.draw(plain, 0, 16)
     assert np.abs(images_of(free, 2) - 127.5).max() > 0.25 / 8 * 127.5 + 0.5
 
 
-def test_what_a_model_does_not_take_is_passed_by(plain, labelled):
-    given = Given(label=3, codes=(1.0, 0.5))
-    np.testing.assert_array_equal(rendering.draw(plain, 0, 4, given)[0], rendering.draw(plain, 0, 4)[0])
-    frames, _ = rendering.walk(plain, 1, 2, 3, given)
+def test_settings_of_inputs_that_a_model_does_not_take_are_ignored(plain, labelled):
+    settings = SampleSettings(label=3, codes=(1.0, 0.5))
+    np.testing.assert_array_equal(rendering.draw(plain, 0, 4, settings)[0], rendering.draw(plain, 0, 4)[0])
+    frames, _ = rendering.walk(plain, 1, 2, 3, settings)
     np.testing.assert_array_equal(frames, rendering.walk(plain, 1, 2, 3)[0])
-    with pytest.raises(ZooError, match="label 5 is no class of this generator, which has 0 to 4"):
-        rendering.draw(labelled, 0, 4, Given(label=5))
+    with pytest.raises(ZooError, match="label 5 is not a class of this generator, which has 0 to 4"):
+        rendering.draw(labelled, 0, 4, SampleSettings(label=5))
 
 
 def test_walk_goes_from_one_seed_to_the_other_and_back_without_its_ends_twice(labelled):
-    frames, caption = rendering.walk(labelled, 1, 9, 5, Given(label=3))
+    frames, caption = rendering.walk(labelled, 1, 9, 5, SampleSettings(label=3))
     assert frames.shape == (8, 256, 512, 1)  # 0 1 2 3 4 3 2 1
     assert caption == "5 samples from seed 1 to seed 9 and back"
     for end, frame in ((1, 0), (9, 4)):
@@ -118,9 +126,9 @@ def test_walk_goes_from_one_seed_to_the_other_and_back_without_its_ends_twice(la
 
 def test_walk_takes_class_0_and_codes_of_0_where_none_are_given(labelled, coded):
     np.testing.assert_array_equal(
-        rendering.walk(labelled, 1, 9, 3)[0], rendering.walk(labelled, 1, 9, 3, Given(label=0))[0]
+        rendering.walk(labelled, 1, 9, 3)[0], rendering.walk(labelled, 1, 9, 3, SampleSettings(label=0))[0]
     )
-    frames, _ = rendering.walk(coded, 1, 9, 3, Given(codes=(2.0, NAN)))
+    frames, _ = rendering.walk(coded, 1, 9, 3, SampleSettings(codes=(2.0, NAN)))
     np.testing.assert_array_equal(frames[:, 0, [0, 256], 0], [[pixel(2), pixel(0)]] * 4)
 
 
@@ -136,15 +144,15 @@ def test_points_are_2500_in_a_picture_and_leave_a_trace_on_a_way():
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "shown"),
     [(None, "empty"), (-1, "-1"), (1.5, "1.5"), (1e300, "1e+300"), (float("inf"), "inf"), (NAN, "nan")],
 )
-def test_seeds_that_are_none_are_refused(value, told):
-    with pytest.raises(ZooError, match=re.escape(f"the first seed is {told}; give a whole number from 0")):
+def test_values_that_are_not_seeds_are_refused(value, shown):
+    with pytest.raises(ZooError, match=re.escape(f"the first seed is {shown}; give a whole number from 0")):
         rendering.checked_seed(value, "first seed")
 
 
-def test_seeds_go_up_to_what_a_pages_numbers_count_to():
+def test_largest_seed_is_the_largest_exact_whole_number_of_a_page():
     assert rendering.checked_seed(2.0**53) == 2**53
     with pytest.raises(ZooError, match="from 0 to 9007199254740992"):
         rendering.checked_seed(2**53 + 2)
@@ -156,33 +164,33 @@ def library():
 
 
 def test_cards_tell_classes_codes_scores_and_the_paper(library):
-    conditional, coded = library.about("acgan_mnist"), library.about("infogan_mnist")
+    conditional, coded = library.info("acgan_mnist"), library.info("infogan_mnist")
     assert conditional.classes == tuple("0123456789")
-    assert (coded.classes, coded.codes, library.most_codes) == ((), Codes((10,), 2), 3)
+    assert (coded.classes, coded.codes, library.max_codes) == ((), Codes((10,), 2), 3)
     assert "Odena et al. 2016, arXiv:1610.09585" in conditional.summary
     assert conditional.version == "1"
     assert "32 x 32 x 1" in conditional.facts
     assert any(re.fullmatch(r"fd_mnist_cnn [\d.]+", fact) for fact in conditional.facts)
     with pytest.raises(ZooError, match="Did you mean 'acgan_mnist'"):
-        library.about("acgan_mnst")
+        library.info("acgan_mnst")
 
 
 def test_a_shipped_generator_draws_its_class(library):
-    generator = library.generator("acgan_mnist")
-    image, _ = rendering.draw(generator, 5, 4, Given(label=7))
+    generator = library.sampler("acgan_mnist")
+    image, _ = rendering.draw(generator, 5, 4, SampleSettings(label=7))
     expected = pictures.picture(generator.sample([5, 6, 7, 8], labels=7))
     np.testing.assert_array_equal(image, expected)
-    assert library.generator("acgan_mnist") is generator
+    assert library.sampler("acgan_mnist") is generator
 
 
 @pytest.mark.parametrize(
     "text", ["", "[]", "{}", '{"num_classes": 3}', '{"num_classes": "x", "scores": 1, "summary": []}']
 )
-def test_a_card_that_is_none_tells_the_least(tmp_path, text):
+def test_an_unreadable_card_leaves_name_and_version(tmp_path, text):
     (tmp_path / "a" / "1").mkdir(parents=True)
     (tmp_path / "a" / "1" / "saved_model.pb").touch()
     (tmp_path / "a" / "1" / "model_card.json").write_text(text)
-    assert ModelLibrary(tmp_path).about("a") == ModelInfo("a", "1", NO_CARD)
+    assert ModelLibrary(tmp_path).info("a") == ModelInfo("a", "1", NO_CARD)
 
 
 def test_a_changed_export_is_shown_and_not_loaded(tmp_path):
@@ -190,27 +198,27 @@ def test_a_changed_export_is_shown_and_not_loaded(tmp_path):
     with (tmp_path / "gan_mnist" / "1" / "saved_model.pb").open("ab") as file:
         file.write(b"\0")
     library = ModelLibrary(tmp_path)
-    assert "Goodfellow" in library.about("gan_mnist").summary
+    assert "Goodfellow" in library.info("gan_mnist").summary
     with pytest.raises(ZooError, match=r"changed: saved_model\.pb"):
-        library.generator("gan_mnist")
+        library.sampler("gan_mnist")
 
 
-def test_the_last_asked_for_generators_stay_loaded(tmp_path, monkeypatch):
+def test_the_last_used_samplers_stay_loaded(tmp_path, monkeypatch):
     loads = []
     monkeypatch.setattr(
         "tfgan_zoo.gradio_app.model_library.load_version", lambda folder, unsafe: loads.append(folder) or object()
     )
-    for number in range(KEPT + 1):
+    for number in range(MAX_LOADED + 1):
         (tmp_path / f"m{number}" / "1").mkdir(parents=True)
     library = ModelLibrary(tmp_path)
     for number in (0, 1, 2, 3, 0, 4, 0, 1):
-        library.generator(f"m{number}")
-    assert KEPT == 4
+        library.sampler(f"m{number}")
+    assert MAX_LOADED == 4
     assert [folder.parent.name for folder in loads] == ["m0", "m1", "m2", "m3", "m4", "m1"]
 
 
 def test_folders_without_models_are_refused(tmp_path):
-    with pytest.raises(ZooError, match="is no folder"):
+    with pytest.raises(ZooError, match="is not a folder"):
         ModelLibrary(tmp_path / "nowhere")
     with pytest.raises(ZooError, match="holds no exports"):
         ModelLibrary(tmp_path)
@@ -223,6 +231,20 @@ def test_two_models_share_the_classes_that_both_have():
     assert common_classes(none, none) == ()
 
 
+PSI = Truncation("psi in w", 1.0, "0 for the average image", 0.0, 1.0, 0.7)
+
+
+def test_two_models_share_a_truncation_unless_none_is_another_number_to_each():
+    normal, uniform, style, nothing = (
+        ModelInfo("", "", truncation=t) for t in (Normal.truncation, Uniform.truncation, PSI, None)
+    )
+    assert common_truncation(normal, normal) is Normal.truncation
+    both = common_truncation(normal, uniform)
+    assert (both.label, both.none) == ("Bound of |z| / half-width of U(-t, t)", float("inf"))
+    assert common_truncation(normal, style) is None
+    assert common_truncation(style, nothing) is None
+
+
 def test_playground_without_gradio_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "gradio", None)
     monkeypatch.setattr(os, "environ", dict(os.environ))
@@ -233,44 +255,70 @@ def test_playground_without_gradio_says_what_to_install(tmp_path, monkeypatch):
 needs_gradio = pytest.mark.skipif(not importlib.util.find_spec("gradio"), reason="Gradio is not installed")
 
 
-def test_nothing_of_a_card_is_markup_but_its_papers_link():
+@needs_gradio
+def test_the_truncation_slider_says_what_truncation_means_to_the_model():
+    from tfgan_zoo.gradio_app.controls import SettingsControls, gr
+
+    bound, style, none = ModelInfo("a", "1"), ModelInfo("b", "1", truncation=PSI), ModelInfo("c", "1", truncation=None)
+    with gr.Blocks(analytics_enabled=False):
+        controls = SettingsControls(style, 0, by_seed=True)
+    check_box, slider = controls.truncation
+    assert (slider.label, slider.info) == ("Psi in w", "0 for the average image")
+    assert (slider.minimum, slider.maximum, slider.value, slider.visible) == (0, 1, 0.7, False)
+    assert check_box.visible
+    for info, value, expected in ((style, 0.3, 0.3), (style, 2.5, 0.7), (bound, 2.5, 2.5)):
+        updates = controls.updates(info, True, value)
+        assert updates[0]["value"] is True
+        assert (updates[1]["value"], updates[1]["visible"], updates[1]["label"]) == (
+            expected,
+            True,
+            info.truncation.label,
+        )
+    assert controls.updates(bound, False, 2.5)[1]["value"] == 1  # not in use: where the model's range starts
+    hidden = controls.updates(none, True, 2.5)
+    assert (hidden[0]["value"], hidden[0]["visible"], hidden[1]["visible"]) == (False, False, False)
+    assert controls.read(True, 0.3, None, []) == rendering.SampleSettings(0.3)
+    assert controls.read(False, 0.3, 2, []) == rendering.SampleSettings(None, 2)
+
+
+def test_the_only_markup_of_a_card_is_its_papers_link():
     text = card(ModelInfo("a", "1", '<img src="https://elsewhere.example/x.png"> arXiv:1406.2661.', ("<b>",)))
     assert re.findall(r"<(\w+)", text) == ["div", "p", "a", "p"]
     assert '<a href="https://arxiv.org/abs/1406.2661" ' in text
 
 
-# The page in a browser. One server for all, and a proxy that would hear of whatever the server asks of other hosts.
+# The page in a browser, and a proxy that would receive whatever the server sends to other hosts.
 
 chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
-class Ear:
-    """Hears who connects to `port`. Attributes: heard: first bytes of each connection."""
+class Eavesdropper:
+    """A proxy that records who connects to `port`. Attributes: received: first bytes of each connection."""
 
     def __init__(self):
-        self.heard, self.socket = [], socket.create_server(("127.0.0.1", 0))
+        self.received, self.socket = [], socket.create_server(("127.0.0.1", 0))
         self.port = self.socket.getsockname()[1]
         threading.Thread(target=self.listen, daemon=True).start()
 
     def listen(self):
         while True:
             connection, _ = self.socket.accept()
-            self.heard.append(connection.recv(200))
+            self.received.append(connection.recv(200))
             connection.close()
 
 
 @pytest.fixture
 def running(tmp_path):
-    """(the page's address, an `Ear` for its server, the process), whose temporary folder is "files"."""
-    ear = Ear()
-    proxies = {f"{kind}_proxy": f"http://127.0.0.1:{ear.port}" for kind in ("http", "https", "all")}
+    """(the page's address, an `Eavesdropper` for its server, the process), whose temporary folder is "files"."""
+    proxy = Eavesdropper()
+    proxies = {f"{kind}_proxy": f"http://127.0.0.1:{proxy.port}" for kind in ("http", "https", "all")}
     (tmp_path / "files").mkdir()
     environment = {**os.environ, **proxies, "TMPDIR": str(tmp_path / "files")}
     command = [sys.executable, "-m", "tfgan_zoo.playground", f"--zoo={ROOT / 'export'}", "--port=0", "--noopen"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment)
     try:
         lines = iter(process.stdout.readline, "")
-        yield next(line.split()[1] for line in lines if line.startswith("Playground: ")), ear, process
+        yield next(line.split()[1] for line in lines if line.startswith("Playground: ")), proxy, process
     finally:
         process.terminate()
         process.wait(30)
@@ -278,7 +326,7 @@ def running(tmp_path):
 
 @pytest.fixture
 def page():
-    """A page of headless Chromium. Attributes of ours: asked: URLs; said: its console's lines."""
+    """A page of headless Chromium. Attributes of ours: requested: URLs; console_lines."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if not chromium:
         pytest.skip("there is no Chromium")
@@ -286,9 +334,9 @@ def page():
         browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1280, "height": 960})
         page.set_default_timeout(60_000)
-        page.asked, page.said = [], []
-        page.on("request", lambda request: page.asked.append(request.url))
-        page.on("console", lambda message: page.said.append(message.text))
+        page.requested, page.console_lines = [], []
+        page.on("request", lambda request: page.requested.append(request.url))
+        page.on("console", lambda message: page.console_lines.append(message.text))
         yield page
         browser.close()
 
@@ -325,25 +373,25 @@ def answer_to(address, name):
 
 @needs_gradio
 @pytest.mark.slow
-def test_the_page_draws_walks_and_compares_and_asks_nobody_else(running, page, library, tmp_path):
-    address, ear, process = running
+def test_the_page_draws_walks_and_compares_and_contacts_no_other_host(running, page, library, tmp_path):
+    address, proxy, process = running
     reply = page.goto(address)
     assert "default-src 'self'" in reply.headers["content-security-policy"]
-    conditional = library.generator("acgan_mnist")  # the first by name
+    conditional = library.sampler("acgan_mnist")  # the first by name
 
     first, data = picture(page, "draw-picture")
     np.testing.assert_array_equal(pixels(data), rendering.draw(conditional, 0, 36)[0][..., 0])
     page.screenshot(path=tmp_path / "1-draw.png")
     choose(page, ".class", "7")
     seven, data = picture(page, "draw-picture", first)
-    np.testing.assert_array_equal(pixels(data), rendering.draw(conditional, 0, 36, Given(label=7))[0][..., 0])
+    np.testing.assert_array_equal(pixels(data), rendering.draw(conditional, 0, 36, SampleSettings(label=7))[0][..., 0])
     page.screenshot(path=tmp_path / "2-class.png")
     page.get_by_role("button", name="Next seeds").click()
     later, data = picture(page, "draw-picture", seven)
-    np.testing.assert_array_equal(pixels(data), rendering.draw(conditional, 36, 36, Given(label=7))[0][..., 0])
+    np.testing.assert_array_equal(pixels(data), rendering.draw(conditional, 36, 36, SampleSettings(label=7))[0][..., 0])
     page.get_by_label("Truncate").locator("visible=true").check()
     bounded, data = picture(page, "draw-picture", later)
-    np.testing.assert_array_equal(pixels(data), rendering.draw(conditional, 36, 36, Given(1, 7))[0][..., 0])
+    np.testing.assert_array_equal(pixels(data), rendering.draw(conditional, 36, 36, SampleSettings(1, 7))[0][..., 0])
     with page.expect_download() as download:
         page.get_by_text("Download PNG").locator("visible=true").click()
     assert download.value.suggested_filename == "acgan_mnist-seed-36.png"
@@ -354,7 +402,7 @@ def test_the_page_draws_walks_and_compares_and_asks_nobody_else(running, page, l
     assert page.locator(".class").locator("visible=true").count() == 0
     page.get_by_label("0: category").check()
     zeros, data = picture(page, "draw-picture", coded)
-    expected = rendering.draw(library.generator("infogan_mnist"), 36, 36, Given(1, codes=(0.0, NAN, NAN)))[0]
+    expected = rendering.draw(library.sampler("infogan_mnist"), 36, 36, SampleSettings(1, codes=(0.0, NAN, NAN)))[0]
     np.testing.assert_array_equal(pixels(data), expected[..., 0])
     page.screenshot(path=tmp_path / "3-codes.png")
 
@@ -371,7 +419,7 @@ def test_the_page_draws_walks_and_compares_and_asks_nobody_else(running, page, l
     page.screenshot(path=tmp_path / "5-walk.png")
     choose(page, ".class", "3")
     _, data = picture(page, "walk-picture", way)
-    frame = rendering.walk(conditional, 1, 9, 24, Given(label=3))[0][0]
+    frame = rendering.walk(conditional, 1, 9, 24, SampleSettings(label=3))[0][0]
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(data)).convert("L")), frame[..., 0])
 
     page.get_by_role("tab", name="Compare").click()
@@ -379,14 +427,14 @@ def test_the_page_draws_walks_and_compares_and_asks_nobody_else(running, page, l
     by_seed, _ = picture(page, "compare-left-picture")
     choose(page, ".class", "2")
     _, data = picture(page, "compare-left-picture", by_seed)
-    np.testing.assert_array_equal(pixels(data), rendering.draw(conditional, 0, 16, Given(label=2))[0][..., 0])
+    np.testing.assert_array_equal(pixels(data), rendering.draw(conditional, 0, 16, SampleSettings(label=2))[0][..., 0])
     _, data = picture(page, "compare-right-picture")
-    np.testing.assert_array_equal(pixels(data), rendering.draw(library.generator("infogan_mnist"), 0, 16)[0][..., 0])
+    np.testing.assert_array_equal(pixels(data), rendering.draw(library.sampler("infogan_mnist"), 0, 16)[0][..., 0])
     page.screenshot(path=tmp_path / "6-compare.png")
 
-    assert [url for url in page.asked if not url.startswith((address, "data:", "blob:"))] == []
-    assert [line for line in page.said if "Content Security Policy" in line or "Refused" in line] == []
-    assert ear.heard == []
+    assert [url for url in page.requested if not url.startswith((address, "data:", "blob:"))] == []
+    assert [line for line in page.console_lines if "Content Security Policy" in line or "Refused" in line] == []
+    assert proxy.received == []
     assert "400" in answer_to(address, "elsewhere.example")  # a name that a web site made for 127.0.0.1
     assert "200" in answer_to(address, "localhost")
     assert len(list((tmp_path / "files").glob("playground-*/*/*.png"))) > 5

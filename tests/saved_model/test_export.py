@@ -1,4 +1,4 @@
-"""The exported generator: what it answers, where it can be loaded, and that it is written whole or not at all."""
+"""The exported generator: what its signatures answer, where it can be loaded, and that it is written atomically."""
 
 import json
 import os
@@ -45,7 +45,7 @@ def conditional(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def exports(unconditional, conditional, tmp_path_factory):
-    """{name: version folder}: one of each kind."""
+    """{name: version folder}, one of each kind: images, with labels, with codes, points."""
     kinds = {"small": unconditional[2], "classes": conditional[1]}
     for name, size in (("coded", (4, 4, 1)), ("points", (2,))):
         noise, codes = keras.Input([4], name="noise"), keras.Input([3], name="codes")
@@ -60,7 +60,7 @@ def signatures_of(name):
     return {"serving_default", "sample", "latents", *(["png"] if name != "points" else [])}
 
 
-def ask(folder, signature, **inputs):
+def call(folder, signature, **inputs):
     loaded = tf.saved_model.load(str(folder))
     return {k: v.numpy() for k, v in loaded.signatures[signature](**inputs).items()}
 
@@ -73,7 +73,7 @@ def test_serving_default_is_the_network(unconditional):
     network, _, folder = unconditional
     noise = np.random.default_rng(0).normal(size=[3, 8]).astype(np.float32)
     expected = network({"noise": noise}, training=False).numpy()
-    images = ask(folder, "serving_default", noise=tf.constant(noise))["images"]
+    images = call(folder, "serving_default", noise=tf.constant(noise))["images"]
     np.testing.assert_allclose(images, expected, atol=1e-6)
     assert images.dtype == np.float32
 
@@ -84,26 +84,26 @@ def test_every_signature_answers_at_any_batch(unconditional, batch):
     for signature, function in module.functions.items():
         given = function.structured_input_signature[1]
         inputs = {n: tf.zeros([batch, *spec.shape[1:]], spec.dtype) for n, spec in given.items()}
-        for output in ask(folder, signature, **inputs).values():
+        for output in call(folder, signature, **inputs).values():
             assert output.shape[0] == batch
 
 
 def test_sample_is_uint8_png_decodes_to_it_and_latents_give_the_same_image(unconditional):
     _, _, folder = unconditional
-    images = ask(folder, "sample", **draw(5, 6))["images"]
+    images = call(folder, "sample", **draw(5, 6))["images"]
     assert images.shape == (2, 16, 16, 1)
     assert images.dtype == np.uint8
-    png = ask(folder, "png", **draw(5, 6))["png_bytes"]
+    png = call(folder, "png", **draw(5, 6))["png_bytes"]
     np.testing.assert_array_equal(tf.io.decode_png(png[1]).numpy(), images[1])
-    noise = ask(folder, "latents", **draw(5, 6))["noise"]
-    floats = ask(folder, "serving_default", noise=tf.constant(noise))["images"]
+    noise = call(folder, "latents", **draw(5, 6))["noise"]
+    floats = call(folder, "serving_default", noise=tf.constant(noise))["images"]
     np.testing.assert_allclose((floats + 1) * 127.5, images, atol=0.5001)
 
 
-def test_an_image_depends_on_its_seed_and_not_on_its_company(unconditional):
+def test_a_latent_depends_on_its_seed_and_not_on_its_batch(unconditional):
     _, _, folder = unconditional
-    together = ask(folder, "latents", **draw(0, 7, 2**40, 9))["noise"]
-    alone = ask(folder, "latents", **draw(7))["noise"]
+    together = call(folder, "latents", **draw(0, 7, 2**40, 9))["noise"]
+    alone = call(folder, "latents", **draw(7))["noise"]
     np.testing.assert_array_equal(together[1], alone[0])
     assert len({row.tobytes() for row in together}) == 4
 
@@ -111,7 +111,7 @@ def test_an_image_depends_on_its_seed_and_not_on_its_company(unconditional):
 def test_truncation_bounds_the_latent_of_each_example_by_its_own_bound(unconditional):
     _, _, folder = unconditional
     bounds = tf.constant([0.5, 1.0, np.inf, 0.0])
-    noise = ask(folder, "latents", seed=tf.fill([4], np.int64(3)), truncation=bounds)["noise"]
+    noise = call(folder, "latents", seed=tf.fill([4], np.int64(3)), truncation=bounds)["noise"]
     assert np.abs(noise[0]).max() <= 0.5
     assert np.abs(noise[1]).max() <= 1.0
     assert np.abs(noise[3]).max() == 0.0
@@ -145,7 +145,7 @@ def test_labels_for_an_unconditional_generator_are_refused(unconditional):
         Sampler(module.functions).sample([1], labels=3)
 
 
-def test_large_requests_are_computed_in_pieces_with_the_same_result(unconditional):
+def test_large_requests_are_computed_in_batches_with_the_same_result(unconditional):
     _, module, _ = unconditional
     generator = Sampler(module.functions)
     many = generator.sample(np.arange(150))
@@ -166,15 +166,15 @@ print(tf.__version__)
 
 def load_elsewhere(python, folder, out):
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    done = subprocess.run(
+    process = subprocess.run(
         [python, "-c", WITHOUT_US, str(folder), str(out)],
         capture_output=True,
         text=True,
         cwd=out.parent,
         env=environment,
     )
-    assert done.returncode == 0, done.stderr
-    return np.load(out), done.stdout.strip()
+    assert process.returncode == 0, process.stderr
+    return np.load(out), process.stdout.strip()
 
 
 def test_it_loads_in_a_process_that_cannot_import_us(unconditional, tmp_path):
@@ -198,7 +198,7 @@ def test_tensorflow_2_15_loads_it_and_draws_the_same_images(unconditional, tmp_p
 
 
 def session_answers(folder, inputs):
-    """Every signature through the Session loader, which is TF Serving's road."""
+    """The outputs of every signature by the Session loader, which TF Serving uses."""
     answers = {}
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         graph = tf.compat.v1.saved_model.loader.load(session, ["serve"], str(folder))
@@ -235,7 +235,7 @@ def test_the_session_loader_of_tf_serving_answers_every_signature_alike(exports)
 def test_no_xla_no_files_and_no_stateful_randomness_in_the_graph(exports):
     from tensorflow.core.protobuf import saved_model_pb2
 
-    holding = []
+    networks = []
     for folder in exports.values():
         content = (folder / "saved_model.pb").read_bytes()
         assert b"_XlaMustCompile" not in content
@@ -243,8 +243,8 @@ def test_no_xla_no_files_and_no_stateful_randomness_in_the_graph(exports):
         ops = {n.op for f in graph.library.function for n in f.node_def}
         assert not ops & {"RandomUniform", "RandomStandardNormal", "RngReadAndSkip", "PyFunc", "ReadFile", "WriteFile"}
         assert "StatelessRandomUniformFullIntV2" in ops or "StatelessRandomUniformFullInt" in ops
-        holding.append(sum(any(n.op == "Tanh" for n in f.node_def) for f in graph.library.function))
-    assert set(holding) == {0, 1}  # the network is there once, and not once a signature; that of points has no tanh
+        networks.append(sum(any(n.op == "Tanh" for n in f.node_def) for f in graph.library.function))
+    assert set(networks) == {0, 1}  # the network is stored once, not once per signature; that of points has no tanh
 
 
 def test_the_warm_up_requests_are_answered(exports):
@@ -252,7 +252,7 @@ def test_the_warm_up_requests_are_answered(exports):
 
     for name, folder in exports.items():
         loaded = tf.saved_model.load(str(folder))
-        asked = set()
+        requests = set()
         path = folder / "assets.extra" / "tf_serving_warmup_requests"
         for record in tf.data.TFRecordDataset(str(path)):
             request = prediction_log_pb2.PredictionLog.FromString(record.numpy()).predict_log.request
@@ -262,8 +262,8 @@ def test_the_warm_up_requests_are_answered(exports):
             batch = next(iter(inputs.values())).shape[0]
             assert all(t.shape[0] == batch for t in outputs.values())
             assert all(np.isfinite(t).all() for t in outputs.values() if t.dtype == tf.float32)
-            asked.add((request.model_spec.signature_name, batch))
-        assert asked == {(s, b) for s in signatures_of(name) for b in (1, 8)}
+            requests.add((request.model_spec.signature_name, batch))
+        assert requests == {(s, b) for s in signatures_of(name) for b in (1, 8)}
 
 
 def test_weights_are_stored_once(unconditional):
@@ -273,18 +273,18 @@ def test_weights_are_stored_once(unconditional):
     assert size < 1.5 * weights + 20000
 
 
-def test_versions_count_up_and_one_that_is_there_stays(unconditional, tmp_path):
+def test_versions_count_up_and_an_existing_one_is_not_overwritten(unconditional, tmp_path):
     _, module, _ = unconditional
     base = tmp_path / "zoo" / "small"
     assert version_folder.write_version(module, base, CARD).name == "1"
     assert version_folder.write_version(module, base, CARD, version=7).name == "7"
     assert version_folder.versions(base) == [1, 7]
     assert version_folder.newest(base) == base / "7"
-    with pytest.raises(ZooError, match=r"7 is there already"):
+    with pytest.raises(ZooError, match=r"7 exists already"):
         version_folder.write_version(module, base, CARD, version=7)
 
 
-def test_a_failure_half_way_leaves_nothing_behind(unconditional, tmp_path, monkeypatch):
+def test_a_failure_leaves_no_files_behind(unconditional, tmp_path, monkeypatch):
     _, module, _ = unconditional
 
     def fail(*arguments):
@@ -307,7 +307,7 @@ def test_the_card_describes_the_signatures_and_hashes_the_files(conditional):
     }  # fmt: skip
     assert card["signatures"]["serving_default"]["outputs"] == {"images": "float32 [batch, 4, 4, 3]"}
     assert (card["num_classes"], card["codes"]) == (3, None)
-    assert card["grid"] == "24 samples, seeds 0 to 23, a column a class"
+    assert card["grid"] == "24 samples, seeds 0 to 23, one column per class"
     for name, expected in card["sha256"].items():
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == expected
     assert "saved_model.pb" in card["sha256"]
@@ -327,12 +327,12 @@ def test_the_readme_says_which_scores_are_better_when_higher(conditional, tmp_pa
     card = {"summary": "A test.", "scores": [score], "higher_is_better": ["class_accuracy"]}
     text = (version_folder.write_version(conditional[0], tmp_path / "scored", card) / "README.md").read_text()
     assert "| class_accuracy | 0.93 | 70 generated | 6 |" in text
-    assert "Higher is better for class_accuracy, lower for all else." in text
+    assert "Higher is better for class_accuracy, lower for all others." in text
     assert "Not scored." in (conditional[1] / "README.md").read_text()
 
 
 def test_batch_statistics_are_those_of_inference(tmp_path):
-    """A seed's image must not change with the batch, so batch norm goes by its moving statistics."""
+    """A seed's image must not depend on its batch, so batch norm uses its moving statistics."""
     noise = keras.Input([4], name="noise")
     h = BatchNorm(name="norm")(keras.layers.Dense(12, name="dense")(noise))
     network = keras.Model({"noise": noise}, keras.layers.Reshape((2, 2, 3))(h), name="generator")

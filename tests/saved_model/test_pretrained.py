@@ -1,4 +1,4 @@
-"""The trained generators in export/: whole, small, loadable by name, and drawing what their cards say."""
+"""The trained generators in export/: complete, small, loadable by name, and as good as their cards say."""
 
 import hashlib
 import json
@@ -19,19 +19,19 @@ from tfgan_zoo.saved_model.version_folder import newest
 
 NAMES = sorted(p.name for p in pretrained_folder().glob("*_mnist"))
 BYTES = {"biggan_deep_mnist": 4_000_000}  # its graph alone takes two
-QUICK = "sngan_mnist"  # the others draw 5,000 digits too, which takes minutes
+QUICK = "sngan_mnist"  # for the others 5,000 digits each take minutes
 
 
 def card_of(name):
     return json.loads((newest(pretrained_folder() / name) / "model_card.json").read_text())
 
 
-def test_there_is_the_one_that_the_readme_shows():
+def test_the_one_that_the_readme_shows_exists():
     assert QUICK in NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_file_is_the_one_that_the_card_hashes_and_all_are_small(name):
+def test_every_file_matches_its_hash_in_the_card_and_all_are_small(name):
     folder = newest(pretrained_folder() / name)
     for file, expected in card_of(name)["sha256"].items():
         assert hashlib.sha256((folder / file).read_bytes()).hexdigest() == expected, file
@@ -40,7 +40,7 @@ def test_every_file_is_the_one_that_the_card_hashes_and_all_are_small(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_its_recipe_is_the_quickstart_as_it_stands(name):
+def test_its_recipe_is_the_current_quickstart(name):
     trained = catalog.completed(recipe.parse(card_of(name)["recipe"]))
     now = catalog.completed(recipe.parse({"model": trained.model, **catalog.preset_table(trained.model, "quickstart")}))
     assert recipe.differences(trained, now) == {}
@@ -56,7 +56,7 @@ def test_it_draws_digits_of_the_quality_that_its_card_states(name):
     loaded = tfgan_zoo.load(name)
     generator = Sampler(loaded.signatures, owner=loaded)
     for measured in evaluator.scores(Players(generator.sample), card["step"]):
-        # float32 sums round otherwise elsewhere
+        # float32 sums round differently on other machines
         assert measured.value == pytest.approx(stated[measured.name, measured.protocol], rel=0.02), measured.name
 
 
@@ -69,14 +69,14 @@ def test_it_draws_every_digit(name):
     assert share.min() > 0.02, f"a digit is missing: {share}"
 
 
-def test_a_name_that_is_not_there_gets_the_nearest():
+def test_an_unknown_name_is_refused_with_the_nearest():
     with pytest.raises(ZooError, match="Did you mean 'sngan_mnist'"):
         tfgan_zoo.load("sngan_mnst")
     with pytest.raises(ZooError, match="no version of sngan_mnist '9'"):
         tfgan_zoo.load("sngan_mnist", 9)
 
 
-def test_the_pages_hold_no_number_that_is_still_to_be_filled_in():
+def test_the_pages_hold_no_placeholders():
     root = pretrained_folder().parent
     for page in (root / "README.md", *(root / "docs").glob("*.md")):
         words = set(page.read_text().split())

@@ -1,4 +1,4 @@
-"""Samples, sweeps and pictures: labels and codes given or drawn by seed, points in the plane, and what is refused."""
+"""Samples, sweeps and pictures: labels and codes set or drawn by seed, points in the plane, and what is refused."""
 
 import subprocess
 import sys
@@ -64,7 +64,7 @@ def folder(coded, tmp_path_factory):
 
 
 def codes_by_seed(seeds):
-    """What training's draws would give to a batch of one with each seed."""
+    """What training would draw for a batch of one with each seed."""
     return np.concatenate([CODES.sample(Draws(seed_of(seed), 1)).numpy() for seed in seeds])
 
 
@@ -87,7 +87,7 @@ def test_nan_draws_the_one_code_by_seed_and_leaves_the_others(coded):
     np.testing.assert_array_equal(expected[:, 0, 1, 0], np.full([6], round((0.5 / 16 + 1) * 127.5)))
 
 
-def test_some_seeds_codes_may_be_given_and_others_drawn(coded):
+def test_codes_may_be_set_for_some_seeds_and_drawn_for_others(coded):
     codes = np.full([2, 3], NAN)
     codes[0] = 1, 0, 0
     generator = coded.generator()
@@ -105,9 +105,9 @@ def test_from_latents_passes_codes_on(coded):
     [
         (
             [1, 2],
-            "codes were 2, and this generator takes 3 a sample; code 0 is a category from 0 to 9, code 1 is drawn",
+            "codes: got 2; expected 3 per sample; code 0 is a category from 0 to 9, code 1 is drawn",
         ),
-        (np.zeros([3, 3]), r"codes came in shape \[3, 3\]"),
+        (np.zeros([3, 3]), r"codes: got shape \[3, 3\]; expected 3 per sample"),
         ([10, 0, 0], "code 0 is 10; code 0 is a category from 0 to 9"),
         ([1.5, 0, 0], "code 0 is 1.5"),
         ([-1, 0, 0], "code 0 is -1"),
@@ -121,11 +121,11 @@ def test_codes_that_do_not_fit_are_refused(coded, codes, message):
 def test_without_a_seed_nothing_is_drawn(coded):
     with pytest.raises(ZooError, match="all 3 codes must be given, and one is NaN"):
         coded.generator().from_latents(np.zeros([1, 3]), codes=[0, NAN, 0])
-    with pytest.raises(ZooError, match="codes were 0, and this generator takes 3"):
+    with pytest.raises(ZooError, match="codes: got 0; expected 3 per sample"):
         coded.generator().from_latents(np.zeros([1, 3]))
     with pytest.raises(ZooError, match="takes labels; give one"):
         of_labels().generator().from_latents(np.zeros([1, 1]))
-    with pytest.raises(ZooError, match="label -1 is no class"):
+    with pytest.raises(ZooError, match="label -1 is not a class"):
         of_labels().generator().from_latents(np.zeros([1, 1]), labels=-1)
 
 
@@ -140,21 +140,23 @@ def test_codes_and_labels_for_a_generator_without_are_refused(coded):
 def test_seeds_and_labels_beyond_their_types_are_refused(coded, seeds):
     with pytest.raises(ZooError, match="expected numbers of 64 bits"):
         coded.generator().sample(seeds)
-    with pytest.raises(ZooError, match="label 10000000000 is no class"):
+    with pytest.raises(ZooError, match="label 10000000000 is not a class"):
         of_labels().generator().sample([0], labels=10**10)
 
 
 def test_labels_beyond_the_classes_are_refused_with_their_range():
     module = of_labels(num_classes=5)
     for label in (5, -2):
-        with pytest.raises(ZooError, match=f"label {label} is no class of this generator, which has 0 to 4"):
+        with pytest.raises(ZooError, match=f"label {label} is not a class of this generator, which has 0 to 4"):
             module.generator().sample([0, 1], labels=[0, label])
     with pytest.raises(ZooError, match=r"labels of shape \[3\] for 2 samples"):
         module.generator().sample([0, 1], labels=[0, 1, 2])
-    assert Sampler(module.functions).sample([0], labels=7)[0, 0, 0, 0] == round((7 / 8 + 1) * 127.5)  # not known
+    assert Sampler(module.functions).sample([0], labels=7)[0, 0, 0, 0] == round(
+        (7 / 8 + 1) * 127.5
+    )  # the number of classes is not known
 
 
-def test_the_card_tells_a_loaded_generator_its_codes_and_the_number_of_its_classes(folder, coded, tmp_path):
+def test_a_loaded_sampler_knows_its_codes_and_the_number_of_its_classes_by_its_card(folder, coded, tmp_path):
     loaded = load_version(folder)
     assert loaded.codes == CODES
     np.testing.assert_array_equal(loaded.sample([1, 2]), coded.generator().sample([1, 2]))
@@ -190,7 +192,7 @@ def test_points_come_as_they_are_from_seeds_and_from_latents(points):
     np.testing.assert_array_equal(generator.from_latents([[300.0, 0, 0]], codes=[1, 0, 0]), [[1, 300]])
 
 
-def test_a_swept_category_has_a_column_each_and_all_else_is_equal_in_a_row(coded):
+def test_a_swept_code_has_one_column_per_category_and_all_else_is_equal_in_a_row(coded):
     sheet = sweeps.sweep(coded.generator(), "0", np.array([5, 6]), codes=[3, NAN, 0.5])
     assert sheet.columns == 10
     grid = sheet.samples.reshape(2, 10, 6)
@@ -208,7 +210,7 @@ def test_a_continuous_code_is_swept_from_minus_two_to_two(coded):
     assert (sheet.samples[:, 0, 0, 0] == sheet.samples[0, 0, 0, 0]).all()  # the category by seed
 
 
-def test_swept_labels_have_a_column_a_class_with_equal_noise_in_a_row():
+def test_swept_labels_have_one_column_per_class_with_equal_noise_in_a_row():
     sheet = sweeps.sweep(of_labels(5).generator(), "label", np.arange(3))
     grid = sheet.samples.reshape(3, 5, 2)
     np.testing.assert_array_equal(grid[..., 0], [[round((k / 8 + 1) * 127.5) for k in range(5)]] * 3)
@@ -222,7 +224,7 @@ def test_swept_labels_have_a_column_a_class_with_equal_noise_in_a_row():
         ("label", {}, "labels cannot be swept: this generator takes none"),
         ("3", {}, "there is no code 3 to sweep; there are 0 to 2"),
         ("one", {}, "there is no code one to sweep"),
-        ("0", {"codes": [1, 2]}, "codes were 2"),
+        ("0", {"codes": [1, 2]}, "codes: got 2; expected 3"),
     ],
 )
 def test_what_cannot_be_swept_is_refused(coded, what, options, message):
@@ -235,20 +237,20 @@ def test_more_that_cannot_be_swept(coded):
         sweeps.sweep(of_labels().generator(), "label", np.arange(2), label=1)
     with pytest.raises(ZooError, match="no model card says how many"):
         sweeps.sweep(Sampler(of_labels().functions), "label", np.arange(2))
-    with pytest.raises(ZooError, match="no model card says what it is"):
+    with pytest.raises(ZooError, match="no model card describes it"):
         sweeps.sweep(Sampler(coded.functions), "1", np.arange(2))
     with pytest.raises(ZooError, match="takes no codes"):
         sweeps.sweep(of_labels().generator(), "1", np.arange(2))
 
 
-def test_overviews_have_a_column_a_kind_and_another_seed_in_every_place(coded, points):
+def test_overviews_have_one_column_per_class_or_category_and_another_seed_in_every_place(coded, points):
     sheet = sweeps.overview(coded.generator(), coded.prior, rows=3)
     assert (len(sheet.samples), sheet.columns) == (30, 10)
     np.testing.assert_array_equal(
         sheet.samples.reshape(3, 10, 6)[:, :, 0], [np.rint((np.arange(10) / 16 + 1) * 127.5)] * 3
     )
     assert len({image[0, 3:].tobytes() for image in sheet.samples}) == 30
-    assert sheet.caption == "30 samples, seeds 0 to 29, a column a category of code 0"
+    assert sheet.caption == "30 samples, seeds 0 to 29, one column per category of code 0"
     labelled = of_labels(5)
     sheet = sweeps.overview(labelled.generator(), labelled.prior, rows=2)
     np.testing.assert_array_equal(
@@ -268,13 +270,13 @@ def test_the_way_between_two_seeds_starts_and_ends_with_their_samples(coded, poi
     np.testing.assert_allclose(line.samples[[0, 2], 1], points.generator().latents([1, 9])[:, 0], rtol=1e-5)
 
 
-def test_cut_takes_a_grid_apart():
+def test_cut_undoes_a_grid():
     images = np.random.default_rng(0).integers(0, 256, (6, 3, 5, 3), np.uint8)
     np.testing.assert_array_equal(pictures.cut(pictures.grid(images, 2), 3, 5), images)
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
-def test_a_gif_has_a_frame_an_image_in_their_order(tmp_path, channels):
+def test_a_gif_has_one_frame_per_image_in_their_order(tmp_path, channels):
     """Flat frames of gray, which a palette holds exactly."""
     frames = np.repeat(np.array([0, 100, 200], np.uint8), 4 * 6 * channels).reshape(3, 4, 6, channels)
     frames[..., 3:] = 255
@@ -286,14 +288,14 @@ def test_a_gif_has_a_frame_an_image_in_their_order(tmp_path, channels):
             assert (np.asarray(file.convert("RGB")) == level).all()
 
 
-def test_an_mp4_has_a_frame_an_image_and_even_sides(tmp_path):
+def test_an_mp4_has_one_frame_per_image_and_even_sides(tmp_path):
     av = pytest.importorskip("av")
     frames = np.repeat(np.array([0, 100, 200], np.uint8), 33 * 48).reshape(3, 33, 48, 1)
     pictures.save_animation(frames, tmp_path / "way.mp4", frames_per_second=5)
     with av.open(str(tmp_path / "way.mp4")) as file:
-        found = [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
-    assert [frame.shape for frame in found] == [(32, 48, 3)] * 3
-    np.testing.assert_allclose([frame.mean() for frame in found], [0, 100, 200], atol=4)
+        frames = [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
+    assert [frame.shape for frame in frames] == [(32, 48, 3)] * 3
+    np.testing.assert_allclose([frame.mean() for frame in frames], [0, 100, 200], atol=4)
 
 
 def test_animations_of_another_kind_are_refused_and_leave_nothing(tmp_path):
@@ -325,7 +327,7 @@ def test_more_points_are_darker_and_those_outside_lie_on_the_edge():
     outside = pictures.scatter([[50.0, 1.0], [np.nan, 0.0], [np.inf, 1.0]], limit=2, size=100)
     changed = np.argwhere((outside != blank(100, 2)).any(-1))
     assert changed[:, 1].min() == 97
-    assert len(changed) == 9  # the two that are no numbers do not show
+    assert len(changed) == 9  # NaN and infinity do not show
 
 
 def test_the_real_points_lie_beneath_in_gray_and_fix_the_extent():
@@ -362,28 +364,28 @@ def test_the_readme_of_an_export_can_be_followed(folder, monkeypatch):
     exec(text.split("```python\n")[1].split("```")[0], space)
     assert space["images"].shape == (3, 1, 6, 1)
     assert "code 0 is a category from 0 to 9, code 1 is drawn from -1 to 1, code 2 is drawn" in text
-    assert "![80 samples, seeds 0 to 79, a column a category of code 0](grid.png)" in text
+    assert "![80 samples, seeds 0 to 79, one column per category of code 0](grid.png)" in text
 
 
 def sample(*arguments):
-    process = [sys.executable, "-m", "tfgan_zoo.sample", *map(str, arguments)]
-    return subprocess.run(process, capture_output=True, text=True, timeout=300)
+    command = [sys.executable, "-m", "tfgan_zoo.sample", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
 
 def test_the_command_line_sweeps_a_code_of_an_export(folder, tmp_path):
     grid = tmp_path / "sweep.png"
-    done = sample(
+    process = sample(
         f"--export={folder}", "--sweep=0", "--codes=nan,0.5,nan", "--num=4", "--scale=1", f"--out={grid}", "--seed=2"
     )
-    assert done.returncode == 0, done.stderr
-    assert "code 0 from 0 to 9 along the columns, seeds 2 to 5" in done.stdout
+    assert process.returncode == 0, process.stderr
+    assert "code 0 from 0 to 9 along the columns, seeds 2 to 5" in process.stdout
     sheet = np.asarray(Image.open(grid))
     assert sheet.shape == (4 * 2 + 1, 10 * 7 + 1)
     second = sheet[3, [1 + 7 * column for column in range(10)]]  # the first pixel of each image: code 0
     np.testing.assert_array_equal(second, np.rint((np.arange(10) / 16 + 1) * 127.5))
 
 
-def test_what_is_no_number_is_told_in_a_sentence():
+def test_text_in_place_of_numbers_is_refused():
     flag = types.SimpleNamespace(name="codes", value=["3", "x", "0"])
     with pytest.raises(ZooError, match="--codes=3,x,0: expected numbers, such as 1,2"):
         numbers(flag, float, "1,2")

@@ -1,4 +1,4 @@
-"""What is refused before it is loaded: files that are not the card's, and graphs that do more than compute."""
+"""Refused before loading: files that do not match the card's hashes, and graphs that do more than compute."""
 
 import shutil
 
@@ -35,10 +35,10 @@ def folder(exported, tmp_path):
     return shutil.copytree(exported, tmp_path / "1")
 
 
-def saved(function, folder, *specs, **held):
-    """A SavedModel of a function, whose module holds what else is given."""
+def saved(function, folder, *specs, **attributes):
+    """A SavedModel of a function, whose module has these attributes."""
     module = tf.Module()
-    for name, value in held.items():
+    for name, value in attributes.items():
         setattr(module, name, value)
     module.f = tf.function(function, input_signature=specs, autograph=False)
     tf.saved_model.save(module, str(folder))
@@ -77,11 +77,11 @@ def test_a_saved_model_that_writes_a_file_is_refused_by_name_and_never_executed(
         with pytest.raises(ZooError, match=r"WriteFile \(node \w+ of function \w+\) reads or writes files.*--unsafe"):
             load(folder)
     assert not out.exists()
-    with pytest.raises(ZooError, match="not an export of this library"):  # loaded, then, and found to be something else
+    with pytest.raises(ZooError, match="not an export of this library"):  # loaded, then refused for its signatures
         load_version(folder, unsafe=True)
     assert not out.exists()
     tf.saved_model.load(str(folder)).f(tf.zeros([1]))
-    assert out.read_text() == "gotcha"  # it would have
+    assert out.read_text() == "gotcha"  # the check above prevented this
 
 
 @pytest.mark.parametrize(
@@ -101,9 +101,9 @@ def test_a_saved_model_that_writes_a_file_is_refused_by_name_and_never_executed(
     ],
 )  # fmt: skip
 def test_operations_with_effects_are_found_with_their_reason(operation, reason, function, tmp_path):
-    found = trust.findings(saved(function, tmp_path / "1", FLOATS))
-    assert operation in {f.name for f in found}
-    assert reason in next(f.reason for f in found if f.name == operation)
+    findings = trust.findings(saved(function, tmp_path / "1", FLOATS))
+    assert operation in {f.name for f in findings}
+    assert reason in next(f.reason for f in findings if f.name == operation)
 
 
 def test_a_table_read_from_a_file_is_refused(tmp_path):
@@ -117,7 +117,7 @@ def test_a_table_read_from_a_file_is_refused(tmp_path):
         trust.refuse_unsafe(folder)
 
 
-def test_other_peoples_models_pass_where_they_only_compute(tmp_path):
+def test_other_models_pass_if_they_only_compute(tmp_path):
     weight = tf.Variable(tf.ones([4, 4]))
 
     def classify(x):
@@ -171,7 +171,7 @@ def test_checkpoint_operations_pass_only_where_nothing_but_the_loader_reaches_th
         node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(text))
 
     def restored_from_elsewhere(meta_graph):
-        """As TF1 loads it, once no object graph is there."""
+        """As TF1 loads it: without an object graph."""
         constant(meta_graph, "/etc/weights")
         next(n for n in meta_graph.graph_def.node if n.name == meta_graph.saver_def.restore_op_name).input[0] = (
             "elsewhere"
@@ -217,7 +217,7 @@ def test_a_function_cannot_pass_as_an_operation(folder):
     assert "node direct" in {f.where for f in trust.findings(edited(folder, call))}
 
 
-def test_files_that_changed_went_or_came_are_named(folder):
+def test_changed_missing_and_added_files_are_named(folder):
     trust.verify(folder)
     variables = folder / "variables" / "variables.data-00000-of-00001"
     content = bytearray(variables.read_bytes())
@@ -234,7 +234,7 @@ def test_files_that_changed_went_or_came_are_named(folder):
         trust.check(folder)
 
 
-def test_unsafe_loads_what_is_changed(folder):
+def test_unsafe_loads_changed_files(folder):
     (folder / "grid.png").write_bytes(b"")
     with pytest.raises(ZooError, match=r"changed: grid\.png"):
         open_export(folder)
@@ -251,27 +251,27 @@ def test_a_link_to_a_folder_counts_as_added(folder, tmp_path):
 
 def test_a_second_graph_beside_the_first_is_refused(folder):
     (folder / "model_card.json").unlink()
-    trust.check(folder)  # without a card the graph alone is judged
+    trust.check(folder)  # without a card only the graph is checked
     with pytest.raises(ZooError, match=r"has no model_card\.json"):
         trust.verify(folder)
     (folder / "saved_model.cpb").write_bytes(b"")
-    with pytest.raises(ZooError, match=r"saved_model.cpb, which a loader may take"):
+    with pytest.raises(ZooError, match=r"saved_model.cpb, which a loader may read"):
         trust.check(folder)
 
 
-def test_what_is_no_saved_model_or_no_card_is_told_in_a_sentence(folder, tmp_path):
+def test_unreadable_saved_models_and_cards_are_refused(folder, tmp_path):
     with pytest.raises(ZooError, match=r"holds no saved_model\.pb"):
         trust.refuse_unsafe(tmp_path)
     (folder / "saved_model.pb").write_bytes(b"no graph")
-    with pytest.raises(ZooError, match="is no SavedModel"):
+    with pytest.raises(ZooError, match="is not a SavedModel"):
         trust.refuse_unsafe(folder)
-    for text, message in (("{", "is no JSON"), ("[]", "holds no sha256"), ('{"name": "small"}', "holds no sha256")):
+    for text, message in (("{", "is not JSON"), ("[]", "holds no sha256"), ('{"name": "small"}', "holds no sha256")):
         (folder / "model_card.json").write_text(text)
         with pytest.raises(ZooError, match=message):
             trust.verify(folder)
 
 
-def test_the_lists_name_operations_that_there_are_and_do_not_meet():
+def test_the_lists_name_existing_operations_and_are_disjoint():
     assert {op for op in operations.HARMLESS if op not in dir(tf.raw_ops)} == set()
     assert not operations.HARMLESS & frozenset().union(*operations.HARMFUL.values())
 
@@ -281,8 +281,8 @@ def test_no_harmless_operation_takes_the_name_of_a_file_or_of_a_place():
 
     words = ("file", "path", "prefix", "url", "address", "server", "directory", "region", "remote")
     for name in operations.HARMLESS:
-        taken = inspect.signature(getattr(tf.raw_ops, name)).parameters
-        assert not [argument for argument in taken if any(word in argument for word in words)], name
+        arguments = inspect.signature(getattr(tf.raw_ops, name)).parameters
+        assert not [argument for argument in arguments if any(word in argument for word in words)], name
 
 
 def test_load_by_name_verifies_too(monkeypatch, tmp_path):

@@ -306,9 +306,9 @@ def test_mistakes_are_reported_before_a_prediction_is_sent(server, client):
         client.generator("other")
     generator = client.generator("toy")
     for call, message in (
-        (lambda: generator.sample([1], codes=[1, 2, 3]), "codes were 3, and this generator takes 2"),
+        (lambda: generator.sample([1], codes=[1, 2, 3]), "codes: got 3; expected 2 per sample"),
         (lambda: generator.sample([]), "got rows .* at least one"),
-        (lambda: generator.from_latents([[1, 2]], 0, [0, 0]), r"noise has shape \[1, 2\]; expected \[None, 3\]"),
+        (lambda: generator.from_latents([[1, 2]], 0, [0, 0]), r"noise has shape \[1, 2\]; expected \[1, 3\]"),
         (lambda: client.predict("toy", "smaple", {}), "Did you mean 'sample'"),
         (
             lambda: client.predict("toy", "latents", {"seed": [1]}),

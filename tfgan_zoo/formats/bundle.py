@@ -66,7 +66,7 @@ def write_formats(
     """Writes all files into the empty folder `staging`. Returns the card."""
     signature = generator.signatures["serving_default"]
     inputs = comparison_inputs(generator, np.arange(seeds))
-    expected = generator.call("serving_default", **inputs)[generator.made]
+    expected = generator.call("serving_default", **inputs)[generator.output_name]
     card = {
         "name": name,
         "version": folder.name,
@@ -83,7 +83,7 @@ def write_formats(
         try:
             target.write(frozen, path)
             compute = target.open(path)
-            results = [compute({k: v[:rows] for k, v in inputs.items()})[generator.made] for rows in (1, seeds)]
+            results = [compute({k: v[:rows] for k, v in inputs.items()})[generator.output_name] for rows in (1, seeds)]
         except ZooError:
             raise
         except Exception as error:  # converters and runtimes raise exceptions of any type
@@ -104,6 +104,7 @@ def comparison_inputs(generator: Sampler, seeds: np.ndarray) -> dict[str, np.nda
     """Inputs for `serving_default`: what the signature `sample` draws for these seeds.
 
     An export without a card does not say how many classes or which codes it has: its labels are 0, its codes in [-1, 1].
+    Conditions other than labels and codes are 0.
     """
     codes = generator.codes or (Codes((), generator.code_size) if generator.code_size else None)
     classes = (generator.num_classes or 1) if generator.conditional else 0
@@ -111,7 +112,12 @@ def comparison_inputs(generator: Sampler, seeds: np.ndarray) -> dict[str, np.nda
         SeededDraws(tf.constant(seeds, tf.int64))
     )
     conditions = {name: latents[name].numpy() for name in ("labels", "codes") if name in latents}
-    return {"noise": generator.latents(seeds), **conditions}
+    others = {
+        name: np.zeros([len(seeds), *item.shape], item.dtype)
+        for name, item in generator.condition_items.items()
+        if name not in conditions
+    }
+    return {**generator.latent_inputs(seeds), **conditions, **others}
 
 
 def file_hashes(path: Path) -> dict:

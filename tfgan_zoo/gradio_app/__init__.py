@@ -1,1 +1,1 @@
-"""A local page to play with a zoo's generators: what it draws, in functions that need no browser, and its controls."""
+"""The playground, a local page to sample from a zoo's generators: its controls, and what it draws without a browser."""

@@ -1,4 +1,4 @@
-"""The models that the page offers: what their cards say, and their generators, loaded when they are first drawn from."""
+"""The models that the page offers: what their cards say, and their samplers, loaded when they are first drawn from."""
 
 import dataclasses
 import json
@@ -6,19 +6,22 @@ import threading
 from pathlib import Path
 
 from tfgan_zoo.core.errors import ZooError, no_such
+from tfgan_zoo.core.generator_inputs import LATENT_BOUND, Truncation
 from tfgan_zoo.core.priors import Codes
-from tfgan_zoo.saved_model.version_folder import codes_of, load_version, newest, versions
+from tfgan_zoo.saved_model.signature_calls import Sampler
+from tfgan_zoo.saved_model.version_folder import codes_of, load_version, newest, truncation_of, versions
 
-KEPT = 4  # loaded generators: as many as a user goes back and forth between, and large ones fill the memory
-NO_CARD = "No model card tells what this is."
+MAX_LOADED = 4  # samplers in memory: as many as a user goes back and forth between; large ones would fill it
+NO_CARD = "There is no model card to describe this model."
 
 
 @dataclasses.dataclass(frozen=True)
 class ModelInfo:
-    """What a model's card says, which nobody has verified before its generator is loaded.
+    """What a model's card says. Not verified until its generator is loaded.
 
-    name, version: of its folder; summary: a paragraph that names the paper; facts: short clauses; classes: their names,
-    () where it takes no labels; codes: a `Codes` or None; points: whether it makes points in the plane and no images.
+    name, version: of its folder; summary: a paragraph that names the paper; facts: short clauses; classes: their names, () if
+    it takes no labels; codes: a `Codes` or None; points: True if it makes points in the plane, not images; truncation: what
+    it means, None to offer none.
     """
 
     name: str
@@ -28,59 +31,59 @@ class ModelInfo:
     classes: tuple[str, ...] = ()
     codes: Codes | None = None
     points: bool = False
+    truncation: Truncation | None = LATENT_BOUND
 
 
 class ModelLibrary:
-    """The models of a folder of exports, each at its newest version of now. Many threads may ask at once.
+    """The models of a folder of exports, each at its newest version at the time of construction. Thread-safe.
 
     Attributes:
-        abouts: {name: `About`}, in order of the names; most_codes: the size of the largest `Codes` among them.
+        infos: {name: `ModelInfo`}, ordered by name; max_codes: the size of the largest `Codes` among them.
 
     Args:
         zoo: a folder, <name>/<version>/.
-        unsafe: loads what `trust.check` would refuse.
+        unsafe: load what `trust.check` would refuse.
 
     Raises:
         ZooError: there is no export in it.
     """
 
-    def __init__(self, zoo, unsafe=False):
+    def __init__(self, zoo: str | Path, unsafe: bool = False) -> None:
         zoo = Path(zoo)
         if not zoo.is_dir():
-            raise ZooError(f"{zoo} is no folder; give a folder of exports, such as --zoo=export.")
+            raise ZooError(f"{zoo} is not a folder; give a folder of exports, such as --zoo=export.")
         self.folders = {path.name: newest(path) for path in sorted(zoo.iterdir()) if versions(path)}
         if not self.folders:
-            example = (
-                f"; it is one model: give --zoo={zoo.absolute().parent}" if (zoo / "saved_model.pb").exists() else ""
-            )
-            raise ZooError(f"{zoo} holds no exports such as sngan_mnist/1/{example}.")
-        self.unsafe, self.loaded, self.lock = unsafe, {}, threading.Lock()
-        self.abouts = {name: about(name, folder) for name, folder in self.folders.items()}
-        self.most_codes = max(a.codes.size if a.codes else 0 for a in self.abouts.values())
+            hint = f"; it is one model: give --zoo={zoo.absolute().parent}" if (zoo / "saved_model.pb").exists() else ""
+            raise ZooError(f"{zoo} holds no exports such as sngan_mnist/1/{hint}.")
+        self.unsafe, self.lock = unsafe, threading.Lock()
+        self.loaded: dict[str, Sampler] = {}  # the least recently used first
+        self.infos = {name: read_info(name, folder) for name, folder in self.folders.items()}
+        self.max_codes = max(info.codes.size if info.codes else 0 for info in self.infos.values())
 
-    def about(self, name):
-        """The `About` of a model. Raises `ZooError` where there is no such model."""
-        if name not in self.abouts:
-            raise no_such("model", name, self.abouts)
-        return self.abouts[name]
+    def info(self, name: str) -> ModelInfo:
+        """What the card of a model says. Raises `ZooError` if there is no such model."""
+        if name not in self.infos:
+            raise no_such("model", name, self.infos)
+        return self.infos[name]
 
-    def generator(self, name):
-        """The `Generator` of a model, verified when it is loaded; the last `KEPT` stay loaded.
+    def sampler(self, name: str) -> Sampler:
+        """The sampler of a model, verified when it is loaded; the `MAX_LOADED` most recently used stay loaded.
 
         Raises:
             ZooError: no such model, or one that `trust.check` refuses.
         """
-        self.about(name)
+        self.info(name)
         with self.lock:
-            generator = self.loaded.pop(name, None) or load_version(self.folders[name], self.unsafe)
-            self.loaded[name] = generator  # at the end, because it was asked for last
-            if len(self.loaded) > KEPT:
+            sampler = self.loaded.pop(name, None) or load_version(self.folders[name], self.unsafe)
+            self.loaded[name] = sampler
+            if len(self.loaded) > MAX_LOADED:
                 del self.loaded[next(iter(self.loaded))]
-            return generator
+            return sampler
 
 
-def about(name, folder):
-    """The `About` of a version folder; the least, where its card is missing or is not one of ours."""
+def read_info(name: str, folder: Path) -> ModelInfo:
+    """What the card of a version folder says; name and version alone if it is missing or not one of ours."""
     try:
         card = json.loads((folder / "model_card.json").read_text())
         dataset = card.get("dataset", {})
@@ -95,12 +98,25 @@ def about(name, folder):
             tuple(str(n) for n in (names if len(names) == count else range(count))),
             codes_of(card),
             "points" in card,
+            truncation_of(card),
         )
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):  # whatever else the JSON may hold
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):  # the JSON may hold anything
         return ModelInfo(name, folder.name)
 
 
-def common_classes(*abouts):
-    """Names of the classes that all of the models with labels have, by their numbers; " / " parts different names."""
-    named = [about.classes for about in abouts if about.classes]
-    return tuple(" / ".join(dict.fromkeys(names)) for names in zip(*named, strict=False))
+def common_classes(*infos: ModelInfo) -> tuple[str, ...]:
+    """Names of the classes that all models with labels have, by their numbers; different names are joined by " / "."""
+    class_names = [info.classes for info in infos if info.classes]
+    return tuple(" / ".join(dict.fromkeys(names)) for names in zip(*class_names, strict=False))
+
+
+def common_truncation(*infos: ModelInfo) -> Truncation | None:
+    """A truncation that all models take; None if one takes none, or if "none" is another number for each."""
+    truncations = [info.truncation for info in infos if info.truncation]
+    if len(truncations) < len(infos) or len({truncation.none for truncation in truncations}) > 1:
+        return None
+    if len(set(truncations)) == 1:
+        return truncations[0]
+    meaning = " / ".join(dict.fromkeys(truncation.meaning for truncation in truncations))
+    lowest, highest = min(t.lowest for t in truncations), max(t.highest for t in truncations)
+    return dataclasses.replace(truncations[0], meaning=meaning, note="", lowest=lowest, highest=highest)

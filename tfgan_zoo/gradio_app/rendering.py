@@ -1,4 +1,4 @@
-"""What the page draws, as uint8 images: pictures of seeds and ways between latents. No function here knows of the page."""
+"""What the page draws, as uint8 images: grids of seeds and walks between latents. Nothing here depends on Gradio."""
 
 import dataclasses
 
@@ -7,88 +7,111 @@ import numpy as np
 from tfgan_zoo import pictures
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.saved_model import sweeps
+from tfgan_zoo.saved_model.signature_calls import BaseSampler
 
-LARGEST_SEED = 2**53  # a page's numbers are floats, which count no farther
-HIGH = 256  # pixels that the frames of a way are enlarged to
+MAX_SEED = 2**53  # a page's numbers are floats, which represent no whole number beyond it exactly
+FRAME_SIZE = 256  # pixels that the frames of a walk are enlarged to
 BY_SEED = -1  # the label that leaves the class to the seed
 
 
 @dataclasses.dataclass(frozen=True)
-class Given:
-    """What a user asks of any model; a model passes by what it does not take.
+class SampleSettings:
+    """The settings that a user chose, for any model; a model ignores those of inputs that it does not take.
 
-    truncation: bound of the latent, None for none; label: a class, or `BY_SEED`; codes: one number each, NaN by seed.
+    truncation: as the model means it, None for none; label: a class, or `BY_SEED`; codes: one number each, NaN by seed.
     """
 
     truncation: float | None = None
     label: int = BY_SEED
     codes: tuple[float, ...] = ()
 
-    def for_seeds(self, generator):
-        """(truncation, label, codes) as `Generator.sample` takes them, what is missing by seed."""
+    def for_seeds(self, generator: BaseSampler) -> tuple[float | None, int | None, np.ndarray | None]:
+        """(truncation, label, codes) as `BaseSampler.sample` takes them; what is not chosen is left to the seed."""
         return (
             self.truncation,
             self.label if generator.conditional else None,
-            self.filled(generator, np.nan) if generator.code_size else None,
+            self.padded_codes(generator, np.nan) if generator.code_size else None,
         )
 
-    def for_latents(self, generator):
-        """(truncation, label, codes) without a seed: class 0 and codes of 0 where nothing is given."""
-        codes = np.nan_to_num(self.filled(generator, 0), nan=0)
+    def for_latents(self, generator: BaseSampler) -> tuple[float | None, int | None, np.ndarray | None]:
+        """(truncation, label, codes) where there is no seed: class 0 and codes of 0 unless they are chosen."""
+        codes = np.nan_to_num(self.padded_codes(generator, 0), nan=0)
         return self.truncation, max(0, self.label) if generator.conditional else None, codes if len(codes) else None
 
-    def filled(self, generator, value):
-        """As many codes as the generator takes; those that are not given are `value`."""
+    def padded_codes(self, generator: BaseSampler, value: float) -> np.ndarray:
+        """As many codes as the generator takes; those that are not chosen are `value`."""
         codes = np.full([generator.code_size], value, np.float32)
-        given = self.codes[: generator.code_size]
-        codes[: len(given)] = given
+        chosen = self.codes[: generator.code_size]
+        codes[: len(chosen)] = chosen
         return codes
 
 
-def checked_seed(value, name="seed"):
-    """A whole number from 0 to 2**53, or a `ZooError` that names what came."""
+def checked_seed(value: float | None, name: str = "seed") -> int:
+    """`value` as a whole number from 0 to 2**53. Raises `ZooError` for anything else."""
     if value is None:
         raise ZooError(f"the {name} is empty; give a whole number from 0.")
-    if not 0 <= value <= LARGEST_SEED or value != int(value):  # NaN is not within
-        raise ZooError(f"the {name} is {value:g}; give a whole number from 0 to {LARGEST_SEED}.")
+    if not 0 <= value <= MAX_SEED or value != int(value):  # false for NaN
+        raise ZooError(f"the {name} is {value:g}; give a whole number from 0 to {MAX_SEED}.")
     return int(value)
 
 
-def draw(generator, seed, count, given=Given()):
-    """(the picture uint8 [H, W, C], its caption) of seeds seed, seed + 1, ...: a grid, or the density of points.
+def draw(
+    generator: BaseSampler, seed: float | None, count: int, settings: SampleSettings = SampleSettings()
+) -> tuple[np.ndarray, str]:
+    """A picture of the seeds seed, seed + 1, ...: a grid of images, or the density of points.
 
     Args:
-        generator: a `Generator`.
+        generator: a sampler.
         seed: of the first sample.
-        count: of images; points are always 2,500.
-        given: a `Given`.
+        count: how many images; points are always 2,500.
+        settings: truncation, class and codes.
+
+    Returns:
+        (uint8 [H, W, C], the caption).
 
     Raises:
-        ZooError: a seed that is none, or a class or code that the generator does not have.
+        ZooError: not a seed, or a class or code that the generator does not have.
     """
     start = checked_seed(seed)
     seeds = np.arange(start, start + (sweeps.POINTS if generator.points else int(count)))
-    sheet = sweeps.plain(generator, seeds, *given.for_seeds(generator))
+    sheet = sweeps.plain(generator, seeds, *settings.for_seeds(generator))
     return pictures.picture(sheet.samples, sheet.columns), sheet.caption
 
 
-def walk(generator, first, second, steps, given=Given()):
-    """(frames uint8 [2 (steps - 1), H, W, C], a caption): from one seed's latent to another's and back, without end.
+def walk(
+    generator: BaseSampler,
+    first: float | None,
+    second: float | None,
+    steps: int,
+    settings: SampleSettings = SampleSettings(),
+) -> tuple[np.ndarray, str]:
+    """A seamless loop from one seed's latents to another's and back. Points leave their trace.
 
-    Points leave their trace. The rest as in `draw`, but class and codes stay and are not drawn by seed.
+    Args:
+        generator: a sampler.
+        first, second: seeds.
+        steps: frames one way, both ends included.
+        settings: class and codes are fixed on the way and not left to the seed.
+
+    Returns:
+        (frames uint8 [2 (steps - 1), H, W, C], the caption).
+
+    Raises:
+        ZooError: as `draw`.
     """
     ends = checked_seed(first, "first seed"), checked_seed(second, "second seed")
-    sheet = sweeps.path(generator, ends, int(steps), *given.for_latents(generator))
+    sheet = sweeps.path(generator, ends, int(steps), *settings.for_latents(generator))
     frames = traces(sheet.samples) if generator.points else enlarged(sheet.samples)
     return np.concatenate([frames, frames[-2:0:-1]]), f"{sheet.caption} and back"
 
 
-def enlarged(images):
-    scale = max(1, HIGH // images.shape[1])
+def enlarged(images: np.ndarray) -> np.ndarray:
+    """uint8 [N, H, W, C], each pixel repeated so that H comes up to `FRAME_SIZE`."""
+    scale = max(1, FRAME_SIZE // images.shape[1])
     return images.repeat(scale, 1).repeat(scale, 2)
 
 
-def traces(points):
-    """Frames uint8 [N, 256, 256, 3], each with one point of float32 [N, 2] more, all to one scale."""
+def traces(points: np.ndarray) -> np.ndarray:
+    """Frames uint8 [N, 256, 256, 3] of float32 [N, 2]: frame i shows points 0 to i, all frames to one scale."""
     limit = 1.1 * np.abs(points).max() or 1.0
-    return np.stack([pictures.scatter(points[: i + 1], limit, HIGH) for i in range(len(points))])
+    return np.stack([pictures.scatter(points[: i + 1], limit, FRAME_SIZE) for i in range(len(points))])

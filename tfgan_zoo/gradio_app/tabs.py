@@ -1,162 +1,190 @@
-"""The page's three tabs: samples of a model, the way between two latents, two models side by side."""
+"""The page's three tabs: samples of a model, a walk between two latents, two models side by side."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gradio as gr
 
 from tfgan_zoo.gradio_app import rendering
-from tfgan_zoo.gradio_app.controls import Conditions, told
+from tfgan_zoo.gradio_app.controls import SettingsControls, show_errors
 from tfgan_zoo.gradio_app.model_card import card
-from tfgan_zoo.gradio_app.model_library import ModelInfo, common_classes
+from tfgan_zoo.gradio_app.model_library import ModelInfo, ModelLibrary, common_classes, common_truncation
 
-QUIET = {"api_visibility": "private", "show_progress": "hidden"}
-DRAWING = {**QUIET, "trigger_mode": "always_last"}  # while a slider is dragged, what it shows in the end is drawn
-OF_THE_FIRST = "Of the first image; each next one has the next seed."
+if TYPE_CHECKING:
+    from tfgan_zoo.gradio_app.gradio_page import SavedFiles
+
+QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+REDRAW: dict[str, Any] = {
+    **QUIET,
+    "trigger_mode": "always_last",
+}  # while a slider is dragged, only its last value must be drawn
+FIRST_SEED = "Of the first image; each next one has the next seed."
+
+
+class Layout(NamedTuple):
+    """The components of a tab.
+
+    models: dropdowns; adapted: what `Tab.adapt` returns updates for, besides those of the settings; controls: whatever else
+    `Tab.draw` takes; settings: the `SettingsControls`; outputs: what `Tab.draw` returns values for; events: to redraw after.
+    """
+
+    models: list[Any]
+    adapted: list[Any]
+    controls: list[Any]
+    settings: SettingsControls
+    outputs: list[Any]
+    events: Sequence[Any] = ()
 
 
 class Tab:
     """What the tabs share.
 
     Attributes:
-        redrawn: (function, inputs, outputs) of its pictures, for whoever shows the tab first.
+        redraw: (function, inputs, outputs) that draws the pictures, to be called when the tab is first shown.
 
     Args:
-        shelf: a `Shelf`.
-        keep: a `Keep`.
+        library: the models to choose from.
+        files: stores what is drawn.
     """
 
-    def __init__(self, library, keep):
-        self.library, self.keep, self.names = library, keep, list(library.abouts)
-        models, cards, controls, self.conditions, outputs, events = self.layout()
-        self.redrawn = told(self.draw), [*models, *controls, *self.conditions.inputs], outputs
-        for control in (*controls, *self.conditions.inputs):
-            control.input(*self.redrawn, **DRAWING)
-        adapted = [*cards, *self.conditions.shown]
-        for event in (*events, *(model.input(told(self.adapt), models, adapted, **QUIET) for model in models)):
-            event.success(*self.redrawn, **DRAWING)
+    def __init__(self, library: ModelLibrary, files: "SavedFiles") -> None:
+        self.library, self.files, self.names = library, files, list(library.infos)
+        layout = self.layout()
+        self.settings = layout.settings
+        inputs = [*layout.models, *layout.controls, *self.settings.inputs]
+        self.redraw = show_errors(self.draw), inputs, layout.outputs
+        for control in (*layout.controls, *self.settings.inputs):
+            control.input(*self.redraw, **REDRAW)
+        adapt = show_errors(self.adapt), [*self.settings.truncation, *layout.models]
+        adapted = [*layout.adapted, *self.settings.adapted]
+        for event in (*layout.events, *(model.input(*adapt, adapted, **QUIET) for model in layout.models)):
+            event.success(*self.redraw, **REDRAW)
 
-    def layout(self):
-        """Makes the components. Returns (the models' dropdowns, what `adapt` changes of them, other controls, the
-        `Conditions`, what `draw` gives values to, events to draw again after).
-        """
+    def layout(self) -> Layout:
+        """Creates the components."""
         raise NotImplementedError
 
-    def adapt(self, *names):
-        """Updates of what `layout` named, and of the conditions, for the chosen models."""
+    def adapt(self, truncate: bool, bound: float | None, *names: str) -> list[Any]:
+        """Updates of the adapted components, then of the settings, for the chosen models."""
         raise NotImplementedError
 
-    def draw(self, *values):
-        """Values of the outputs for those of the models, the other controls and the conditions."""
+    def draw(self, *values: Any) -> list[Any]:
+        """Values of the outputs for those of the models, the other controls and the settings."""
         raise NotImplementedError
 
-    def model(self, name, label, id):
+    def model(self, name: str, label: str, id: str) -> tuple[Any, Any]:
         """(a dropdown of models, the card beneath it)."""
-        return gr.Dropdown(self.names, value=name, label=label, elem_id=id), gr.HTML(card(self.library.about(name)))
+        return gr.Dropdown(self.names, value=name, label=label, elem_id=id), gr.HTML(card(self.library.info(name)))
 
-    def image(self, name, seed, count, conditions):
-        """[caption, picture, download] of so many seeds of a model; none while a seed is being typed."""
+    def image(self, name: str, seed: float | None, count: int, settings: Sequence[Any]) -> list[Any]:
+        """[caption, picture, download] of `count` seeds of a model; no change while a seed is being typed."""
         if seed is None:
             return [gr.skip()] * 3
-        image, caption = rendering.draw(self.library.generator(name), seed, count, self.conditions.read(*conditions))
-        path = self.keep.png(f"{name}-seed-{seed}", image)
+        image, caption = rendering.draw(self.library.sampler(name), seed, count, self.settings.read(*settings))
+        path = self.files.png(f"{name}-seed-{seed}", image)
         return [caption, path, path]
 
 
 class Draw(Tab):
     """A grid of seeds, or a cloud of points."""
 
-    def layout(self):
-        about = self.library.about(self.names[0])
+    def layout(self) -> Layout:
+        info = self.library.info(self.names[0])
         with gr.Row():
             with gr.Column(scale=2, min_width=320):
-                model, shown = self.model(about.name, "Model", "draw-model")
-                seed = whole("Seed", 0, "draw-seed", OF_THE_FIRST)
-                count = gr.Slider(1, 100, 36, step=1, label="Images", visible=not about.points)
-                conditions = Conditions(about, self.library.most_codes, by_seed=True)
+                model, model_card = self.model(info.name, "Model", "draw-model")
+                seed = seed_field("Seed", 0, "draw-seed", FIRST_SEED)
+                count = gr.Slider(1, 100, 36, step=1, label="Images", visible=not info.points)
+                settings = SettingsControls(info, self.library.max_codes, by_seed=True)
             with gr.Column(scale=3, min_width=320):
                 outputs = picture("draw-picture")
                 with gr.Row():
                     more = gr.Button("Next seeds")
                     outputs.append(gr.DownloadButton("Download PNG"))
         stepped = more.click(lambda seed, count: (seed or 0) + count, [seed, count], seed, **QUIET)
-        return [model], [shown, count], [seed, count], conditions, outputs, [stepped]
+        return Layout([model], [model_card, count], [seed, count], settings, outputs, [stepped])
 
-    def adapt(self, name):
-        about = self.library.about(name)
-        return [card(about), gr.update(visible=not about.points), *self.conditions.updates(about)]
+    def adapt(self, truncate: bool, bound: float | None, *names: str) -> list[Any]:
+        info = self.library.info(names[0])
+        return [card(info), gr.update(visible=not info.points), *self.settings.updates(info, truncate, bound)]
 
-    def draw(self, name, seed, count, *conditions):
-        return self.image(name, seed, count, conditions)
+    def draw(self, name: str, seed: float | None, count: int, *settings: Any) -> list[Any]:
+        return self.image(name, seed, count, settings)
 
 
 class Walk(Tab):
     """An animation from one seed's sample to another's."""
 
-    def layout(self):
-        about = self.library.about(self.names[0])
+    def layout(self) -> Layout:
+        info = self.library.info(self.names[0])
         with gr.Row():
             with gr.Column(scale=2, min_width=320):
-                model, shown = self.model(about.name, "Model", "walk-model")
+                model, model_card = self.model(info.name, "Model", "walk-model")
                 with gr.Row():
-                    ends = whole("From seed", 1, "walk-first"), whole("To seed", 9, "walk-second")
-                steps = gr.Slider(2, 60, 24, step=1, label="Frames", info="On the way there; ten a second.")
-                conditions = Conditions(about, self.library.most_codes, by_seed=False)
+                    ends = seed_field("From seed", 1, "walk-first"), seed_field("To seed", 9, "walk-second")
+                steps = gr.Slider(2, 60, 24, step=1, label="Frames", info="One way; ten a second.")
+                settings = SettingsControls(info, self.library.max_codes, by_seed=False)
             with gr.Column(scale=3, min_width=320):
                 outputs = [*picture("walk-picture"), gr.DownloadButton("Download GIF")]
-        return [model], [shown], [*ends, steps], conditions, outputs, []
+        return Layout([model], [model_card], [*ends, steps], settings, outputs)
 
-    def adapt(self, name):
-        about = self.library.about(name)
-        return [card(about), *self.conditions.updates(about)]
+    def adapt(self, truncate: bool, bound: float | None, *names: str) -> list[Any]:
+        info = self.library.info(names[0])
+        return [card(info), *self.settings.updates(info, truncate, bound)]
 
-    def draw(self, name, first, second, steps, *conditions):
+    def draw(self, name: str, first: float | None, second: float | None, steps: int, *settings: Any) -> list[Any]:
         if first is None or second is None:
             return [gr.skip()] * 3
-        given = self.conditions.read(*conditions)
-        frames, caption = rendering.walk(self.library.generator(name), first, second, steps, given)
-        path = self.keep.gif(f"{name}-from-{first}-to-{second}", frames)
+        frames, caption = rendering.walk(
+            self.library.sampler(name), first, second, steps, self.settings.read(*settings)
+        )
+        path = self.files.gif(f"{name}-from-{first}-to-{second}", frames)
         return [caption, path, path]
 
 
 class Compare(Tab):
     """Two models' samples of the same seeds and class; their codes are drawn by seed."""
 
-    def layout(self):
+    def layout(self) -> Layout:
         models, cards, outputs = [], [], []
-        chosen = [self.names[0], self.names[min(1, len(self.names) - 1)]]
+        names = [self.names[0], self.names[min(1, len(self.names) - 1)]]
         with gr.Row():
             with gr.Column(min_width=320):
-                seed = whole("Seed", 0, "compare-seed", OF_THE_FIRST)
+                seed = seed_field("Seed", 0, "compare-seed", FIRST_SEED)
                 count = gr.Slider(1, 64, 16, step=1, label="Images of each")
             with gr.Column(min_width=320):
-                conditions = Conditions(self.both(*chosen), 0, by_seed=True)
+                settings = SettingsControls(self.shared_info(*names), 0, by_seed=True)
         with gr.Row():
-            for side, name in zip(("left", "right"), chosen, strict=True):
+            for side, name in zip(("left", "right"), names, strict=True):
                 with gr.Column(min_width=320):
-                    model, shown = self.model(name, f"Model on the {side}", f"compare-{side}")
+                    model, model_card = self.model(name, f"Model on the {side}", f"compare-{side}")
                     outputs += [*picture(f"compare-{side}-picture"), gr.DownloadButton("Download PNG")]
                 models.append(model)
-                cards.append(shown)
-        return models, cards, [seed, count], conditions, outputs, []
+                cards.append(model_card)
+        return Layout(models, cards, [seed, count], settings, outputs)
 
-    def both(self, *names):
-        """What the conditions may offer to two models."""
-        return ModelInfo("", "", classes=common_classes(*map(self.library.about, names)))
+    def shared_info(self, *names: str) -> ModelInfo:
+        """What the settings can offer to two models at once."""
+        infos = [self.library.info(name) for name in names]
+        return ModelInfo("", "", classes=common_classes(*infos), truncation=common_truncation(*infos))
 
-    def adapt(self, *names):
-        return [*(card(self.library.about(name)) for name in names), *self.conditions.updates(self.both(*names))]
+    def adapt(self, truncate: bool, bound: float | None, *names: str) -> list[Any]:
+        updates = self.settings.updates(self.shared_info(*names), truncate, bound)
+        return [*(card(self.library.info(name)) for name in names), *updates]
 
-    def draw(self, left, right, seed, count, *conditions):
-        return [*self.image(left, seed, count, conditions), *self.image(right, seed, count, conditions)]
+    def draw(self, left: str, right: str, seed: float | None, count: int, *settings: Any) -> list[Any]:
+        return [*self.image(left, seed, count, settings), *self.image(right, seed, count, settings)]
 
 
-def whole(label, value, id, info=None):
+def seed_field(label: str, value: int, id: str, info: str | None = None) -> Any:
     """A field for a seed."""
     return gr.Number(value, label=label, info=info, precision=0, elem_id=id, min_width=120)
 
 
-def picture(id):
+def picture(id: str) -> list[Any]:
     """[a caption, a picture]: the caption above and not in its corner, where Gradio puts labels."""
     caption = gr.HTML(elem_id=f"{id}-caption", elem_classes="caption")
-    return [
-        caption,
-        gr.Image(type="filepath", interactive=False, show_label=False, buttons=[], elem_id=id, elem_classes="picture"),
-    ]
+    image = gr.Image(
+        type="filepath", interactive=False, show_label=False, buttons=[], elem_id=id, elem_classes="picture"
+    )
+    return [caption, image]

@@ -46,7 +46,8 @@ class Gallery:
     def truncation(self):
         """The same seeds at rising bounds of the latent."""
         count = max(1, MANY // self.generator.noise_size)
-        largest = np.abs(self.generator.latents(np.arange(min(count, 1000)))).max()
+        latents = self.generator.latent_inputs(np.arange(min(count, 1000)))
+        largest = min(max(np.abs(values).max() for values in latents.values()), self.generator.truncation.none)
         bounds = [*(bound for bound in BOUNDS if bound < largest), None]
         labels = ["no bound" if bound is None else f"{bound:g}" for bound in bounds]
         draws = [self.generator.sample(self.seeds(), bound) for bound in bounds]

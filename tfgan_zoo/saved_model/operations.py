@@ -1,4 +1,4 @@
-"""Which of TensorFlow's operations only compute, and why some of the others are refused in a SavedModel; see `trust`."""
+"""TensorFlow's operations that only compute, and why a SavedModel with some of the others is refused; see `trust`."""
 
 # In this order: arithmetic, arrays, networks, linear algebra, images, strings, random numbers, control flow and lists,
 # variables and tables in memory.
@@ -85,7 +85,7 @@ RegisterDatasetV2 _Send _Recv _HostSend _HostRecv DistributedSave
 """
 
 HARMLESS = frozenset(COMPUTING.split())
-# Only to say why in the message; what is on neither list is refused as well.
+# For the message only; an operation on neither list is refused as well.
 HARMFUL = {
     "reads or writes files": frozenset(FILES.split()),
     "runs Python": frozenset(PYTHON.split()),

@@ -1,28 +1,47 @@
-"""What an exported generator answers: signatures with a batch dimension everywhere and draws by seed inside the graph."""
+"""The module that is exported: signatures with a batch dimension everywhere, and random numbers by seed inside the graph."""
 
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import keras
+import numpy as np
 import tensorflow as tf
 
 from tfgan_zoo.core.draws import SeededDraws
+from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.core.generator_inputs import GeneratorInput
+from tfgan_zoo.core.priors import Prior
 from tfgan_zoo.saved_model.signature_calls import Sampler
+
+INTERNAL_SEED = 0  # of the internal inputs in `serving_default`, which has no seed
+
+Tensors = dict[str, tf.Tensor]
 
 
 class ExportedGenerator(tf.Module):
-    """A generator as a module that holds its variables and not the Keras model, which TF Serving's loader cannot restore.
+    """The module that is saved: a generator's variables and its signatures as concrete functions.
+
+    It does not hold the Keras model, which TF Serving's loader cannot restore. To sample from it, take its `generator()`, a
+    `Sampler`.
 
     Signatures (every input and output has a batch dimension):
 
-        serving_default  noise float32 [B, Z]                        -> images float32 [B, H, W, C] in [-1, 1]
+        serving_default  latents, such as noise float32 [B, Z]       -> images float32 [B, H, W, C] in [-1, 1]
         sample           seed int64 [B], truncation float32 [B]      -> images uint8 [B, H, W, C]
         png              seed int64 [B], truncation float32 [B]      -> png_bytes string [B]
-        latents          seed int64 [B], truncation float32 [B]      -> noise float32 [B, Z]
+        latents          seed int64 [B], truncation float32 [B]      -> the latents that `serving_default` takes
 
-    truncation: bound of |z| in the latent, `inf` for none.
+    truncation: its meaning is `prior.truncation`, such as the bound of |z|; `inf` is none for every prior.
 
-    All but `latents` take more where the generator does. In `sample` and `png` what is left open is drawn by seed;
-    `serving_default` has no seed, so there all must be given.
+    All but `latents` take the prior's conditions too. In `sample` and `png` a condition that is left open is drawn from the
+    seed; `serving_default` has no seed, so there all must be given.
 
         labels int32 [B] from 0; -1 leaves one open. A label beyond the classes is not refused in the graph.
         codes float32 [B, size], see `priors.Codes`; each number that is NaN is left open.
+
+    Internal inputs of the prior, which no client may give, are drawn from the seed as well. In `serving_default` they are
+    constants, those of seed 0 without truncation, so that the same latents give the same image.
 
     A generator of points makes `points` float32 [B, 2] in place of images, in `sample` too, and has no `png`.
 
@@ -32,67 +51,113 @@ class ExportedGenerator(tf.Module):
     Args:
         network: the generator, a Keras model built in float32.
         prior: its `Prior`.
+
+    Raises:
+        ZooError: the network takes an input that the prior does not name, or `prior.sample` leaves one out.
     """
 
-    def __init__(self, network, prior):
+    def __init__(self, network: keras.Model, prior: Prior) -> None:
         super().__init__(name="generator")
         self.saved_weights = [v.value for v in network.variables]
         self.prior = prior
         points = len(network.output_shape) == 2
-        noise = {"noise": tf.TensorSpec([None, prior.noise_size], tf.float32)}
-        draw = {"seed": tf.TensorSpec([None], tf.int64), "truncation": tf.TensorSpec([None], tf.float32)}
-        conditions = {}
-        if prior.num_classes:
-            conditions["labels"] = tf.TensorSpec([None], tf.int32)
-        if prior.codes:
-            conditions["codes"] = tf.TensorSpec([None, prior.codes.size], tf.float32)
+        names = [tensor.name for tensor in network.inputs]
+        check_names(names, [item.name for item in prior.inputs], "the generator takes", "the prior's `inputs`")
+        conditions = [item for item in prior.inputs if item.kind == "condition"]
+        latent_names = [item.name for item in prior.inputs if item.kind == "latent"]
+        latent_specs = {item.name: spec_of(item) for item in prior.inputs if item.kind == "latent"}
+        condition_specs = {item.name: spec_of(item) for item in conditions}
+        seed_specs = {"seed": tf.TensorSpec([None], tf.int64), "truncation": tf.TensorSpec([None], tf.float32)}
+        internal = internal_constants(prior)
 
-        def concrete(function, **specs):
+        def concrete(function: Callable[..., Any], **specs: tf.TensorSpec) -> Any:
             return tf.function(function, autograph=False).get_concrete_function(**specs)
 
-        names = [tensor.name for tensor in network.inputs]
-
-        def network_alone(**inputs):
+        def call_network(**inputs: tf.Tensor) -> tf.Tensor:
             return tf.cast(network(inputs, training=False), tf.float32)
 
-        # A function of its own, so that the file holds the network once and not once a signature.
-        specs = {name: spec for name, spec in {**noise, **conditions}.items() if name in names}
-        network_alone = concrete(network_alone, **specs)
+        # A function of its own, so that the file holds the network once and not once per signature.
+        network_function = concrete(call_network, **{i.name: spec_of(i) for i in prior.inputs if i.name in names})
 
-        def made(inputs):
-            return network_alone(**{name: inputs[name] for name in names})
+        def generate(inputs: Tensors) -> tf.Tensor:
+            return network_function(**{name: inputs[name] for name in names})
 
-        def drawn(inputs):
-            latents = prior.sample(SeededDraws(inputs["seed"]), inputs["truncation"][:, None])
-            if "labels" in inputs:
-                latents["labels"] = tf.where(inputs["labels"] < 0, latents["labels"], inputs["labels"])
-            if "codes" in inputs:
-                latents["codes"] = tf.where(tf.math.is_nan(inputs["codes"]), latents["codes"], inputs["codes"])
-            return latents
+        def draw(inputs: Tensors) -> Tensors:
+            truncation = inputs["truncation"][:, None]
+            if prior.truncation.none != float("inf"):
+                truncation = tf.where(tf.math.is_inf(truncation), prior.truncation.none, truncation)
+            samples = sample_of(prior, SeededDraws(inputs["seed"]), truncation)
+            for item in conditions:
+                if item.name in inputs:
+                    open_values = is_open(item, inputs[item.name])
+                    samples[item.name] = tf.where(open_values, samples[item.name], inputs[item.name])
+            return samples
 
-        def serving_default(**inputs):
-            return {"points" if points else "images": made(inputs)}
+        def serving_default(**inputs: tf.Tensor) -> Tensors:
+            if internal:
+                rows = tf.shape(next(iter(inputs.values())))[0]
+                inputs |= {name: tf.repeat(value, rows, axis=0) for name, value in internal.items()}
+            return {"points" if points else "images": generate(inputs)}
 
-        def sample(**inputs):
+        def sample(**inputs: tf.Tensor) -> Tensors:
             if points:
-                return {"points": made(drawn(inputs))}
-            values = (made(drawn(inputs)) + 1) * 127.5
+                return {"points": generate(draw(inputs))}
+            values = (generate(draw(inputs)) + 1) * 127.5
             return {"images": tf.cast(tf.round(tf.clip_by_value(values, 0, 255)), tf.uint8)}
 
-        def png(**inputs):
+        def png(**inputs: tf.Tensor) -> Tensors:
             encoded = tf.map_fn(tf.io.encode_png, sample(**inputs)["images"], fn_output_signature=tf.string)
             return {"png_bytes": encoded}
 
-        def latents(**inputs):
-            return {"noise": drawn(inputs)["noise"]}
+        def latents(**inputs: tf.Tensor) -> Tensors:
+            samples = draw(inputs)
+            return {name: samples[name] for name in latent_names}
 
         self.functions = {
-            "serving_default": concrete(serving_default, **noise, **conditions),
-            "sample": concrete(sample, **draw, **conditions),
-            **({} if points else {"png": concrete(png, **draw, **conditions)}),
-            "latents": concrete(latents, **draw),
+            "serving_default": concrete(serving_default, **latent_specs, **condition_specs),
+            "sample": concrete(sample, **seed_specs, **condition_specs),
+            **({} if points else {"png": concrete(png, **seed_specs, **condition_specs)}),
+            "latents": concrete(latents, **seed_specs),
         }
 
-    def generator(self):
-        """The `Generator` that samples from this module, and keeps it."""
-        return Sampler(self.functions, self.prior.num_classes, self.prior.codes, owner=self)
+    def generator(self) -> Sampler:
+        """The `Sampler` of this module, which keeps the module alive."""
+        prior = self.prior
+        return Sampler(self.functions, prior.num_classes, prior.codes, self, prior.inputs, prior.truncation)
+
+
+def spec_of(item: GeneratorInput) -> tf.TensorSpec:
+    """The `tf.TensorSpec` of a batch of a generator's input."""
+    return tf.TensorSpec([None, *item.shape], item.dtype)
+
+
+def is_open(item: GeneratorInput, values: tf.Tensor) -> tf.Tensor:
+    """`GeneratorInput.is_open` of a tensor, in the graph."""
+    assert item.open_value is not None, item
+    if math.isnan(item.open_value):
+        return tf.math.is_nan(values)
+    return values <= tf.cast(item.open_value, values.dtype)
+
+
+def internal_constants(prior: Prior) -> dict[str, np.ndarray]:
+    """{name: array [1, ...]} of the internal inputs: what `INTERNAL_SEED` draws without truncation."""
+    names = [item.name for item in prior.inputs if item.kind == "internal"]
+    if not names:
+        return {}
+    draws = SeededDraws(tf.constant([INTERNAL_SEED], tf.int64))
+    samples = sample_of(prior, draws, tf.constant([[prior.truncation.none]], tf.float32))
+    return {name: samples[name].numpy() for name in names}
+
+
+def sample_of(prior: Prior, draws: SeededDraws, truncation: tf.Tensor) -> Tensors:
+    """`prior.sample`, which must return what `prior.inputs` names."""
+    samples = prior.sample(draws, truncation)
+    check_names([item.name for item in prior.inputs], samples, "the prior's `inputs` name", "its `sample`")
+    return samples
+
+
+def check_names(wanted: Iterable[str], names: Iterable[str], what: str, where: str) -> None:
+    """Raises `ZooError` where one of the names `wanted` is not among `names`."""
+    missing = [name for name in wanted if name not in names]
+    if missing:
+        raise ZooError(f"{what} {', '.join(missing)}, expected of {where} too, which has {', '.join(names)}.")

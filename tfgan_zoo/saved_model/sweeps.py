@@ -1,23 +1,29 @@
-"""What is drawn for a picture: plain seeds, one column a class or a code's value, or the way between two latents."""
+"""What a picture shows: samples by seed, one column per class or value of a code, or the way between two latents."""
 
 import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.pictures import to_uint8
-from tfgan_zoo.saved_model.signature_calls import interpolate
+from tfgan_zoo.saved_model.signature_calls import BaseSampler, interpolate
 
-POINTS = 2500  # as many points in the plane show a distribution as well as 64 images show theirs
-WIDEST = 16  # columns of a grid, whatever they stand for
-SWEEP = np.linspace(-2, 2, 10)  # of a continuous code, beyond the [-1, 1] of training as in InfoGAN's figure 2
+if TYPE_CHECKING:
+    from tfgan_zoo.core.priors import Prior
+
+POINTS = 2500  # points in the plane that show a distribution as well as 64 images do
+MAX_COLUMNS = 16  # of a grid
+CODE_VALUES = np.linspace(-2, 2, 10)  # of a continuous code, beyond the [-1, 1] of training as in InfoGAN's figure 2
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Sheet:
-    """Samples and how to lay them out.
+    """Samples and their layout.
 
-    samples: uint8 images [N, H, W, C] or float32 points [N, 2]; names: one a sample, for its file; columns: of a grid,
+    samples: uint8 images [N, H, W, C] or float32 points [N, 2]; names: one per sample, for its file; columns: of a grid,
     None for a square; caption: what they are, in words.
     """
 
@@ -27,89 +33,146 @@ class Sheet:
     caption: str
 
 
-def plain(generator, seeds, truncation=None, label=None, codes=None, columns=None, order=""):
-    """The samples of `seeds` [N]; the rest as in `Generator.sample`; `order` says what a grid's columns are. A `Sheet`."""
+def plain(
+    generator: BaseSampler,
+    seeds: np.ndarray,
+    truncation: float | None = None,
+    label: ArrayLike | None = None,
+    codes: ArrayLike | None = None,
+    columns: int | None = None,
+    order: str = "",
+) -> Sheet:
+    """The samples of `seeds`.
+
+    Args:
+        generator: a sampler.
+        seeds: whole numbers [N].
+        truncation, label, codes: as in `BaseSampler.sample`.
+        columns: of the grid, None for a square.
+        order: what the columns are, appended to the caption.
+    """
     samples = generator.sample(seeds, truncation, label, codes)
     caption = f"{len(seeds)} {'points' if generator.points else 'samples'}, seeds {seeds[0]} to {seeds[-1]}{order}"
     return Sheet(samples, [f"seed-{seed:06d}" for seed in seeds], columns, caption)
 
 
-def pieces(generator, seeds, *rest, size=256):
-    """`plain` in `Sheet`s of `size` samples, drawn as they are taken: no more is in memory, however many there are."""
+def chunks(
+    generator: BaseSampler,
+    seeds: np.ndarray,
+    truncation: float | None = None,
+    label: ArrayLike | None = None,
+    codes: ArrayLike | None = None,
+    size: int = 256,
+) -> Iterator[Sheet]:
+    """`plain` in `Sheet`s of `size` samples, drawn one after the other, so that any number of seeds fits in memory."""
     for start in range(0, len(seeds), size):
-        yield plain(generator, seeds[start : start + size], *rest)
+        yield plain(generator, seeds[start : start + size], truncation, label, codes)
 
 
-def overview(generator, prior, rows=8):
-    """The `Sheet` that shows what a generator does, by seeds 0, 1, ...: a square of images, or so many rows with a column
-    a class, or else a column a category of the first code; for a generator of points, 2,500 of them.
+def overview(generator: BaseSampler, prior: "Prior", rows: int = 8) -> Sheet:
+    """What a generator does, by seeds 0, 1, ...: `rows` rows with one column per class, or else per category of the first
+    code; a square of images where there are neither; 2,500 points of a generator of points.
 
-    prior: the generator's `Prior`.
+    prior: the generator's.
     """
     categories = prior.codes.categorical[0] if prior.codes and prior.codes.categorical else 0
-    kinds, kind = (prior.num_classes, "class") if prior.num_classes else (categories, "category of code 0")
-    if generator.points or not kinds:
+    count, subject = (prior.num_classes, "class") if prior.num_classes else (categories, "category of code 0")
+    if generator.points or not count:
         return plain(generator, np.arange(POINTS if generator.points else rows**2))
-    columns = kinds if kinds <= WIDEST else rows
+    columns = count if count <= MAX_COLUMNS else rows
     seeds = np.arange(rows * columns)
-    order = f", a column a {kind}" if columns == kinds else ""
+    order = f", one column per {subject}" if columns == count else ""
     if prior.num_classes:
-        return plain(generator, seeds, label=seeds % kinds, columns=columns, order=order)
-    codes = np.full([len(seeds), prior.codes.size], np.nan)
-    codes[:, 0] = seeds % kinds
+        return plain(generator, seeds, label=seeds % count, columns=columns, order=order)
+    codes = np.full([len(seeds), generator.code_size], np.nan)
+    codes[:, 0] = seeds % count
     return plain(generator, seeds, codes=codes, columns=columns, order=order)
 
 
-def sweep(generator, what, seeds, truncation=None, label=None, codes=None):
-    """One row a seed, all alike in a row but what is swept along the columns: the figures of InfoGAN. A `Sheet`.
+def sweep(
+    generator: BaseSampler,
+    subject: str | int,
+    seeds: Sequence[int] | np.ndarray,
+    truncation: float | None = None,
+    label: ArrayLike | None = None,
+    codes: ArrayLike | None = None,
+) -> Sheet:
+    """One row per seed; along a row only the swept label or code changes, as in InfoGAN's figures.
 
     Args:
-        generator: a `Generator`.
-        what: "label", or the number of a code: categories, or 10 values from -2 to 2 for a continuous code.
+        generator: a sampler.
+        subject: "label", or the number of a code: its categories, or 10 values from -2 to 2 for a continuous code.
         seeds: whole numbers [rows].
-        truncation, label, codes: as in `Generator.sample`, for all samples.
+        truncation, label, codes: as in `BaseSampler.sample`, for all samples.
 
     Raises:
         ZooError: there are no labels or no such code, or `label` is given where labels are swept.
     """
-    values = values_of(generator, what)
+    values = values_of(generator, subject)
     columns = np.tile(values, len(seeds))
-    every = np.repeat(seeds, len(values))
-    if what == "label":
+    every_seed = np.repeat(seeds, len(values))
+    if subject == "label":
         if label is not None:
             raise ZooError(f"labels are swept, and label {label} was given; leave one of the two out.")
         label, word = columns, "label"
     else:
-        codes = np.array(generator.checked_codes(len(every), codes, by_seed=True))
-        codes[:, int(what)], word = columns, f"code {what}"
-    samples = generator.sample(every, truncation, label, codes)
-    names = [f"seed-{s:06d}-{word.replace(' ', '-')}-{v:g}" for s, v in zip(every, columns, strict=True)]
+        codes = np.array(generator.checked_codes(len(every_seed), codes, by_seed=True))
+        codes[:, int(subject)], word = columns, f"code {subject}"
+    samples = generator.sample(every_seed, truncation, label, codes)
+    names = [f"seed-{s:06d}-{word.replace(' ', '-')}-{v:g}" for s, v in zip(every_seed, columns, strict=True)]
     caption = f"{word} from {values[0]:g} to {values[-1]:g} along the columns, seeds {seeds[0]} to {seeds[-1]}"
     return Sheet(samples, names, len(values), caption)
 
 
-def values_of(generator, what):
+def values_of(generator: BaseSampler, subject: str | int) -> np.ndarray:
     """The values [columns] that `sweep` gives to "label" or to the code of that number."""
-    if what == "label":
+    if subject == "label":
         if not generator.conditional:
             raise ZooError("labels cannot be swept: this generator takes none.")
         if not generator.num_classes:
             raise ZooError("labels cannot be swept: no model card says how many there are; give --label instead.")
         return np.arange(generator.num_classes)
     if not generator.code_size:
-        raise ZooError(f"code {what} cannot be swept: this generator takes no codes.")
-    if not str(what).isdigit() or int(what) >= generator.code_size:
-        raise ZooError(f"there is no code {what} to sweep; there are 0 to {generator.code_size - 1}.")
+        raise ZooError(f"code {subject} cannot be swept: this generator takes no codes.")
+    if not str(subject).isdigit() or int(subject) >= generator.code_size:
+        raise ZooError(f"there is no code {subject} to sweep; there are 0 to {generator.code_size - 1}.")
     if not generator.codes:
-        raise ZooError(f"code {what} cannot be swept: no model card says what it is; give --codes instead.")
+        raise ZooError(f"code {subject} cannot be swept: no model card describes it; give --codes instead.")
     categorical = generator.codes.categorical
-    return np.arange(categorical[int(what)]) if int(what) < len(categorical) else SWEEP
+    return np.arange(categorical[int(subject)]) if int(subject) < len(categorical) else CODE_VALUES
 
 
-def path(generator, ends, steps, truncation=None, label=None, codes=None):
-    """So many steps between the latents of two seeds; the rest as in `Generator.from_latents`. A `Sheet`."""
-    noise = interpolate(*generator.latents(ends, truncation), steps)
-    made = generator.from_latents(noise, label, codes)
-    samples = made if generator.points else to_uint8(made)
+def path(
+    generator: BaseSampler,
+    ends: Sequence[int],
+    steps: int,
+    truncation: float | None = None,
+    label: ArrayLike | None = None,
+    codes: ArrayLike | None = None,
+) -> Sheet:
+    """The way between the latents of two seeds.
+
+    Latents that the prior marks as interpolated move along great circles; others stay at those of the first seed. Conditions
+    are fixed, further ones than labels and codes at 0. Internal inputs are the constants of `serving_default`.
+
+    Args:
+        generator: a sampler.
+        ends: two seeds.
+        steps: samples on the way, both ends included.
+        truncation: as in `BaseSampler.sample`.
+        label, codes: as in `BaseSampler.from_latents`.
+    """
+    latents = generator.latent_inputs(ends, truncation)
+    inputs = {
+        item.name: interpolate(latents[item.name][0], latents[item.name][1], steps)
+        if item.interpolated
+        else np.repeat(latents[item.name][:1], steps, axis=0)
+        for item in generator.latent_items
+    }
+    for name, item in generator.condition_items.items():
+        if name not in ("labels", "codes"):
+            inputs[name] = np.zeros(item.shape, item.dtype)
+    outputs = generator.from_latents(None, label, codes, **inputs)
+    samples = outputs if generator.points else to_uint8(outputs)
     caption = f"{steps} samples from seed {ends[0]} to seed {ends[1]}"
-    return Sheet(samples, [f"step-{i:04d}" for i in range(steps)], steps if steps <= WIDEST else None, caption)
+    return Sheet(samples, [f"step-{i:04d}" for i in range(steps)], steps if steps <= MAX_COLUMNS else None, caption)

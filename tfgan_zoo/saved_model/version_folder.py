@@ -7,145 +7,179 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
 from tfgan_zoo import pictures
 from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.core.generator_inputs import LATENT_BOUND, GeneratorInput, Truncation
 from tfgan_zoo.core.priors import Codes
 from tfgan_zoo.saved_model import trust
 from tfgan_zoo.saved_model.signature_calls import Sampler, meaning_of
 from tfgan_zoo.saved_model.sweeps import overview
 
+if TYPE_CHECKING:
+    from tfgan_zoo.saved_model.signatures import ExportedGenerator
+
 WARM_UP_BATCHES = (1, 8)
 
+Card = dict[str, Any]  # what a model_card.json holds
 
-def versions(base):
-    """The version numbers in a model's folder, rising; they are positive int64."""
+
+def versions(base: str | Path) -> list[int]:
+    """The version numbers in a model's folder, ascending; they are positive int64."""
     numbers = (int(p.name) for p in Path(base).glob("*") if re.fullmatch(r"[1-9][0-9]{0,18}", p.name))
     return sorted(number for number in numbers if number < 2**63)
 
 
-def newest(folder):
-    """`folder` itself where it is a version, or else the newest version in it.
+def newest(folder: str | Path) -> Path:
+    """`folder` itself if it is a version, or else the newest version in it.
 
     Raises:
-        ZooError: it is neither; says what is there.
+        ZooError: it is neither; says what the folder holds.
     """
     folder = Path(folder)
     if (folder / "saved_model.pb").exists():
         return folder
-    there = versions(folder)
-    if not there:
-        what = "is no folder" if not folder.is_dir() else "holds no SavedModel and no version such as 1/"
-        raise ZooError(f"{folder} {what}; give a folder such as export/sngan_mnist or export/sngan_mnist/1.")
-    return folder / str(there[-1])
+    existing = versions(folder)
+    if not existing:
+        problem = "is not a folder" if not folder.is_dir() else "holds no SavedModel and no version such as 1/"
+        raise ZooError(f"{folder} {problem}; give a folder such as export/sngan_mnist or export/sngan_mnist/1.")
+    return folder / str(existing[-1])
 
 
-def load_version(folder, unsafe=False):
-    """The `Generator` of a version folder, which may be that of any SavedModel with our signatures.
+def load_version(folder: str | Path, unsafe: bool = False) -> Sampler:
+    """The `Sampler` of a version folder, which may be that of any SavedModel with our signatures.
 
-    unsafe: loads it whatever `trust.check` would say of its files and its graph.
+    Args:
+        folder: it need not hold a model card; one of an older export, which does not describe the generator's inputs, will do.
+        unsafe: load it even if `trust.check` would refuse its files or graph.
 
     Raises:
-        ZooError: no export of this library, or one that `trust.check` refuses.
+        ZooError: not an export of this library, one that `trust.check` refuses, or a card that does not fit its signatures.
     """
     if not unsafe:
         trust.check(folder)
     loaded = tf.saved_model.load(str(folder))
     card = card_of(folder)
-    return Sampler(loaded.signatures, card.get("num_classes", 0), codes_of(card), owner=loaded)
+    try:
+        inputs, truncation = inputs_of_card(card), truncation_of(card)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ZooError(f"{folder}/model_card.json: its inputs or truncation cannot be read: {error!r}.") from None
+    return Sampler(loaded.signatures, card.get("num_classes", 0), codes_of(card), loaded, inputs, truncation)
 
 
-def card_of(folder):
-    """What the model_card.json of a version folder holds, {} where there is none."""
+def card_of(folder: str | Path) -> Card:
+    """What the model_card.json of a version folder holds, {} if there is none."""
     path = Path(folder) / "model_card.json"
     return json.loads(path.read_text()) if path.exists() else {}
 
 
-def codes_of(card):
-    """The `Codes` that a card tells of, None where there are none."""
-    told = card.get("codes")
-    return Codes(tuple(told["categorical"]), told["continuous"]) if told else None
+def codes_of(card: Card) -> Codes | None:
+    """The `Codes` that a card describes, None if there are none."""
+    codes = card.get("codes")
+    return Codes(tuple(codes["categorical"]), codes["continuous"]) if codes else None
 
 
-def write_version(module, base, card, version=None, real=None):
-    """Writes `base/<version>/`, whole or not at all: it is made beside and renamed.
+def inputs_of_card(card: Card) -> tuple[GeneratorInput, ...]:
+    """The generator's inputs that a card describes, () in that of an older export."""
+    return tuple(GeneratorInput.from_dict(values) for values in card.get("inputs", []))
+
+
+def truncation_of(card: Card) -> Truncation:
+    """The meaning of truncation that a card describes; in that of an older export, a bound of the latent."""
+    return Truncation.from_dict(card["truncation"]) if "truncation" in card else LATENT_BOUND
+
+
+def write_version(
+    module: "ExportedGenerator",
+    base: str | Path,
+    card: Card,
+    version: int | None = None,
+    real: np.ndarray | None = None,
+) -> Path:
+    """Writes `base/<version>/` atomically: into a temporary folder next to it, which is then renamed.
 
     Args:
         module: an `ExportedGenerator`.
         base: the model's folder; its name is the model's name.
-        card: plain values that describe the generator: what model_card.json holds beside the signatures.
-        version: a positive number, one more than the last where left out.
-        real: the training data where that is points, to show beneath the generated ones.
+        card: plain values that describe the generator, to which model_card.json adds the prior, signatures and hashes.
+        version: a positive number; one more than the last if None.
+        real: the training data if that is points, float32 [N, 2], to show beneath the generated ones.
 
     Returns:
         The version's folder.
 
     Raises:
-        ZooError: the version is there already.
+        ZooError: the version exists already.
     """
     base = Path(base).resolve()
     version = version or max(versions(base), default=0) + 1
     target = base / str(version)
     if target.exists():
-        raise ZooError(f"{target} is there already; choose another version, or leave it out for the next one.")
+        raise ZooError(f"{target} exists already; choose another version, or leave it out for the next one.")
     base.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=".tmp-", dir=base))  # no number, so that a polling server passes it by
+    temporary = Path(tempfile.mkdtemp(prefix=".tmp-", dir=base))  # not a number, so a polling server ignores it
     try:
-        fill(beside, module, {"name": base.name, "version": version, **card}, real)
-        os.chmod(beside, 0o755)
-        os.rename(beside, target)
+        fill(temporary, module, {"name": base.name, "version": version, **card}, real)
+        os.chmod(temporary, 0o755)
+        os.rename(temporary, target)
     except BaseException:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
         raise
     return target
 
 
-def fill(folder, module, card, real=None):
-    """Everything of a version folder, into an empty one."""
+def fill(folder: Path, module: "ExportedGenerator", card: Card, real: np.ndarray | None = None) -> None:
+    """Writes all files of a version into an empty folder."""
     tf.saved_model.save(module, str(folder), signatures=module.functions)
     (folder / "assets.extra").mkdir(exist_ok=True)
-    write_warm_up(module.functions, card["name"], folder / "assets.extra" / "tf_serving_warmup_requests")
     prior, sheet = module.prior, overview(module.generator(), module.prior)
+    warm_up = folder / "assets.extra" / "tf_serving_warmup_requests"
+    write_warm_up(module.functions, card["name"], warm_up, prior.truncation.none)
     pictures.save_png(pictures.picture(sheet.samples, sheet.columns, real=real), folder / "grid.png")
-    sizes = {p.relative_to(folder).as_posix(): p for p in sorted(folder.rglob("*")) if p.is_file()}
+    files = {p.relative_to(folder).as_posix(): p for p in sorted(folder.rglob("*")) if p.is_file()}
     card = {
         **card,
         "num_classes": prior.num_classes,
         "codes": dataclasses.asdict(prior.codes) if prior.codes else None,
+        "inputs": [item.as_dict() for item in prior.inputs],
+        "truncation": prior.truncation.as_dict(),
         "grid": sheet.caption,
         "signatures": {name: describe(function) for name, function in module.functions.items()},
-        "sha256": {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in sizes.items()},
+        "sha256": {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()},
     }
     (folder / "model_card.json").write_text(json.dumps(card, indent=2) + "\n")
     (folder / "README.md").write_text(readme(card))
 
 
-def inputs_of(function):
+def inputs_of(function: Any) -> dict[str, tf.TensorSpec]:
     """{name: `tf.TensorSpec`} of a signature."""
     return function.structured_input_signature[1]
 
 
-def describe(function):
+def describe(function: Any) -> dict[str, dict[str, str]]:
     """Plain values: names, dtypes and shapes of a signature's inputs and outputs."""
 
-    def words(tensors):
+    def in_words(tensors: Mapping[str, Any]) -> dict[str, str]:
         return {
             name: f"{t.dtype.name} [{', '.join(str(d) if d else 'batch' for d in t.shape)}]"
             for name, t in tensors.items()
         }
 
-    return {"inputs": words(inputs_of(function)), "outputs": words(function.structured_outputs)}
+    return {"inputs": in_words(inputs_of(function)), "outputs": in_words(function.structured_outputs)}
 
 
-def write_warm_up(signatures, name, path):
-    """Requests that TF Serving plays at load: each signature at several batch sizes, so that no user waits for a trace."""
+def write_warm_up(signatures: Mapping[str, Any], name: str, path: Path, truncation: float) -> None:
+    """Writes requests that TF Serving replays at load: each signature at several batch sizes, so that no user waits for a
+    trace. All inputs are 0 but `truncation`."""
     from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
-    values = {"truncation": 1}  # seeds, noise, labels and codes are 0
+    values = {"truncation": truncation}
     with tf.io.TFRecordWriter(str(path)) as writer:
         for signature, function in signatures.items():
             for batch in WARM_UP_BATCHES:
@@ -160,25 +194,25 @@ def write_warm_up(signatures, name, path):
                 writer.write(log.SerializeToString())
 
 
-def counts(protocol):
-    """What a score was taken of, in words."""
+def counts(protocol: Mapping[str, Any]) -> str:
+    """The images that a score was computed on, in words."""
     real = f"{protocol['real_images']} real ({protocol['real']}, {protocol['real_split']})"
     bound = protocol.get("truncation")
     generated = f"{protocol['generated_images']} generated" + (f" at truncation {bound:g}" if bound is not None else "")
     return ", ".join([generated] * bool(protocol["generated_images"]) + [real] * bool(protocol["real_images"]))
 
 
-def readme(card):
+def readme(card: Card) -> str:
     """The version folder's README, from its card."""
-    scored = sorted(card["scores"], key=lambda score: score["protocol"].get("truncation") is not None)
-    rows = [f"| {s['name']} | {s['value']:.4g} | {counts(s['protocol'])} | {s['step']} |" for s in scored]
+    scores = sorted(card["scores"], key=lambda score: score["protocol"].get("truncation") is not None)
+    rows = [f"| {s['name']} | {s['value']:.4g} | {counts(s['protocol'])} | {s['step']} |" for s in scores]
     head = ["| score | value | images | step |", "|---|---|---|---|"]
     protocol = f"{direction(card)} The protocol of each score is in `model_card.json`."
-    scores = "\n".join([*head, *rows, "", protocol]) if rows else "Not scored."
+    score_table = "\n".join([*head, *rows, "", protocol]) if rows else "Not scored."
     inputs = {n: ", ".join(f"`{k}` {v}" for k, v in s["inputs"].items()) for n, s in card["signatures"].items()}
     outputs = {n: ", ".join(f"`{k}` {v}" for k, v in s["outputs"].items()) for n, s in card["signatures"].items()}
-    table = "\n".join(f"| `{n}` | {inputs[n]} | {outputs[n]} |" for n in card["signatures"])
-    made = next(iter(card["signatures"]["sample"]["outputs"]))
+    signature_table = "\n".join(f"| `{n}` | {inputs[n]} | {outputs[n]} |" for n in card["signatures"])
+    output = next(iter(card["signatures"]["sample"]["outputs"]))
     return f"""# {card["name"]}, version {card["version"]}
 
 {card["summary"]}
@@ -187,50 +221,68 @@ def readme(card):
 
 {card["grid"]}.
 
-{scores}
+{score_table}
 
-What it was trained by is in `model_card.json`.
+The recipe of its training is in `model_card.json`.
 
 ```python
 import tensorflow as tf
 
 generator = tf.saved_model.load("{card["name"]}/{card["version"]}")
-{made} = generator.signatures["sample"](
-    seed=tf.constant([0, 1, 2], tf.int64), truncation=tf.constant([float("inf")] * 3){conditional_call(card)}
-)["{made}"]
+{output} = generator.signatures["sample"](
+    seed=tf.constant([0, 1, 2], tf.int64), {arguments_of_call(card)}
+)["{output}"]
 ```
 
 | signature | inputs | outputs |
 |---|---|---|
-{table}
+{signature_table}
 
 {legend(card)}
 """
 
 
-def direction(card):
-    """Which scores are the better ones."""
+def direction(card: Card) -> str:
+    """Which scores are better when they are higher."""
     names = card.get("higher_is_better")
-    return f"Higher is better for {', '.join(names)}, lower for all else." if names else "Lower is better."
+    return f"Higher is better for {', '.join(names)}, lower for all others." if names else "Lower is better."
 
 
-def conditional_call(card):
-    """The further arguments of the README's call."""
-    labels = ", labels=tf.constant([0, 1, 2])" if card["num_classes"] else ""
-    return labels + (f", codes=tf.zeros([3, {codes_of(card).size}])" if card["codes"] else "")
+def arguments_of_call(card: Card) -> str:
+    """The arguments, beyond the seed, of the README's call of `sample`."""
+    none = truncation_of(card).none
+    value = str(none) if np.isfinite(none) else f'float("{none}")'
+    arguments = [f"truncation=tf.constant([{value}] * 3)"]
+    if card["num_classes"]:
+        arguments.append("labels=tf.constant([0, 1, 2])")
+    for item in inputs_of_card(card):
+        if item.name == "codes":
+            arguments.append(f"codes=tf.zeros([3, {item.shape[0]}])")
+        elif item.kind == "condition" and item.name != "labels":
+            arguments.append(f"{item.name}=tf.zeros({[3, *item.shape]}, tf.{item.dtype})")
+    return ", ".join(arguments)
 
 
-def legend(card):
-    """What the columns of the README's table mean."""
-    lines = ["`truncation` bounds the latent: `inf` is none."]
+def legend(card: Card) -> str:
+    """What the inputs and outputs of the signatures mean."""
+    lines = [f"`truncation`: {truncation_of(card)}."]
     if card["num_classes"]:
         lines.append(
-            f"`labels` are classes from 0 to {card['num_classes'] - 1}; in signatures with a `seed`, -1 draws one by it."
+            f"`labels` are classes from 0 to {card['num_classes'] - 1}; in signatures with a `seed`, -1 draws one from it."
         )
-    if card["codes"]:
+    codes = codes_of(card)
+    if codes:
+        lines.append(f"`codes`: {meaning_of(codes)}; in signatures with a `seed`, each that is NaN is drawn from it.")
+    items = inputs_of_card(card)
+    for item in items:
+        if item.kind == "condition" and item.name not in ("labels", "codes"):
+            lines.append(f"`{item.name}`: in signatures with a `seed`, {item.open_value:g} draws it.")
+    internal = [f"`{item.name}`" for item in items if item.kind == "internal"]
+    if internal:
         lines.append(
-            f"`codes`: {meaning_of(codes_of(card))}; in signatures with a `seed`, each that is NaN is drawn by it."
+            f"The generator takes {', '.join(internal)} too, which no client gives: drawn from the `seed`, and constant in "
+            f"`serving_default`."
         )
     if "png" in card["signatures"]:
-        lines.append("float images are in [-1, 1].")
+        lines.append("Float images are in [-1, 1].")
     return " ".join(lines)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tfgan_zoo.saved_model.signature_calls import BaseSampler, SignatureInputs
+from tfgan_zoo.saved_model.signature_calls import BaseSampler, SignatureInputs, only_latent
 from tfgan_zoo.serving import wire
 from tfgan_zoo.serving.connection import BatchTooLargeError, ClientSettings, Retry
 from tfgan_zoo.serving.requests import (
@@ -23,7 +23,7 @@ from tfgan_zoo.serving.requests import (
     ServedModel,
     Signature,
     concatenate,
-    signature_shapes,
+    signature_specs,
     signatures_of,
     version_states,
 )
@@ -133,7 +133,7 @@ class RemoteSampler(BaseSampler):
     """
 
     def __init__(self, client: Client, model: ServedModel, signatures: dict[str, Signature]):
-        super().__init__(*signature_shapes(signatures))
+        super().__init__(*signature_specs(signatures))
         self.client, self.model, self.signatures = client, model, signatures
 
     def call(self, signature: str, **inputs: ArrayLike) -> dict[str, np.ndarray]:
@@ -145,11 +145,12 @@ class RemoteSampler(BaseSampler):
         truncation: float | None = None,
         labels: ArrayLike | None = None,
         codes: ArrayLike | None = None,
+        **conditions: ArrayLike,
     ) -> Iterator[np.ndarray]:
         """Yields the samples of `sample` in batches as they arrive."""
-        inputs = self.draws_with(seeds, truncation, labels, codes)
+        inputs = self.sample_inputs(seeds, truncation, labels, codes, **conditions)
         for outputs in self.client.stream(self.model, self.signatures, "sample", inputs):
-            yield outputs[self.made]
+            yield outputs[self.output_name]
 
 
 class AsyncClient:
@@ -251,7 +252,7 @@ class AsyncRemoteSampler(SignatureInputs):
     """The asynchronous `RemoteSampler`."""
 
     def __init__(self, client: AsyncClient, model: ServedModel, signatures: dict[str, Signature]):
-        super().__init__(*signature_shapes(signatures))
+        super().__init__(*signature_specs(signatures))
         self.client, self.model, self.signatures = client, model, signatures
 
     async def call(self, signature: str, **inputs: ArrayLike) -> dict[str, np.ndarray]:
@@ -264,19 +265,30 @@ class AsyncRemoteSampler(SignatureInputs):
         truncation: float | None = None,
         labels: ArrayLike | None = None,
         codes: ArrayLike | None = None,
+        **conditions: ArrayLike,
     ) -> np.ndarray:
         """As `BaseSampler.sample`."""
-        return (await self.call("sample", **self.draws_with(seeds, truncation, labels, codes)))[self.made]
+        inputs = self.sample_inputs(seeds, truncation, labels, codes, **conditions)
+        return (await self.call("sample", **inputs))[self.output_name]
+
+    async def latent_inputs(self, seeds: ArrayLike, truncation: float | None = None) -> dict[str, np.ndarray]:
+        """As `BaseSampler.latent_inputs`."""
+        return await self.call("latents", **self.seed_inputs(seeds, truncation))
 
     async def latents(self, seeds: ArrayLike, truncation: float | None = None) -> np.ndarray:
         """As `BaseSampler.latents`."""
-        return (await self.call("latents", **self.draws(seeds, truncation)))["noise"]
+        return only_latent(await self.latent_inputs(seeds, truncation))
 
     async def from_latents(
-        self, noise: ArrayLike, labels: ArrayLike | None = None, codes: ArrayLike | None = None
+        self,
+        latents: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
+        codes: ArrayLike | None = None,
+        **inputs: ArrayLike,
     ) -> np.ndarray:
         """As `BaseSampler.from_latents`."""
-        return (await self.call("serving_default", **self.noise_with(noise, labels, codes)))[self.made]
+        arguments = self.serving_inputs(latents, labels, codes, **inputs)
+        return (await self.call("serving_default", **arguments))[self.output_name]
 
     async def stream(
         self,
@@ -284,11 +296,12 @@ class AsyncRemoteSampler(SignatureInputs):
         truncation: float | None = None,
         labels: ArrayLike | None = None,
         codes: ArrayLike | None = None,
+        **conditions: ArrayLike,
     ) -> AsyncIterator[np.ndarray]:
         """As `RemoteSampler.stream`."""
-        inputs = self.draws_with(seeds, truncation, labels, codes)
+        inputs = self.sample_inputs(seeds, truncation, labels, codes, **conditions)
         async for outputs in self.client.stream(self.model, self.signatures, "sample", inputs):
-            yield outputs[self.made]
+            yield outputs[self.output_name]
 
 
 def unary_calls(channel: Any) -> dict[str, Callable]:

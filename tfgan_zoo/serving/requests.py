@@ -173,8 +173,6 @@ def concatenate(parts: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarr
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def signature_shapes(signatures: Mapping[str, Signature]) -> tuple[dict, dict]:
-    """({signature: {input: shape}}, {signature: {output: shape}}), as `SignatureInputs` takes them."""
-    inputs = {name: {key: shape for key, (_, shape) in s.inputs.items()} for name, s in signatures.items()}
-    outputs = {name: {key: shape for key, (_, shape) in s.outputs.items()} for name, s in signatures.items()}
-    return inputs, outputs
+def signature_specs(signatures: Mapping[str, Signature]) -> tuple[dict, dict]:
+    """({signature: {input: (NumPy type, shape)}}, the same for outputs), as `SignatureInputs` takes them."""
+    return {name: s.inputs for name, s in signatures.items()}, {name: s.outputs for name, s in signatures.items()}
