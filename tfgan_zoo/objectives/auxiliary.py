@@ -1,7 +1,7 @@
-"""Losses of class labels and features, beside or in place of real against fake. CE is the softmax cross-entropy, a mean over examples.
+"""Losses of class labels and features, in addition to real against fake or instead of it.
 
-If a batch has "labelled_images" and "labelled_labels" (a semi-supervised source), those are the labelled reals; otherwise all
-reals are.
+CE is the softmax cross-entropy, a mean over examples. If a batch has "labelled_images" and "labelled_labels" (a semi-supervised
+source), those are the labelled reals; otherwise all reals are.
 """
 
 import tensorflow as tf
