@@ -276,10 +276,10 @@ def test_stages_that_cannot_be_played_are_refused_before_the_first_step(stage, m
 
 
 @pytest.mark.parametrize("batch", [6, 7])
-def test_a_stage_whose_batch_cannot_be_parted_into_groups_is_refused_before_the_first_step(batch):
+def test_a_stage_whose_batch_cannot_be_split_into_groups_is_refused_before_the_first_step(batch):
     settings = points_recipe(steps=2, stages=[{"steps": 2, "batch_size": batch, "resolution": 16}])
     with pytest.raises(
-        ZooError, match=f"batch_size={batch}, which cannot be parted into groups of .*group_size=4; use 4"
+        ZooError, match=f"batch_size={batch}, which cannot be split into groups of .*group_size=4; use 4"
     ):
         Trainer(settings, lambda: small_game(group_size=4), make_strategy("one"))
 

@@ -13,17 +13,17 @@ from tfgan_zoo.core.draws import Draws, seed_of
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.core.priors import Codes
 from tfgan_zoo.models import infogan
-from tfgan_zoo.objectives.auxiliary import (
+from tfgan_zoo.objectives import (
+    CategoricalEntropy,
     CategoryInformation,
     ClassCrossEntropy,
     Classifier,
     CodeInformation,
     FakeClass,
     FeatureMatching,
+    HistoricalAveraging,
     LabelledCrossEntropy,
 )
-from tfgan_zoo.objectives.entropy import CategoricalEntropy
-from tfgan_zoo.objectives.regularizers import HistoricalAveraging
 
 RANDOM = np.random.default_rng(4)
 REAL, FAKE, LABELLED = (2 * RANDOM.normal(size=(6, 4)) for _ in range(3))
@@ -37,7 +37,7 @@ def turn_of(real=None, fake=None, real_batch=None, fake_batch=None, on_labelled=
         {} if given is None else {k: tf.constant(v) for k, v in given.items()} for given in (real_batch, fake_batch)
     ]
     return SimpleNamespace(
-        on_real=dicts[0], on_fake=dicts[1], real=batches[0], fake=batches[1], discriminator=lambda inputs: on_labelled
+        on_real=dicts[0], on_fake=dicts[1], real=batches[0], fake=batches[1], discriminate=lambda inputs: on_labelled
     )
 
 
@@ -226,14 +226,14 @@ def test_fake_class_by_hand():
 def test_labelled_images_are_shown_to_the_discriminator_in_a_pass_of_their_own_and_alone():
     shown = []
 
-    def discriminator(inputs):
+    def discriminate(inputs):
         shown.append(inputs)
         return {"class_logits": tf.zeros([1, 3])}
 
     images = tf.constant([[7.0]])
     turn = SimpleNamespace(
         real={"images": None, "labelled_images": images, "labelled_labels": tf.constant([0])},
-        discriminator=discriminator,
+        discriminate=discriminate,
         on_real={"class_logits": tf.constant([[9.0, 0.0, 0.0]])},
     )
     assert_all_close(LabelledCrossEntropy().discriminator_loss(turn), LOG_3, 1e-6)
@@ -246,7 +246,7 @@ def test_labelled_images_are_shown_to_the_discriminator_in_a_pass_of_their_own_a
 )
 def test_missing_labels_are_refused_with_what_would_do(term):
     turn = turn_of({"class_logits": REAL}, {"class_logits": FAKE}, {"images": REAL}, {"labels": FAKE_LABELS})
-    with pytest.raises(ZooError, match=r"needs labels.*give a source with labels.*labels_per_class"):
+    with pytest.raises(ZooError, match=r"needs labels for all images.*use a source with labels.*labels_per_class"):
         term.discriminator_loss(turn)
 
 
@@ -263,7 +263,7 @@ def test_fake_class_holds_in_float32_at_logits_of_100(logit):
         )
         batch = {"labelled_images": tf.zeros([1, 2]), "labelled_labels": tf.constant([1])}
         apart = SimpleNamespace(
-            **{**vars(turn), "real": batch, "discriminator": lambda inputs: {"class_logits": tf.zeros([1, 3])}}
+            **{**vars(turn), "real": batch, "discriminate": lambda inputs: {"class_logits": tf.zeros([1, 3])}}
         )
         losses = (
             FakeClass().discriminator_loss(turn),

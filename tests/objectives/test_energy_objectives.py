@@ -13,12 +13,18 @@ from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.core.game import Game
 from tfgan_zoo.core.priors import Prior
 from tfgan_zoo.networks.autoencoder import with_energy
-from tfgan_zoo.objectives.adversarial import Wasserstein
-from tfgan_zoo.objectives.auxiliary import FeatureMatching
-from tfgan_zoo.objectives.energy import BoundaryEquilibrium, EnergyMargin, PullingAway, pulling_away
-from tfgan_zoo.objectives.entropy import CategoricalEntropy
-from tfgan_zoo.objectives.penalties import Dragan, scaled_uniform_noise
-from tfgan_zoo.objectives.regularizers import HistoricalAveraging
+from tfgan_zoo.objectives import (
+    BoundaryEquilibrium,
+    CategoricalEntropy,
+    Dragan,
+    EnergyMargin,
+    FeatureMatching,
+    HistoricalAveraging,
+    PullingAway,
+    Wasserstein,
+    pulling_away,
+)
+from tfgan_zoo.objectives.penalties import scaled_uniform_noise
 
 
 def energies(real, fake):

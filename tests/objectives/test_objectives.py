@@ -13,19 +13,25 @@ from tfgan_zoo.core.draws import Draws, seed_of
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.core.game import Game, Objective, Term, Turn, run_network
 from tfgan_zoo.core.priors import Prior
-from tfgan_zoo.objectives.adversarial import Hinge, LeastSquares, Minimax, NonSaturating, Wasserstein
-from tfgan_zoo.objectives.penalties import (
-    DRAGAN_FORMS,
+from tfgan_zoo.objectives import (
     R1,
+    R2,
     Dragan,
     Drift,
     GradientPenalty,
-    gaussian_noise,
-    hinge,
-    norm_squared,
-    scaled_uniform_noise,
-    two_sided,
+    Hinge,
+    LeastSquares,
+    Minimax,
+    NonSaturating,
+    RelativisticPairing,
+    Wasserstein,
+    hinge_penalty,
+    one_sided_penalty,
+    points_between,
+    squared_gradient_norms,
+    two_sided_penalty,
 )
+from tfgan_zoo.objectives.penalties import DRAGAN_FORMS, gaussian_noise, scaled_uniform_noise
 
 # ------------------------------------------------------------------------------------------------- adversarial losses
 
@@ -66,6 +72,11 @@ BY_HAND = {
         -1 - 3.5, 1,
         [-1 / 2, -1 / 2], [1 / 2, 1 / 2], [-1 / 2, -1 / 2],
     ),
+    "RelativisticPairing": (  # the differences of the pairs are -log 3 and 0
+        RelativisticPairing(), [0, LOG_3], [LOG_3, LOG_3],
+        (SUM_4 + LOG_2) / 2, (SUM_3 + LOG_2) / 2,
+        [-3 / 8, -1 / 4], [3 / 8, 1 / 4], [-1 / 8, -1 / 4],
+    ),
 }  # fmt: skip
 
 
@@ -76,7 +87,7 @@ def sigmoid(t):
 def numpy_least_squares(a, b, c):
     return (
         lambda real, fake: 0.5 * np.mean((real - b) ** 2) + 0.5 * np.mean((fake - a) ** 2),
-        lambda fake: 0.5 * np.mean((fake - c) ** 2),
+        lambda real, fake: 0.5 * np.mean((fake - c) ** 2),
     )
 
 
@@ -84,19 +95,23 @@ def numpy_least_squares(a, b, c):
 IN_NUMPY = {
     "NonSaturating": (
         lambda real, fake: -np.mean(np.log(sigmoid(real))) - np.mean(np.log(1 - sigmoid(fake))),
-        lambda fake: -np.mean(np.log(sigmoid(fake))),
+        lambda real, fake: -np.mean(np.log(sigmoid(fake))),
     ),
     "Minimax": (
         lambda real, fake: -np.mean(np.log(sigmoid(real))) - np.mean(np.log(1 - sigmoid(fake))),
-        lambda fake: np.mean(np.log(1 - sigmoid(fake))),
+        lambda real, fake: np.mean(np.log(1 - sigmoid(fake))),
     ),
     "Hinge": (
         lambda real, fake: np.mean(np.maximum(0, 1 - real)) + np.mean(np.maximum(0, 1 + fake)),
-        lambda fake: -np.mean(fake),
+        lambda real, fake: -np.mean(fake),
     ),
     "LeastSquares": numpy_least_squares(0, 1, 1),
     "Pearson": numpy_least_squares(-1, 1, 0),
-    "Wasserstein": (lambda real, fake: np.mean(fake) - np.mean(real), lambda fake: -np.mean(fake)),
+    "Wasserstein": (lambda real, fake: np.mean(fake) - np.mean(real), lambda real, fake: -np.mean(fake)),
+    "RelativisticPairing": (
+        lambda real, fake: -np.mean(np.log(sigmoid(real - fake))),
+        lambda real, fake: -np.mean(np.log(sigmoid(fake - real))),
+    ),
 }
 
 every_loss = pytest.mark.parametrize("name", BY_HAND)
@@ -129,13 +144,15 @@ def test_losses_and_their_slopes_equal_numpy_on_random_logits(name):
     real, fake = 2 * random.normal(size=16), 2 * random.normal(size=16)
     of_discriminator, of_generator = IN_NUMPY[name]
     losses, gradients = losses_and_slopes(BY_HAND[name][0], real, fake)
-    assert_all_close(losses, [of_discriminator(real, fake), of_generator(fake)], 1e-12)
+    assert_all_close(losses, [of_discriminator(real, fake), of_generator(real, fake)], 1e-12)
     assert_all_close(gradients[0], slopes(lambda r: of_discriminator(r, fake), real), 1e-8)
     assert_all_close(gradients[1], slopes(lambda f: of_discriminator(real, f), fake), 1e-8)
-    assert_all_close(gradients[2], slopes(of_generator, fake), 1e-8)
+    assert_all_close(gradients[2], slopes(lambda f: of_generator(real, f), fake), 1e-8)
 
 
-@pytest.mark.parametrize("name", ["NonSaturating", "Minimax", "Hinge", "LeastSquares", "Wasserstein"])
+@pytest.mark.parametrize(
+    "name", ["NonSaturating", "Minimax", "Hinge", "LeastSquares", "Wasserstein", "RelativisticPairing"]
+)
 def test_discriminator_pulls_real_up_and_fake_down_and_generator_pulls_fake_up(name):
     _, (real, fake, generated) = losses_and_slopes(BY_HAND[name][0], [-0.5, 0.5], [-0.5, 0.5])
     assert (real < 0).all()  # descent raises D(x)
@@ -163,6 +180,7 @@ def test_losses_and_slopes_in_float32_hold_at_logits_of_100(name):
         "LeastSquares": (101**2 / 4 + 99**2 / 4 + 100**2 / 2, 99**2 / 4 + 101**2 / 4),
         "Pearson": (101**2 / 4 + 99**2 / 4 + 101**2 / 4 + 99**2 / 4, 100**2 / 2),
         "Wasserstein": (0, 0),
+        "RelativisticPairing": (100, 100),  # sp(200) and sp(-200) of the two pairs
     }[name]
     assert_all_close(losses, expected, 1e-6)
     assert all(np.isfinite(gradient).all() for gradient in gradients)
@@ -242,11 +260,16 @@ def test_one_sided_gradient_penalty_leaves_slopes_below_one_alone(w, expected):
 @pytest.mark.usefixtures("double")
 @pytest.mark.parametrize(
     ("form", "k", "expected"),
-    [(norm_squared, 1.0, 25), (hinge, 1.0, 24), (hinge, 26.0, 0), (two_sided, 1.0, 16), (two_sided, 7.0, 4)],
+    [
+        ("norm_squared", 1.0, 25),
+        ("hinge", 1.0, 24),
+        ("hinge", 26.0, 0),
+        ("two_sided", 1.0, 16),
+        ("two_sided", 7.0, 4),
+    ],
 )
 def test_dragan_forms_of_a_critic_of_slope_five(form, k, expected):
-    assert DRAGAN_FORMS[form.__name__] is form
-    assert_all_close(Dragan(form, k).discriminator_loss(turn_of(linear(3, 4), images())), expected)
+    assert_all_close(Dragan(DRAGAN_FORMS[form], k).discriminator_loss(turn_of(linear(3, 4), images())), expected)
 
 
 @pytest.mark.usefixtures("double")
@@ -257,6 +280,24 @@ def test_dragan_is_two_sided_about_one_where_nothing_is_said():
 @pytest.mark.usefixtures("double")
 def test_r1_of_linear_critic_is_half_its_squared_slope():
     assert_all_close(R1().discriminator_loss(turn_of(linear(3, 4), images())), 12.5, 1e-14)
+
+
+@pytest.mark.usefixtures("double")
+def test_r1_and_r2_look_at_the_reals_and_at_the_fakes_alone():
+    """D(x) = |x|^2 / 2 has gradient x."""
+    turn = turn_of(half_square(), [[[[3.0], [4.0]]]], [[[[0.0], [1.0]]]])
+    assert_all_close([R1().discriminator_loss(turn), R2().discriminator_loss(turn)], [25 / 2, 1 / 2])
+
+
+@pytest.mark.usefixtures("double")
+@pytest.mark.parametrize("one_sided", [False, True])
+def test_the_plain_functions_are_the_term_bit_for_bit(one_sided):
+    network, turn = steep_two_layers(), turn_of(steep_two_layers(), images(), images(seed=1))
+    real, fake = turn.real["images"], turn.fake["images"]
+    points = points_between(real, fake, turn.draws.uniform("gradient_penalty"))
+    squared = squared_gradient_norms(lambda x: network({"images": x})["logits"], points)
+    plain = one_sided_penalty(squared) if one_sided else two_sided_penalty(squared)
+    assert float(plain) == float(GradientPenalty(one_sided).discriminator_loss(turn))
 
 
 @pytest.mark.usefixtures("double")
@@ -276,21 +317,21 @@ def test_penalties_take_the_norm_of_each_example_and_not_of_the_batch():
     assert_all_close(GradientPenalty().discriminator_loss(turn), (16 + 0) / 2)  # and not (sqrt(26) - 1)^2 = 16.8
     assert_all_close(GradientPenalty(one_sided=True).discriminator_loss(turn), (16 + 0) / 2)
     assert_all_close(R1().discriminator_loss(turn), (25 + 1) / 4)
-    assert_all_close(Dragan(norm_squared, noise=still).discriminator_loss(turn), (25 + 1) / 2)
-    assert_all_close(Dragan(hinge, 4.0, noise=still).discriminator_loss(turn), (21 + 0) / 2)
-    assert_all_close(Dragan(two_sided, 2.0, noise=still).discriminator_loss(turn), (9 + 1) / 2)
+    assert_all_close(Dragan(DRAGAN_FORMS["norm_squared"], noise=still).discriminator_loss(turn), (25 + 1) / 2)
+    assert_all_close(Dragan(hinge_penalty, 4.0, noise=still).discriminator_loss(turn), (21 + 0) / 2)
+    assert_all_close(Dragan(two_sided_penalty, 2.0, noise=still).discriminator_loss(turn), (9 + 1) / 2)
 
 
 class Watched(Turn):
-    """A turn that keeps what its discriminator is shown."""
+    """A turn that records what its discriminator is shown."""
 
     def __init__(self, *arguments, **options):
         super().__init__(*arguments, **options)
         self.shown = []
 
-    def discriminator(self, inputs):
-        self.shown.append(inputs)
-        return super().discriminator(inputs)
+    def discriminate(self, batch):
+        self.shown.append(batch)
+        return super().discriminate(batch)
 
 
 def watched(network, real, fake, one_pass=False):
@@ -362,11 +403,12 @@ def test_scaled_uniform_noise_takes_the_deviation_of_the_batch_of_all_replicas(t
 PENALTIES = {
     "GradientPenalty": GradientPenalty(),
     "one_sided": GradientPenalty(one_sided=True),
-    "norm_squared": Dragan(norm_squared),
-    "hinge": Dragan(hinge, 0.1),
-    "two_sided": Dragan(two_sided),
+    "norm_squared": Dragan(DRAGAN_FORMS["norm_squared"]),
+    "hinge": Dragan(hinge_penalty, 0.1),
+    "two_sided": Dragan(two_sided_penalty),
     "scaled_uniform_noise": Dragan(noise=scaled_uniform_noise),
     "R1": R1(),
+    "R2": R2(),
     "Drift": Drift(),
 }
 
@@ -386,7 +428,7 @@ def test_gradient_of_the_gradient_penalty_of_a_linear_critic_is_radial():
     turn = turn_of(linear(3, 4), images(), images(seed=1))
     assert_all_close(penalty_gradient(GradientPenalty(), turn)[0][:, 0], [24 / 5, 32 / 5])
     assert_all_close(penalty_gradient(R1(), turn)[0][:, 0], [3, 4])
-    assert_all_close(penalty_gradient(Dragan(norm_squared), turn)[0][:, 0], [6, 8])
+    assert_all_close(penalty_gradient(Dragan(DRAGAN_FORMS["norm_squared"]), turn)[0][:, 0], [6, 8])
 
 
 @pytest.mark.usefixtures("double")
@@ -545,7 +587,7 @@ def test_one_pass_joins_the_labels_with_their_images():
 
 
 def test_missing_labels_are_named_with_what_the_batch_holds_and_what_would_do():
-    message = "the discriminator needs labels, and the batch holds only images; give a data source"
+    message = "the discriminator needs labels, but the batch has only images; use a data source"
     with pytest.raises(ZooError, match=message):
         run_network(conditional(), {"images": tf.ones([2, *SHAPE])}, training=False)
 

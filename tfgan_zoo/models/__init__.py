@@ -1,1 +1,1 @@
-"""One file a GAN: `build(image_shape, num_classes, ...)` returns its `Game`. The file's name is the model's."""
+"""One file per GAN: `build(image_shape, num_classes, ...)` returns its `Game`. The file is named after the model."""

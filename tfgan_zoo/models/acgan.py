@@ -1,7 +1,7 @@
-"""ACGAN: the discriminator also tells the class, and the generator is asked for one. Odena et al. 2016, arXiv:1610.09585.
+"""ACGAN: the discriminator also predicts the class, and the generator is conditioned on it. Odena et al. 2016, arXiv:1610.09585.
 
-Deviation from the paper: DCGAN's networks at any size, in place of its tables for 32 and 128 pixels; ImageNet is one model here,
-not a hundred of ten classes each.
+Deviation from the paper: DCGAN's networks at any size instead of its tables for 32 and 128 pixels; one model for ImageNet
+instead of a hundred with ten classes each.
 """
 
 from typing import Annotated, Literal
@@ -14,8 +14,7 @@ from tfgan_zoo.core.priors import Prior
 from tfgan_zoo.core.recipe_tables import Count, Share
 from tfgan_zoo.networks.bodies import body
 from tfgan_zoo.networks.heads import dense_heads
-from tfgan_zoo.objectives.adversarial import NonSaturating
-from tfgan_zoo.objectives.auxiliary import ClassCrossEntropy
+from tfgan_zoo.objectives import ClassCrossEntropy, NonSaturating
 
 
 def build(
@@ -34,17 +33,17 @@ def build(
     Args:
         image_shape: (H, W, C) of the data.
         num_classes: of the data.
-        network: DCGAN's, or two strided convolutions and a dense layer.
-        class_weight: of the class's cross-entropy in both players' losses; 0 leaves the label without effect.
-        noise_size: length of the latent, from N(0, 1); the label stands beside it, one-hot.
+        network: DCGAN's, or "compact": two strided convolutions and a dense layer.
+        class_weight: of the class cross-entropy in both players' losses; 0 makes the label meaningless.
+        noise_size: length of the latent, from N(0, 1), which the one-hot label is appended to.
         channels: width next to the image; dense: of the dense layer of "compact".
-        dropout: share that the discriminator drops in training.
+        dropout: the discriminator's dropout rate.
 
     Raises:
         ZooError: the data has no labels.
     """
     if not num_classes:
-        raise ZooError("acgan needs labels, and the data has none; give a source with labels, or take --model=dcgan.")
+        raise ZooError("acgan needs labels, and the data has none; use a source with labels, or --model=dcgan.")
     heads = dense_heads(logits=1, class_logits=num_classes)
     networks, widths = body(network, channels, dense)
     generator = networks.generator(image_shape, noise_size, *widths, num_classes=num_classes)

@@ -1,6 +1,6 @@
-"""BEGAN: an auto-encoder of which the errors on real and fake are held in balance. Berthelot et al. 2017, arXiv:1703.10717.
+"""BEGAN: an auto-encoder whose errors on real and fake are kept in balance. Berthelot et al. 2017, arXiv:1703.10717.
 
-Its measure of convergence is the state "boundary_equilibrium/convergence", logged, and what schedule="plateau" watches.
+Its measure of convergence is logged as "boundary_equilibrium/convergence", which schedule="plateau" watches.
 Deviations from the paper: none known.
 """
 
@@ -12,7 +12,7 @@ from tfgan_zoo.core.game import Game
 from tfgan_zoo.core.priors import Prior, Uniform
 from tfgan_zoo.core.recipe_tables import Count
 from tfgan_zoo.networks import autoencoder
-from tfgan_zoo.objectives.energy import BoundaryEquilibrium
+from tfgan_zoo.objectives import BoundaryEquilibrium
 
 
 def build(
@@ -29,12 +29,12 @@ def build(
 
     Args:
         image_shape: (H, W, C) of the data.
-        num_classes: of the data; BEGAN makes no use of labels.
+        num_classes: of the data; BEGAN uses no labels.
         diversity: gamma, 0.3 to 0.7 in the paper: lower is sharper and less varied.
         k_rate: lambda_k, the rate of k.
         noise_size: length of the latent, from U(-1, 1), and of the discriminator's embedding.
         channels: n, the width of the convolutions.
-        skip_connections: the first tensor of each decoder joins every further resolution.
+        skip_connections: the first tensor of each decoder is concatenated at every further resolution.
     """
     return Game(
         autoencoder.began_generator(image_shape, noise_size, channels, skip_connections),

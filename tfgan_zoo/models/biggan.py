@@ -2,7 +2,7 @@
 
 Deviations from the paper: none in the function of the default networks at 128, 256 and 512 pixels, whose resampling is
 computed in a cheaper order (`networks/biggan.py`). Widths at 32 and 64 pixels, and batch normalisation's epsilon of 1e-5, are
-those of the authors' PyTorch code. A latent that does not split evenly gives its first pieces one number more.
+those of the authors' PyTorch code. If a latent does not split evenly, its first chunks are one longer.
 """
 
 from typing import Annotated
@@ -16,8 +16,7 @@ from tfgan_zoo.core.recipe_tables import Count
 from tfgan_zoo.layers import OrthogonalRegularizer
 from tfgan_zoo.networks import biggan
 from tfgan_zoo.networks.spectral_layers import attended
-from tfgan_zoo.objectives.adversarial import Hinge
-from tfgan_zoo.objectives.penalties import R1
+from tfgan_zoo.objectives import R1, Hinge
 
 
 def build(
@@ -38,13 +37,13 @@ def build(
     Args:
         image_shape: (H, W, C) of the data.
         num_classes: of the data.
-        channels: of both players, the width that the paper's tables multiply.
-        noise_size: length of the latent, from N(0, 1); the paper has 20 numbers a block and 20 for the stem.
-        shared_size: of the class embedding that all batch normalisations share; 0 gives each one of its own.
-        hierarchical: each block sees its own piece of the latent, beside the shared embedding; else the stem sees it all.
-        attention_resolutions: shorter sides of the maps with self-attention, in both players; where left out, 64 if there are
+        channels: ch, the width unit of the paper's tables, of both players.
+        noise_size: length of the latent, from N(0, 1); the paper has 20 per block and 20 for the stem.
+        shared_size: of the class embedding that all batch norms share; 0 gives each its own embedding.
+        hierarchical: each block sees its own chunk of the latent, concatenated with the shared embedding; else the stem sees all.
+        attention_resolutions: shorter sides of the feature maps with self-attention, in both players; by default 64 if there are
             such maps.
-        orthogonal_regularization: weight of |W^T W o (1 - I)|^2 over the generator's kernels but the shared embedding.
+        orthogonal_regularization: weight of |W^T W o (1 - I)|^2 over the generator's kernels except the shared embedding.
         r1: gamma of the penalty gamma / 2 |grad D(x)|^2 on real images, 0 for none (the paper's comparison has 10).
         norm_epsilon: of the generator's batch normalisation.
 
@@ -52,10 +51,10 @@ def build(
         ZooError: the data has no labels; hierarchical latents without a shared embedding.
     """
     if not num_classes:
-        raise ZooError("biggan needs labels, and the data has none; give a source with labels, or take --model=sngan.")
+        raise ZooError("biggan needs labels, and the data has none; use a source with labels, or --model=sngan.")
     if hierarchical and not shared_size:
         raise ZooError(
-            "arguments.shared_size=0: hierarchical latents stand beside a shared embedding; set arguments.shared_size=128, or "
+            "arguments.shared_size=0: hierarchical latents need a shared embedding; use arguments.shared_size=128, or "
             "arguments.hierarchical=false."
         )
     attention = attended(image_shape, attention_resolutions)

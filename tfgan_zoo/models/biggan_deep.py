@@ -1,7 +1,7 @@
 """BigGAN-deep: BigGAN with bottleneck blocks, four times as deep and with fewer weights. Brock et al. 2018, arXiv:1809.11096.
 
 Deviations from the paper: none known in the function of the networks at 128, 256 and 512 pixels, whose generator is that of the
-published weights (`networks/biggan_deep.py`). Widths below 128 pixels, of which the paper has no table, are ours.
+published weights (`networks/biggan_deep.py`). Widths below 128 pixels, for which the paper has no table, are ours.
 """
 
 from typing import Annotated
@@ -15,8 +15,7 @@ from tfgan_zoo.core.recipe_tables import Count
 from tfgan_zoo.layers import OrthogonalRegularizer
 from tfgan_zoo.networks import biggan_deep
 from tfgan_zoo.networks.spectral_layers import attended
-from tfgan_zoo.objectives.adversarial import Hinge
-from tfgan_zoo.objectives.penalties import R1
+from tfgan_zoo.objectives import R1, Hinge
 
 
 def build(
@@ -36,12 +35,12 @@ def build(
     Args:
         image_shape: (H, W, C) of the data.
         num_classes: of the data.
-        channels: of both players, the width that the paper's tables multiply.
-        noise_size: length of the latent, from N(0, 1), which the stem and every normalisation see whole.
-        shared_size: of the class embedding beside it.
-        attention_resolutions: shorter sides of the maps with self-attention, in both players; where left out, 64 if there are
+        channels: ch, the width unit of the paper's tables, of both players.
+        noise_size: length of the latent, from N(0, 1), all of which the stem and every batch norm see.
+        shared_size: of the class embedding that is concatenated with it.
+        attention_resolutions: shorter sides of the feature maps with self-attention, in both players; by default 64 if there are
             such maps.
-        orthogonal_regularization: weight of |W^T W o (1 - I)|^2 over the generator's kernels but the shared embedding.
+        orthogonal_regularization: weight of |W^T W o (1 - I)|^2 over the generator's kernels except the shared embedding.
         r1: gamma of the penalty gamma / 2 |grad D(x)|^2 on real images, 0 for none.
         norm_epsilon: of the generator's batch normalisation.
 
@@ -49,9 +48,7 @@ def build(
         ZooError: the data has no labels.
     """
     if not num_classes:
-        raise ZooError(
-            "biggan_deep needs labels, and the data has none; give a source with labels, or take --model=sngan."
-        )
+        raise ZooError("biggan_deep needs labels, and the data has none; use a source with labels, or --model=sngan.")
     attention = attended(image_shape, attention_resolutions)
     generator = biggan_deep.generator(
         image_shape,

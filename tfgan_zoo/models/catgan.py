@@ -1,8 +1,8 @@
 """CatGAN: a discriminator that sorts images into categories, sure of the reals and unsure of the fakes.
 Springenberg 2015, arXiv:1511.06390.
 
-Without labels it clusters; with `data.labels_per_class` the labelled images add their cross-entropy, weight 1.
-Deviation from the paper: LeakyReLU 0.1 or 0.2 in place of its leaky rates of each layer.
+Without labels it clusters; with `data.labels_per_class` the labelled images add a cross-entropy of weight 1.
+Deviation from the paper: LeakyReLU 0.1 or 0.2 instead of a slope per layer.
 """
 
 from typing import Annotated, Literal
@@ -16,8 +16,7 @@ from tfgan_zoo.core.recipe_tables import Count
 from tfgan_zoo.layers import BatchNorm
 from tfgan_zoo.networks import compact, mlp
 from tfgan_zoo.networks.heads import dense_heads
-from tfgan_zoo.objectives.auxiliary import Classifier, LabelledCrossEntropy
-from tfgan_zoo.objectives.entropy import CategoricalEntropy
+from tfgan_zoo.objectives import CategoricalEntropy, Classifier, LabelledCrossEntropy
 
 
 def build(
@@ -41,24 +40,28 @@ def build(
         image_shape: (H, W, C) of the data, or (D,) for points.
         num_classes: of the data.
         semi_supervised: adds the cross-entropy of the labelled reals; the categories are then the classes.
-        categories: how many; as many as the data has classes where left out.
+        categories: how many; by default the data's classes.
         adversarial: False trains the discriminator as a plain classifier on the labelled reals: the baseline.
         network: "mlp" for dense layers, or "compact" for two strided convolutions and a dense layer.
         noise_size: length of the latent, from N(0, 1).
         generator_hidden, discriminator_hidden: widths of "mlp".
         dense, channels: widths of "compact".
-        noise: standard deviation of the Gaussian noise in front of the discriminator's layers in training.
+        noise: standard deviation of the Gaussian noise before the discriminator's layers in training.
 
     Raises:
-        ZooError: labels are asked for and the data has none, or the categories are not the classes or fewer than 2.
+        ZooError: the options need labels and the data has none, or the categories are not the classes, or fewer than 2.
     """
     if (semi_supervised or not adversarial) and not num_classes:
-        raise ZooError("catgan needs labels for that, and the data has none; leave semi_supervised out to cluster.")
+        raise ZooError(
+            "semi_supervised=true and adversarial=false need labels, and the data has none; leave both out to cluster."
+        )
     count = categories or num_classes
     if (semi_supervised or not adversarial) and count != num_classes:
-        raise ZooError(f"catgan has one category a class where it is told labels, {num_classes}, not {count}.")
+        raise ZooError(
+            f"arguments.categories={count}: with labels there is one category per class; use {num_classes}, or leave it out."
+        )
     if count < 2:
-        raise ZooError(f"catgan needs 2 categories or more, and has {count}; set arguments.categories.")
+        raise ZooError(f"catgan needs 2 categories or more, and has {count}; set arguments.categories, such as 10.")
     heads = dense_heads(class_logits=count)
     if network == "mlp":
         generator = mlp.generator(image_shape, noise_size, generator_hidden, batch_norm=True)

@@ -1,7 +1,7 @@
 """Conditional GAN: both players see the label. Mirza and Osindero 2014, arXiv:1411.1784.
 
-Deviations from the paper: images lie in [-1, 1] and end in tanh, which is the paper's sigmoid on [0, 1] in another scale;
-the quickstart trains with Adam where the paper has SGD with momentum.
+Deviations from the paper: images are in [-1, 1] and end in tanh, the paper's sigmoid on [0, 1] rescaled;
+the quickstart trains with Adam instead of SGD with momentum.
 """
 
 from tfgan_zoo.core.errors import ZooError
@@ -9,7 +9,7 @@ from tfgan_zoo.core.game import Game
 from tfgan_zoo.core.priors import Prior, Uniform
 from tfgan_zoo.core.recipe_tables import Count, Share
 from tfgan_zoo.networks import mlp
-from tfgan_zoo.objectives.adversarial import NonSaturating
+from tfgan_zoo.objectives import NonSaturating
 
 
 def build(
@@ -31,18 +31,18 @@ def build(
         image_shape: (H, W, C) of the data, or (D,) for points.
         num_classes: of the data.
         noise_size: length of the latent, from U(-1, 1).
-        generator_own: units of the layers that the noise and the label go through before they are joined.
+        generator_own: units of the layers for the noise and for the label before they are joined.
         generator_hidden: widths of the layers after that.
-        discriminator_own: units of the layers that the image and the label go through before they are joined.
+        discriminator_own: units of the layers for the image and for the label before they are joined.
         discriminator_hidden: widths of the layers after that.
         own_pieces, maxout_pieces: linear pieces of the maxout units before and after the join; 1 for LeakyReLU.
-        dropout: share of the discriminator's joined units that is dropped in training.
+        dropout: rate at the discriminator's joined units.
 
     Raises:
         ZooError: the data has no labels.
     """
     if not num_classes:
-        raise ZooError("cgan needs labels, and the data has none; give a source with labels, or take --model=gan.")
+        raise ZooError("cgan needs labels, and the data has none; use a source with labels, or --model=gan.")
     return Game(
         mlp.generator(image_shape, noise_size, generator_hidden, num_classes, generator_own),
         mlp.discriminator(

@@ -1,7 +1,7 @@
 """DCGAN: convolutions that train stably. Radford et al. 2015, arXiv:1511.06434.
 
-Deviations from the paper: none; images of other sizes than 64 have as many layers as halvings down to 4 to 7 pixels, and
-`batch_norm` off is what the paper argues against.
+Deviations from the paper: none; images of other sizes than 64 have a layer per halving down to 4 to 7 pixels.
+`batch_norm=false` is what the paper argues against.
 """
 
 from tfgan_zoo.core.game import Game
@@ -9,7 +9,7 @@ from tfgan_zoo.core.priors import Prior, Uniform
 from tfgan_zoo.core.recipe_tables import Count
 from tfgan_zoo.layers import BatchNorm
 from tfgan_zoo.networks import dcgan
-from tfgan_zoo.objectives.adversarial import NonSaturating
+from tfgan_zoo.objectives import NonSaturating
 
 
 def build(
@@ -25,11 +25,11 @@ def build(
 
     Args:
         image_shape: (H, W, C) of the data.
-        num_classes: of the data; DCGAN makes no use of labels.
+        num_classes: of the data; DCGAN uses no labels.
         noise_size: length of the latent, from U(-1, 1).
-        generator_channels: width before the image, doubling at every halving (128, so 1024 at 4x4 for 64 pixels).
+        generator_channels: width before the image, doubled at every halving (128 gives 1024 at 4x4 for 64 pixels).
         discriminator_channels: width of the first layer, doubling likewise.
-        batch_norm: in the discriminator, all layers but its input and its output; the generator always has it.
+        batch_norm: in the discriminator, except at its input and output; the generator always has it.
     """
     return Game(
         dcgan.generator(image_shape, noise_size, generator_channels),

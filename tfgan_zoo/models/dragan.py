@@ -1,7 +1,7 @@
 """DRAGAN: a gradient penalty in a small neighbourhood of the real images. Kodali et al. 2017, arXiv:1705.07215.
 
-All three forms of the penalty and both kinds of noise are there by name. Deviation from the paper: the discriminator has no batch
-normalisation unless norm="batch" asks for it, as the authors' code has it: under it a gradient is not one example's own.
+`form` and `noise` offer all three penalties and both kinds of noise. Deviation from the paper: the discriminator has no batch
+normalisation, under which a gradient is not that of one example alone, unless norm="batch", as in the authors' code.
 """
 
 from typing import Annotated, Literal
@@ -13,8 +13,8 @@ from tfgan_zoo.core.priors import Prior
 from tfgan_zoo.core.recipe_tables import Count
 from tfgan_zoo.layers import BatchNorm
 from tfgan_zoo.networks.bodies import LayerNorm, body
-from tfgan_zoo.objectives.adversarial import NonSaturating
-from tfgan_zoo.objectives.penalties import DRAGAN_FORMS, Dragan, gaussian_noise, scaled_uniform_noise
+from tfgan_zoo.objectives import Dragan, NonSaturating
+from tfgan_zoo.objectives.penalties import DRAGAN_FORMS, gaussian_noise, scaled_uniform_noise
 
 NORMS = {"none": None, "layer": LayerNorm, "batch": BatchNorm}
 NOISES = {"gaussian": gaussian_noise, "scaled_uniform": scaled_uniform_noise}
@@ -39,7 +39,7 @@ def build(
 
     Args:
         image_shape: (H, W, C) of the data, or (D,) for points.
-        num_classes: of the data; DRAGAN makes no use of labels.
+        num_classes: of the data; DRAGAN uses no labels.
         network: "dcgan"; "compact", two strided convolutions and a dense layer; "mlp" for points.
         penalty: weight of the penalty, 0 for the plain GAN.
         form: (|grad| - k)^2, max(0, |grad|^2 - k) or |grad|^2.

@@ -1,7 +1,7 @@
 """GAN: a generator and a discriminator play against each other. Goodfellow et al. 2014, arXiv:1406.2661.
 
-Deviations from the paper: images lie in [-1, 1] and end in tanh, which is the paper's sigmoid on [0, 1] in another scale;
-the quickstart trains with Adam where the paper's code has SGD with momentum.
+Deviations from the paper: images are in [-1, 1] and end in tanh, the paper's sigmoid on [0, 1] rescaled;
+the quickstart trains with Adam instead of SGD with momentum, as in the paper's code.
 """
 
 from typing import Literal
@@ -10,7 +10,7 @@ from tfgan_zoo.core.game import Game
 from tfgan_zoo.core.priors import Normal, Prior, Uniform
 from tfgan_zoo.core.recipe_tables import Count, Share
 from tfgan_zoo.networks import dcgan, mlp
-from tfgan_zoo.objectives.adversarial import Minimax, NonSaturating
+from tfgan_zoo.objectives import Minimax, NonSaturating
 
 PRIORS = {"uniform": Uniform, "normal": Normal}
 
@@ -34,13 +34,13 @@ def build(
 
     Args:
         image_shape: (H, W, C) of the data, or (D,) for points.
-        num_classes: of the data; GAN makes no use of labels.
+        num_classes: of the data; GAN uses no labels.
         network: dense layers with maxout and dropout in the discriminator, as in the paper, or DCGAN's convolutions.
-        saturating: the generator minimises log(1 - D(G(z))) as in eq. 1, in place of maximising log D(G(z)).
+        saturating: the generator minimises log(1 - D(G(z))) as in eq. 1, instead of maximising log D(G(z)).
         noise: the latent's distribution, U(-1, 1) or N(0, 1); noise_size: its length.
         generator_hidden, discriminator_hidden: widths of the dense layers.
         maxout_pieces: linear pieces of a maxout unit; 1 for LeakyReLU.
-        input_dropout, dropout: shares that the discriminator drops in training, of the images and of hidden units.
+        input_dropout, dropout: the discriminator's dropout rates of images and of hidden units.
         channels: of DCGAN's network before the image.
     """
     if network == "mlp":

@@ -1,4 +1,4 @@
-"""InfoGAN: codes that the images must tell, so that each comes to mean something. Chen et al. 2016, arXiv:1606.03657.
+"""InfoGAN: codes that can be read from the images, so each learns a meaning. Chen et al. 2016, arXiv:1606.03657.
 
 Q shares the discriminator's body; D with Q, and G, all take the gradient of L_I. Deviations from the paper: none known.
 """
@@ -13,8 +13,7 @@ from tfgan_zoo.core.priors import Codes, Prior, Uniform
 from tfgan_zoo.core.recipe_tables import Count
 from tfgan_zoo.networks.bodies import body
 from tfgan_zoo.networks.heads import code_heads
-from tfgan_zoo.objectives.adversarial import NonSaturating
-from tfgan_zoo.objectives.auxiliary import CategoryInformation, CodeInformation
+from tfgan_zoo.objectives import CategoryInformation, CodeInformation, NonSaturating
 
 Weight = Annotated[float, Field(ge=0)]
 
@@ -39,18 +38,18 @@ def build(
 
     Args:
         image_shape: (H, W, C) of the data.
-        num_classes: of the data; InfoGAN makes no use of labels.
+        num_classes: of the data; InfoGAN uses no labels.
         network: the paper's for MNIST, or DCGAN's.
         categories: the number of categories of each categorical code.
-        continuous: how many codes from U(-1, 1).
-        learned_variance: Q tells the deviation of each continuous code too; else it is 1.
-        category_weight, continuous_weight: lambda of each kind of code; 0 leaves them without effect.
+        continuous: the number of codes from U(-1, 1).
+        learned_variance: Q also predicts the standard deviation of each continuous code; else it is 1.
+        category_weight, continuous_weight: lambda of each kind of code; 0 makes them meaningless.
         noise_size: length of the latent, from U(-1, 1).
         channels: width next to the image; dense: of the dense layer of "compact"; code_dense: of Q's own layer.
-        noise: standard deviation of the Gaussian noise in front of the discriminator's layers in training.
+        noise: standard deviation of the Gaussian noise before the discriminator's layers in training.
 
     Raises:
-        ZooError: no code at all.
+        ZooError: there are no codes.
     """
     codes = Codes(tuple(categories), continuous)
     if not codes.size:

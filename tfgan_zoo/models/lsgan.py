@@ -1,4 +1,4 @@
-"""LSGAN: least squares in place of cross-entropy, so that the gradient does not vanish. Mao et al. 2016, arXiv:1611.04076.
+"""LSGAN: least squares instead of cross-entropy, so that the gradient does not vanish. Mao et al. 2016, arXiv:1611.04076.
 
 (a, b, c) = (0, 1, 1) is the paper's default, (-1, 1, 0) its Pearson chi-squared form. Deviations from the paper: none known.
 """
@@ -11,7 +11,7 @@ from tfgan_zoo.core.priors import Prior, Uniform
 from tfgan_zoo.core.recipe_tables import Count
 from tfgan_zoo.networks import dcgan, lsgan
 from tfgan_zoo.networks.bodies import body
-from tfgan_zoo.objectives.adversarial import LeastSquares
+from tfgan_zoo.objectives import LeastSquares
 
 
 def build(
@@ -33,12 +33,13 @@ def build(
 
     Args:
         image_shape: (H, W, C) of the data, or (D,) for points.
-        num_classes: of the data; used where `conditional`.
+        num_classes: of the data; used if `conditional`.
         network: "scenes" is the paper's for 112x112; "dcgan"; "compact", two strided convolutions; "mlp" for points.
-        conditional: labels go through a learned linear map to a short vector, which joins the input of every layer of both
-            players: the paper's road for 3,740 classes of Chinese characters. The networks are then DCGAN's, whatever `network` says.
+        conditional: labels go through a learned linear map to a short vector, which is concatenated with the input of every
+            layer of both players: the paper's way with 3,740 classes of Chinese characters. The networks are then DCGAN's,
+            whatever `network` says.
         label_size: length of that vector.
-        a, b, c: what D wants of fakes, what D wants of reals, what G wants of fakes.
+        a, b, c: D's target for fakes, D's for reals, G's for fakes.
         noise_size: length of the latent, from U(-1, 1).
         channels: width next to the image; dense, hidden: widths of the dense layers of "compact" and "mlp".
 

@@ -1,32 +1,31 @@
-"""PGGAN: both players grow from 4x4 pixels on, each new resolution faded in. Karras et al. 2017, arXiv:1710.10196.
+"""PGGAN: both players grow from 4x4 pixels, each new resolution faded in. Karras et al. 2017, arXiv:1710.10196.
 
 Deviations from the paper: none in the default networks and losses. Where the authors' code differs from the paper, its form is
-an option: `authors_gain`, `group_size=4`. With labels (`conditional`) it is that code's AC-GAN: the one-hot label stands beside
-the latent, and the discriminator also tells the class.
+an option: `authors_gain`, `group_size=4`. With labels (`conditional`) it is that code's AC-GAN: the one-hot label is appended
+to the latent, and the discriminator also predicts the class.
 """
 
 from typing import Annotated, Literal
 
+import keras
 import tensorflow as tf
 from pydantic import Field
 
+from tfgan_zoo.core.draws import Draws
 from tfgan_zoo.core.errors import ZooError
-from tfgan_zoo.core.game import Game
+from tfgan_zoo.core.game import Batch, Game
 from tfgan_zoo.core.priors import Prior
-from tfgan_zoo.core.recipe_tables import Count
+from tfgan_zoo.core.recipe_tables import Count, Stage
 from tfgan_zoo.networks.progressive import ProgressiveDiscriminator, ProgressiveGenerator, faded, halved
-from tfgan_zoo.objectives.adaptive_noise import AdaptiveNoise
-from tfgan_zoo.objectives.adversarial import LeastSquares, Wasserstein
-from tfgan_zoo.objectives.auxiliary import ClassCrossEntropy
-from tfgan_zoo.objectives.penalties import Drift, GradientPenalty
+from tfgan_zoo.objectives import AdaptiveNoise, ClassCrossEntropy, Drift, GradientPenalty, LeastSquares, Wasserstein
 
 
 class GrowingGame(Game):
-    """A game of two `Growing` networks, which shows the reals at the resolution of the stage, faded as the fakes are."""
+    """A game of two `Growing` networks; reals are shown at the resolution of the stage, faded as the fakes are."""
 
-    share = 0.0  # of the stage that fades
+    share = 0.0  # of the stage, in which the new resolution fades in
 
-    def check(self, stage):
+    def check(self, stage: Stage) -> None:
         sizes = self.discriminator.resolutions
         if self.size_of(stage) not in sizes:
             raise ZooError(
@@ -34,39 +33,39 @@ class GrowingGame(Game):
                 f"{', '.join(map(str, sizes))}. See stages and data.resolution."
             )
         if self.size_of(stage) == sizes[0] and stage.fade_steps:
-            raise ZooError(f"a stage at 4 pixels has fade_steps={stage.fade_steps}, and nothing to fade from; give 0.")
+            raise ZooError(f"a stage at 4 pixels has fade_steps={stage.fade_steps}, and nothing to fade from; use 0.")
         group = self.discriminator.group_size or 1
         if stage.batch_size > group and stage.batch_size % group:
             raise ZooError(
-                f"a stage at {self.size_of(stage)} pixels has batch_size={stage.batch_size}, which cannot be parted into groups of "
+                f"a stage at {self.size_of(stage)} pixels has batch_size={stage.batch_size}, which cannot be split into groups of "
                 f"arguments.group_size={group}; use {stage.batch_size // group * group}, or leave group_size out."
             )
 
-    def size_of(self, stage):
-        """The side of the stage's images, None where they are not square."""
+    def size_of(self, stage: Stage) -> int | None:
+        """The side of the stage's images, None if they are not square."""
         if stage.resolution is None:
             return self.discriminator.resolutions[-1]
         sides = {stage.resolution} if isinstance(stage.resolution, int) else set(stage.resolution)
         return sides.pop() if len(sides) == 1 else None
 
-    def enter(self, stage):
+    def enter(self, stage: Stage) -> None:
         self.check(stage)
         self.share = stage.fade_steps / stage.steps
         for network in self.networks:
             network.resolution = self.size_of(stage)
 
     @property
-    def networks(self):
+    def networks(self) -> tuple[keras.Model, ...]:
         return (*self.generators, self.discriminator)
 
-    def advance(self, fraction):
-        """alpha rises from 0 to 1 in the part of the stage that fades."""
+    def advance(self, fraction: tf.Tensor) -> None:
+        """alpha rises from 0 to 1 in the first `share` of the stage."""
         alpha = tf.minimum(fraction / self.share, 1.0) if self.share else tf.ones([])
         for network in self.networks:
             network.alpha.assign(tf.cast(alpha, network.alpha.dtype))
 
-    def observe_real(self, batch, draws):
-        """Reals at the stage's resolution; those of a source may be larger by a power of two."""
+    def observe_real(self, batch: Batch, draws: Draws) -> Batch:
+        """Reals at the stage's resolution; a source's may be larger by a power of two."""
         critic = self.discriminator
         images = batch["images"]
         while images.shape[1] > critic.resolution:
@@ -92,20 +91,21 @@ def build(
     group_size: Count | None = None,
     authors_gain: bool = False,
 ) -> Game:
-    """The game of PGGAN. The recipe's stages say when it grows; one stage at full resolution is the same network without.
+    """The game of PGGAN. The recipe's stages say when it grows; with one stage at full resolution it does not.
 
     Args:
-        image_shape: (R, R, C) of the data, R a power of two from 8 on.
+        image_shape: (R, R, C) of the data, R a power of two, 8 or more.
         num_classes: of the data.
         loss: WGAN-GP (with drift), or LSGAN.
         penalty, drift: weights of WGAN-GP's penalty and of E D(x)^2.
-        adaptive_noise: with least squares, noise on the input of every convolution of the discriminator, as its output asks for.
-        conditional: the generator takes labels and the discriminator tells them.
-        class_weight: of the class's cross-entropy in both players' losses, where conditional.
+        adaptive_noise: with least squares, noise on the input of every convolution of the discriminator, of a strength
+            that follows its output.
+        conditional: the generator takes labels and the discriminator predicts them.
+        class_weight: of the class cross-entropy in both players' losses, if conditional.
         noise_size: length of the latent, from N(0, 1).
         feature_base, feature_maximum: at r pixels there are min(2 feature_base / r, feature_maximum) feature maps.
-        group_size: examples that the minibatch's standard deviation is taken over; the whole batch where left out.
-        authors_gain: gain sqrt(2) / 4, not sqrt(2), in front of the generator's 4x4 block.
+        group_size: examples per group of the minibatch standard deviation; by default the whole batch.
+        authors_gain: gain sqrt(2) / 4 instead of sqrt(2) before the generator's 4x4 block.
 
     Raises:
         ZooError: images that the networks cannot grow to; conditional, and the data has no labels.

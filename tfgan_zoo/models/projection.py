@@ -1,11 +1,12 @@
-"""cGAN with projection discriminator: the label meets the features in an inner product. Miyato and Koyama 2018, arXiv:1802.05637.
+"""cGAN with projection discriminator: the label's embedding meets the features in an inner product.
+Miyato and Koyama 2018, arXiv:1802.05637.
 
-`conditioning` also offers what the paper compares with, on the same networks and at the same budget: "concatenation", where an
-embedding of the label joins the channels of a hidden layer (behind the third of six blocks as in the paper, behind the second of
+`conditioning` also offers the paper's baselines, on the same networks and at the same budget: "concatenation", where an embedding
+of the label is concatenated with the channels of a hidden layer (after the third of six blocks as in the paper, or the second of
 four), and "auxiliary_classifier", ACGAN's. The generator has conditional batch norm in all three.
 
 Deviations from the paper: none in the function of the default networks, whose resampling is computed in a cheaper order
-(`networks/resnet.py`). The linear psi has a bias, which the authors' 32-pixel code leaves out.
+(`networks/resnet.py`). The linear psi has a bias, which the authors' 32-pixel code omits.
 """
 
 from typing import Annotated, Literal
@@ -18,8 +19,7 @@ from tfgan_zoo.core.priors import Prior
 from tfgan_zoo.core.recipe_tables import Count
 from tfgan_zoo.networks import resnet
 from tfgan_zoo.networks.conditioning import AuxiliaryClassifier, Concatenation, Projection
-from tfgan_zoo.objectives.adversarial import Hinge, NonSaturating
-from tfgan_zoo.objectives.auxiliary import ClassCrossEntropy
+from tfgan_zoo.objectives import ClassCrossEntropy, Hinge, NonSaturating
 
 LOSSES = {"hinge": Hinge, "non_saturating": NonSaturating}
 
@@ -43,22 +43,22 @@ def build(
     Args:
         image_shape: (H, W, C) of the data.
         num_classes: of the data.
-        conditioning: how the discriminator sees the label: the paper's idea, or what it compares with.
-        loss: the hinge loss, or the non-saturating one.
-        class_weight: of the class's cross-entropy in both players' losses, with "auxiliary_classifier".
+        conditioning: how the discriminator sees the label: the paper's way, or one of its baselines.
+        loss: hinge or non-saturating.
+        class_weight: of the class cross-entropy in both players' losses, with "auxiliary_classifier".
         label_size: length of the label's embedding, with "concatenation".
         noise_size: length of the latent, from N(0, 1).
-        generator_channels, discriminator_channels: width at full resolution; the published one where left out.
-        mimicry: the networks as torch-mimicry has them, for its weights: bilinear upsampling, and shortcuts of activations
+        generator_channels, discriminator_channels: width at full resolution; the published one by default.
+        mimicry: torch-mimicry's form of the networks, to load its weights: bilinear upsampling, and shortcuts of activations
             in the discriminator.
-        activated_shortcuts: shortcuts of activations alone, as in StudioGAN, for its weights.
+        activated_shortcuts: shortcuts of activations only, as in StudioGAN, to load its weights.
 
     Raises:
         ZooError: the data has no labels.
     """
     if not num_classes:
         raise ZooError(
-            "projection needs labels, and the data has none; give a source with labels, or take --model=sngan, which has "
+            "projection needs labels, and the data has none; use a source with labels, or --model=sngan, which has "
             "the same networks without them."
         )
     sees = {

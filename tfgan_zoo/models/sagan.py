@@ -1,10 +1,10 @@
 """SAGAN: self-attention in both players, and spectral normalisation in the generator too. Zhang et al. 2018, arXiv:1805.08318.
 
-The discriminator is the projection one where the data has labels, and batch norm in the generator's blocks is conditional; data
-without labels gives the same networks without. The two time scales are two learning rates of the recipe.
+If the data has labels, the discriminator is a projection discriminator and batch norm in the generator's blocks is conditional;
+else both are unconditional. The two time scales are the recipe's two learning rates.
 
 Deviation from the paper: keys and values of the attention are max-pooled, as in the authors' code; `pooled_keys=false` is the
-paper's formula. Batch norm's scale and offset of a class are not under spectral normalisation.
+paper's formula. The class-conditional scale and offset of batch norm are not spectrally normalised.
 """
 
 from typing import Literal
@@ -16,12 +16,12 @@ from tfgan_zoo.layers import SelfAttention, SpectralNormalization
 from tfgan_zoo.networks import resnet
 from tfgan_zoo.networks.conditioning import Projection, Unconditional
 from tfgan_zoo.networks.shapes import plain
-from tfgan_zoo.objectives.adversarial import Hinge, NonSaturating
+from tfgan_zoo.objectives import Hinge, NonSaturating
 
 LOSSES = {"hinge": Hinge, "non_saturating": NonSaturating}
 
 
-def published_resolutions(image_shape):
+def published_resolutions(image_shape: tuple[int, ...]) -> tuple[int, int]:
     """(in the generator, in the discriminator): 32 and 32 at 128 pixels (table 1), 16 and 8 at 32 pixels (torch-mimicry)."""
     pixels = min(image_shape[:2])
     return pixels // (2 if pixels < resnet.SMALL else 4), pixels // 4
@@ -48,25 +48,25 @@ def build(
     Args:
         image_shape: (H, W, C) of the data.
         num_classes: of the data; 0 for none.
-        attention: there is self-attention in both players.
-        generator_attention, discriminator_attention: the resolution, in pixels of the shorter side, that it works at; 32 at
-            128 pixels, 16 and 8 at 32 pixels, and likewise at other sizes, where left out.
-        pooled_keys: keys and values are max-pooled 2x2, as in the authors' code; without, the paper's formula.
-        generator_spectral_norm: of every kernel of the generator.
-        loss: the hinge loss, or the non-saturating one.
+        attention: whether both players have self-attention.
+        generator_attention, discriminator_attention: the resolution of its feature maps, in pixels of the shorter side; by default
+            32 for images of 128 pixels, 16 and 8 for 32 pixels, and in proportion for other sizes.
+        pooled_keys: max-pool keys and values 2x2, as in the authors' code; false is the paper's formula.
+        generator_spectral_norm: spectral normalisation of every kernel of the generator.
+        loss: hinge or non-saturating.
         noise_size: length of the latent, from N(0, 1).
-        generator_channels, discriminator_channels: width at full resolution; the published one where left out.
-        mimicry: the networks as torch-mimicry has them, for its weights: bilinear upsampling, and shortcuts of activations
+        generator_channels, discriminator_channels: width at full resolution; the published one by default.
+        mimicry: torch-mimicry's form of the networks, to load its weights: bilinear upsampling, and shortcuts of activations
             in the discriminator.
-        activated_shortcuts: shortcuts of activations alone, as in StudioGAN, for its weights.
+        activated_shortcuts: shortcuts of activations only, as in StudioGAN, to load its weights.
 
     Raises:
-        ZooError: a resolution that no block ends at, or at which there are fewer than 8 channels.
+        ZooError: no block ends at the resolution, or it has fewer than 8 channels there.
     """
     published = published_resolutions(image_shape)
     resolutions = generator_attention or published[0], discriminator_attention or published[1]
 
-    def attend(resolution, spectral_norm):
+    def attend(resolution: int, spectral_norm: bool) -> dict[int, SelfAttention] | None:
         return {resolution: SelfAttention(pooled_keys, spectral_norm, name="attention")} if attention else None
 
     generator = resnet.generator(

@@ -1,6 +1,6 @@
 """SGAN: the discriminator is a classifier of K classes and a fake one. Odena 2016, arXiv:1606.01583.
 
-With `data.labels_per_class` the unlabelled reals train it by not being fake. Options of Salimans et al. 2016, arXiv:1606.03498:
+With `data.labels_per_class` unlabelled reals train it too: they are not fake. Options of Salimans et al. 2016, arXiv:1606.03498:
 feature matching, minibatch discrimination, historical averaging. Deviation from the paper: none known.
 """
 
@@ -14,8 +14,7 @@ from tfgan_zoo.core.priors import Prior, Uniform
 from tfgan_zoo.core.recipe_tables import Count, Share
 from tfgan_zoo.networks.bodies import body
 from tfgan_zoo.networks.heads import dense_heads
-from tfgan_zoo.objectives.auxiliary import Classifier, FakeClass, FeatureMatching
-from tfgan_zoo.objectives.regularizers import HistoricalAveraging
+from tfgan_zoo.objectives import Classifier, FakeClass, FeatureMatching, HistoricalAveraging
 
 Weight = Annotated[float, Field(ge=0)]
 
@@ -40,20 +39,20 @@ def build(
     Args:
         image_shape: (H, W, C) of the data.
         num_classes: K of the data.
-        network: DCGAN's, as in the paper, or two strided convolutions and a dense layer.
-        adversarial: False trains the discriminator as a plain classifier on the labelled reals: the same CNN alone.
-        feature_matching: weight of the generator's distance between mean features of real and fake, beside its own loss.
+        network: DCGAN's, as in the paper, or "compact": two strided convolutions and a dense layer.
+        adversarial: False trains only the discriminator, as a plain classifier of the labelled reals: the baseline.
+        feature_matching: weight of the distance between mean features of real and fake, added to the generator's loss.
         historical_averaging: weight of both players' distance to the mean of their weights so far.
-        minibatch_kernels: measures of minibatch discrimination on the features, 0 for none.
+        minibatch_kernels: number of kernels of minibatch discrimination on the features, 0 for none.
         noise_size: length of the latent, from U(-1, 1).
         channels: width next to the image; dense: of the dense layer of "compact".
-        noise, dropout: standard deviation of the Gaussian noise in front of the discriminator's layers, share dropped.
+        noise, dropout: standard deviation of the Gaussian noise before the discriminator's layers, dropout rate.
 
     Raises:
         ZooError: the data has no labels.
     """
     if not num_classes:
-        raise ZooError("sgan needs labels, and the data has none; give a source with labels, or take --model=dcgan.")
+        raise ZooError("sgan needs labels, and the data has none; use a source with labels, or --model=dcgan.")
     heads = dense_heads(class_logits=num_classes + 1)
     networks, widths = body(network, channels, dense)
     generator = networks.generator(image_shape, noise_size, *widths)

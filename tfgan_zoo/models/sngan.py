@@ -1,11 +1,13 @@
 """SNGAN: spectral normalisation of every discriminator layer. Miyato et al. 2018, arXiv:1802.05957.
 
 Deviations from the paper: none in the function of the default networks, whose resampling is computed in a cheaper order
-(`networks/resnet.py`). `weights` also offers what the paper compares with.
+(`networks/resnet.py`). `weights` also offers the paper's baselines.
 """
 
 import functools
 from typing import Literal
+
+import keras
 
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.core.game import Game
@@ -13,17 +15,16 @@ from tfgan_zoo.core.priors import Prior
 from tfgan_zoo.core.recipe_tables import Count
 from tfgan_zoo.layers import OrthogonalRegularizer, SpectralNormalization, WeightClip, WeightNormalization
 from tfgan_zoo.networks import dcgan, resnet, shapes
-from tfgan_zoo.objectives.adversarial import Hinge, NonSaturating
-from tfgan_zoo.objectives.penalties import GradientPenalty
+from tfgan_zoo.objectives import GradientPenalty, Hinge, NonSaturating
 
 
-def clipped(layer):
+def clipped(layer: keras.layers.Layer) -> keras.layers.Layer:
     """WGAN's weight clipping at 0.01."""
     layer.kernel_constraint = WeightClip(0.01)
     return layer
 
 
-def orthonormal(layer):
+def orthonormal(layer: keras.layers.Layer) -> keras.layers.Layer:
     """The orthonormal regulariser, 1e-3 |W^T W - I|^2."""
     layer.kernel_regularizer = OrthogonalRegularizer(1e-3, off_diagonal=False)
     return layer
@@ -61,22 +62,22 @@ def build(
 
     Args:
         image_shape: (H, W, C) of the data.
-        num_classes: of the data; SNGAN makes no use of labels.
+        num_classes: of the data; SNGAN uses no labels.
         network: the residual network of appendix B.4, or the standard CNN of table 3.
-        weights: what is done to every kernel of the discriminator: the paper's idea, nothing, or what it compares with.
-        loss: the hinge loss, or the non-saturating one.
+        weights: what is applied to every kernel of the discriminator: the paper's method, nothing, or one of its baselines.
+        loss: hinge or non-saturating.
         gradient_penalty: weight of WGAN-GP's penalty, 0 for none (the paper's comparison has 10).
         noise_size: length of the latent, from N(0, 1).
-        generator_channels, discriminator_channels: width at full resolution; the published one where left out.
-        mimicry: the residual networks as torch-mimicry has them, for its weights: bilinear upsampling, and shortcuts of
+        generator_channels, discriminator_channels: width at full resolution; the published one by default.
+        mimicry: torch-mimicry's form of the residual networks, to load its weights: bilinear upsampling, and shortcuts of
             activations in the discriminator.
-        activated_shortcuts: shortcuts of activations alone, as in StudioGAN, for its weights.
+        activated_shortcuts: shortcuts of activations only, as in StudioGAN, to load its weights.
 
     Raises:
-        ZooError: mimicry with a network that it does not have.
+        ZooError: mimicry or activated_shortcuts with network="cnn".
     """
     if (mimicry or activated_shortcuts) and network != "resnet":
-        raise ZooError(f"mimicry and activated_shortcuts go with network='resnet', and got network={network!r}.")
+        raise ZooError(f"network={network!r}: mimicry and activated_shortcuts need network='resnet'.")
     generator, discriminator = NETWORKS[network]
     options = [{} if width is None else {"channels": width} for width in (generator_channels, discriminator_channels)]
     if mimicry:

@@ -1,7 +1,7 @@
-"""WGAN-GP: a penalty on the critic's gradient norm in place of clipping. Gulrajani et al. 2017, arXiv:1704.00028.
+"""WGAN-GP: a penalty on the critic's gradient norm instead of clipping. Gulrajani et al. 2017, arXiv:1704.00028.
 
-The critic has no batch normalisation, which would make a gradient more than one example's own; layer normalisation may take its
-place. Deviation from the paper: the ResNet is SNGAN's form of it, whose critic sums over positions where the paper averages.
+The critic has no batch normalisation, under which a gradient is not that of one example alone; layer normalisation can take its
+place. Deviation from the paper: the ResNet is SNGAN's form of it, whose critic sums over positions instead of averaging.
 """
 
 from typing import Annotated, Literal
@@ -15,8 +15,7 @@ from tfgan_zoo.core.priors import Prior
 from tfgan_zoo.core.recipe_tables import Count
 from tfgan_zoo.networks import resnet, shapes
 from tfgan_zoo.networks.bodies import LayerNorm, body
-from tfgan_zoo.objectives.adversarial import Wasserstein
-from tfgan_zoo.objectives.penalties import GradientPenalty
+from tfgan_zoo.objectives import GradientPenalty, Wasserstein
 
 
 def build(
@@ -38,24 +37,26 @@ def build(
 
     Args:
         image_shape: (H, W, C) of the data, or (D,) for points.
-        num_classes: of the data; the unsupervised setting makes no use of labels.
+        num_classes: of the data; the unsupervised setting uses no labels.
         network: "resnet"; "dcgan"; "compact", two strided convolutions and a dense layer; "mlp" for points.
         penalty: weight of the gradient penalty.
-        one_sided: only norms above 1 are punished.
+        one_sided: penalise only norms above 1.
         layer_norm: in the critic; not with "resnet".
         noise_size: length of the latent, from N(0, 1).
-        generator_channels: of "resnet", where it is not `channels` too (the published 32-pixel one has 256).
-        mimicry: "resnet" as torch-mimicry has it, for its weights: bilinear upsampling, and in the critic shortcuts of
+        generator_channels: of "resnet", if not `channels` (the published 32-pixel one has 256).
+        mimicry: torch-mimicry's form of "resnet", to load its weights: bilinear upsampling, and in the critic shortcuts of
             activations and a mean over positions.
         channels: width next to the image; dense, hidden: widths of the dense layers of "compact" and "mlp".
 
     Raises:
-        ZooError: layer_norm with a network that has none, or an option of "resnet" with another.
+        ZooError: layer_norm with "resnet", or an option of "resnet" with another network.
     """
     if network != "resnet" and (mimicry or generator_channels):
-        raise ZooError(f"mimicry and generator_channels go with network='resnet', and got network={network!r}.")
+        raise ZooError(f"network={network!r}: mimicry and generator_channels need network='resnet'.")
     if layer_norm and network == "resnet":
-        raise ZooError("layer_norm=true goes with any network but 'resnet', whose critic here has none.")
+        raise ZooError(
+            "layer_norm=true: the critic of network='resnet' has no layer norm; use another network, or leave it out."
+        )
     norm = LayerNorm if layer_norm else None
     if network == "resnet":
         pooling = keras.ops.mean if mimicry else keras.ops.sum
