@@ -2,14 +2,13 @@
 
 python -m benchmarks.same_bits --before=COMMIT --folder=runs/same_bits
 
-Also samples from the earlier runs with the code of now, which must draw what the earlier code drew. What is in --folder
-already is not trained again. Exits with 1 if a model differs.
+The runs of the earlier commit are then opened by the code of now: their averaged generators must give the samples that they
+gave then. Models that --folder already holds are not trained again. Exits with 1 if a model differs.
 """
 
 import argparse
-import hashlib
+import json
 import os
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -20,58 +19,77 @@ import numpy as np
 from tfgan_zoo.core import catalog
 
 ROOT = Path(__file__).resolve().parent.parent
+# Runs at either commit: trains each model in a folder of its own, and writes samples of its generator.
+SESSION = """
+import json, sys
+from pathlib import Path
+import keras
+import numpy as np
+try:
+    from tfgan_zoo.core import catalog, recipe
+    from tfgan_zoo.runs.run_folder import Run
+    from tfgan_zoo.runs.training_run import TrainingRun
+    from tfgan_zoo.saved_model.signatures import ExportedGenerator
+except ImportError:
+    from tfgan_zoo import catalog, recipe
+    from tfgan_zoo.runs import Run
+    from tfgan_zoo.training_run import TrainingRun
+    from tfgan_zoo.serving.signatures import ExportedGenerator
+
+def write_samples(folder, path):
+    network, prior, _ = Run(folder).generator()
+    np.save(path, ExportedGenerator(network, prior).generator().sample(np.arange(16)))
+
+folder, changes = Path(sys.argv[1]), json.loads(sys.argv[2])
+for model, settings in changes.items():
+    if not (folder / model / "samples.npy").exists():
+        table = recipe.override({"model": model, **catalog.preset_table(model, "quickstart")}, settings)
+        run = TrainingRun(catalog.completed(recipe.parse(table)), folder / model)
+        run.export = lambda: None
+        run.execute()
+        write_samples(folder / model, folder / model / "samples.npy")
+    earlier = Path(sys.argv[3]) / model if len(sys.argv) > 3 else None
+    if earlier:
+        write_samples(earlier, folder / model / "earlier_samples.npy")
+    print(model, flush=True)
+    keras.backend.clear_session()
+"""
 
 
 def settings_of(model, steps):
-    """The `--set` flags for a run of this many steps, without scores."""
+    """The changes of a quickstart to a run of this many steps without scores."""
     table = tomllib.loads((ROOT / "zoo_configs" / model / "quickstart.toml").read_text())
-    settings = [f"steps={steps}", "evaluation.samples=0"]
-    if "stages" in table:  # one that fades in after one that does not
-        sides = [stage["resolution"] for stage in table["stages"][:2]]
-        half = steps // 2
-        stages = ",".join(
-            f"{{steps={half},batch_size=16,resolution={s},fade_steps={i * half}}}" for i, s in enumerate(sides)
-        )
-        settings[0] = f"stages=[{stages}]"
-    return [word for setting in settings for word in ("--set", setting)]
+    if "stages" not in table:
+        return [f"steps={steps}", "evaluation.samples=0"]
+    half = steps // 2  # one stage, and one that fades in after it
+    sides = [stage["resolution"] for stage in table["stages"][:2]]
+    stages = [f"{{steps={half},batch_size=16,resolution={s},fade_steps={i * half}}}" for i, s in enumerate(sides)]
+    return [f"stages=[{','.join(stages)}]", "evaluation.samples=0"]
 
 
-def run(checkout, *words):
-    """Runs a command of a checkout's own code; its output is shown if it fails."""
-    environment = {**os.environ, "PYTHONPATH": str(checkout)}
-    done = subprocess.run([sys.executable, "-m", *words], cwd=checkout, env=environment, capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"{' '.join(words)} in {checkout}:\n{done.stdout[-2000:]}{done.stderr[-3000:]}")
-
-
-def train(checkout, model, steps, folder):
-    """Trains in `folder` unless it is complete there."""
-    if not (folder / "samples.png").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        run(checkout, "tfgan_zoo.train", f"--model={model}", f"--workdir={folder}", *settings_of(model, steps))
-        sample(checkout, folder, folder / "samples.png")
-
-
-def sample(checkout, folder, out):
-    run(checkout, "tfgan_zoo.sample", f"--run={folder}", "--num=16", f"--out={out}")
+def train(checkout, folder, changes, *earlier):
+    """Trains with a checkout's own code, and shows its progress."""
+    environment = {**os.environ, "PYTHONPATH": str(checkout), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = [sys.executable, "-c", SESSION, str(folder), json.dumps(changes), *map(str, earlier)]
+    folder.mkdir(parents=True, exist_ok=True)
+    subprocess.run(command, cwd=checkout, env=environment, check=True)
 
 
 def last_checkpoint(folder):
     """{name: array} of the newest checkpoint of a run."""
-    path = max((folder / "checkpoints").glob("*.npz"))
-    with np.load(path) as arrays:
+    with np.load(max((folder / "checkpoints").glob("*.npz"))) as arrays:
         return {name: arrays[name] for name in arrays.files}
 
 
 def differences(before, now):
     """What differs between two checkpoints, in words; [] if nothing does."""
-    names = [f"only before: {n}" for n in before.keys() - now.keys()] + [
-        f"only now: {n}" for n in now.keys() - before.keys()
-    ]
+    lines = [f"only before: {n}" for n in before.keys() - now.keys()]
+    lines += [f"only now: {n}" for n in now.keys() - before.keys()]
     unequal = [n for n in before.keys() & now.keys() if before[n].tobytes() != now[n].tobytes()]
-    return names + [
-        f"{n}: by up to {np.abs(before[n].astype(float) - now[n].astype(float)).max():.3g}" for n in sorted(unequal)
-    ]
+    for name in sorted(unequal):
+        largest = np.abs(before[name].astype(float) - now[name].astype(float)).max()
+        lines.append(f"{name}: by up to {largest:.3g}")
+    return lines
 
 
 def main():
@@ -79,7 +97,7 @@ def main():
     parser.add_argument("--before", required=True, help="the earlier commit")
     parser.add_argument("--folder", type=Path, default=Path("runs/same_bits"))
     parser.add_argument("--steps", type=int, default=60)
-    parser.add_argument("--models", help="comma-separated; all where left out")
+    parser.add_argument("--models", help="comma-separated; all by default")
     arguments = parser.parse_args()
     folder = arguments.folder.resolve()
     earlier = folder / "checkout"
@@ -87,25 +105,16 @@ def main():
         subprocess.run(["git", "clone", "-q", str(ROOT), str(earlier)], check=True)
         subprocess.run(["git", "checkout", "-q", arguments.before], cwd=earlier, check=True)
     models, equal = arguments.models.split(",") if arguments.models else catalog.model_names(), 0
+    changes = {model: settings_of(model, arguments.steps) for model in models}
+    train(earlier, folder / "before", changes)
+    train(ROOT, folder / "now", changes, folder / "before")
     for model in models:
-        runs = {name: folder / name / model for name in ("before", "now")}
-        for name, checkout in (("before", earlier), ("now", ROOT)):
-            train(checkout, model, arguments.steps, runs[name])
-        found = differences(*(last_checkpoint(runs[name]) for name in ("before", "now")))
-        sample(ROOT, runs["before"], folder / f"{model}.png")
-        images = [
-            hashlib.sha256(path.read_bytes()).digest()
-            for path in (runs["before"] / "samples.png", folder / f"{model}.png")
-        ]
-        if images[0] != images[1]:
-            found.append("the earlier run's samples, drawn by the code of now")
-        equal += not found
-        print(
-            f"{model:<12} {'equal, bit for bit' if not found else 'differs'}",
-            *found[:8],
-            sep="\n    " if found else "",
-            flush=True,
-        )
+        before, now = folder / "before" / model, folder / "now" / model
+        lines = differences(last_checkpoint(before), last_checkpoint(now))
+        if not np.array_equal(np.load(before / "samples.npy"), np.load(now / "earlier_samples.npy")):
+            lines.append("the earlier run's samples, drawn by the code of now")
+        equal += not lines
+        print(f"{model:<12} {'differs:' if lines else 'equal, bit for bit'}", *lines[:8], sep="\n    ")
     print(f"{equal} of {len(models)} equal")
     return int(equal < len(models))
 
