@@ -1,29 +1,30 @@
-"""Structural similarity of images, at one scale and at several, and the variety of a class by it.
+"""Structural similarity of images, at one scale and at several, and the diversity of a class measured by it.
 
 SSIM: Wang, Bovik, Sheikh and Simoncelli 2004. MS-SSIM: Wang, Simoncelli and Bovik 2003. Classes: Odena et al. 2016
-(arXiv:1610.09585). All in NumPy float64, of uint8 images; like the authors' code, windows lie inside the image ("valid").
+(arXiv:1610.09585). All in NumPy float64, of uint8 images; as in the authors' code, windows lie inside the image ("valid").
 
-Deviation: an image too small for the five scales of the paper is compared at as many as hold a window, whose weights are
-scaled to the sum 1; `scales_of` says which. The value then differs from that of the same pictures at a larger size.
+Deviation: an image too small for the paper's five scales is compared at as many as hold a window, with their weights rescaled
+to the sum 1; `scales_of` lists them. The value then differs from that of the same pictures at a larger size.
 """
 
 import dataclasses
 import math
 import typing
+from collections.abc import Sequence
 
 import numpy as np
 
 from tfgan_zoo.core.errors import ZooError
 
-WINDOW = 11  # pixels a side, a Gaussian of standard deviation SIGMA
+WINDOW = 11  # pixels per side, a Gaussian of standard deviation SIGMA
 SIGMA = 1.5
 C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # from the finest scale to the coarsest
-BLOCK = 2**21  # values of an array of images that are worked on at once: 16 MiB in float64
+BLOCK = 2**21  # values of an array of images processed at a time: 16 MiB in float64
 
 
 class Scale(typing.NamedTuple):
-    """A size in pixels at which images are compared, and the exponent of what is found there."""
+    """A size in pixels at which images are compared, and the exponent of the result."""
 
     height: int
     width: int
@@ -32,37 +33,37 @@ class Scale(typing.NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class ClassSimilarity:
-    """classes: int [K], those there are, ascending; values: for each of them, MS-SSIM of its pairs, float64 [pairs]."""
+    """classes: int [K], those present, ascending; values: for each of them, MS-SSIM of its pairs, float64 [pairs]."""
 
     classes: np.ndarray
     values: list[np.ndarray]
 
     @property
-    def means(self):
-        """float64 [K]: the mean of each class. Near 1 its images are all alike; low is varied."""
+    def means(self) -> np.ndarray:
+        """float64 [K]: the mean of each class. Near 1 its images are nearly identical; a low mean is diverse."""
         return np.array([values.mean() for values in self.values])
 
 
-def checked_images(images, score):
-    """The images as an array; `ZooError` where they are not uint8 [N, H, W, C] with N, H, W, C >= 1. score: who asks."""
+def checked_images(images: np.ndarray, score: str) -> np.ndarray:
+    """The images as an array. Raises `ZooError`, which names `score`, if they are not uint8 [N, H, W, C], not empty."""
     images = np.asarray(images)
     if images.ndim != 4 or not images.size:
-        raise ZooError(f"{score} got an array of shape {images.shape}; expected images [N, H, W, C], one or more.")
+        raise ZooError(f"{score} got an array of shape {images.shape}; expected one or more images [N, H, W, C].")
     if images.dtype != np.uint8:
         raise ZooError(f"{score} got {images.dtype} images; expected uint8 in 0..255: round (x + 1) * 127.5.")
     return images
 
 
-def scales_of(image_shape):
+def scales_of(image_shape: Sequence[int]) -> tuple[Scale, ...]:
     """The `Scale`s at which `ms_ssim` compares images of a shape (H, W, C), finest first: one to five.
 
-    Each side halves, rounded up, while both hold the window of 11 pixels; weights sum to 1 (the published five to
+    Sides are halved, rounding up, while both hold the window of 11 pixels; weights sum to 1 (the five published ones to
     1.0001). Raises `ZooError` for a side below 11.
     """
     height, width = image_shape[:2]
     if min(height, width) < WINDOW:
-        raise ZooError(f"images of {height}x{width}; structural similarity needs {WINDOW} pixels a side or more.")
-    sizes = []
+        raise ZooError(f"images of {height}x{width}; structural similarity needs at least {WINDOW} pixels per side.")
+    sizes: list[tuple[int, int]] = []
     while min(height, width) >= WINDOW and len(sizes) < len(WEIGHTS):
         sizes.append((height, width))
         height, width = (height + 1) // 2, (width + 1) // 2
@@ -70,47 +71,82 @@ def scales_of(image_shape):
     return tuple(Scale(*size, weight / total) for size, weight in zip(sizes, WEIGHTS, strict=False))
 
 
-def ssim(a, b):
-    """SSIM of each pair of images, float64 [N] in [-1, 1]; 1 where they are the same. Channels are averaged.
+def ssim(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """SSIM of each pair of images, averaged over channels: float64 [N] in [-1, 1]; 1 for equal images.
 
-    a, b: uint8 [N, H, W, C]. Raises `ZooError` for other arrays, for two shapes, and for a side below 11.
+    a, b: uint8 [N, H, W, C]. Raises `ZooError` for other arrays, for different shapes, and for a side below 11.
+
+    Examples:
+        Constant images have no contrast, so only their luminances count:
+
+        >>> import numpy as np
+        >>> from tfgan_zoo.metrics import ssim
+        >>> gray, light = (np.full([1, 16, 16, 1], value, np.uint8) for value in (100, 200))
+        >>> ssim(gray, gray).tolist()
+        [1.0]
+        >>> c1 = (0.01 * 255) ** 2
+        >>> bool(np.isclose(ssim(gray, light)[0], (2 * 100 * 200 + c1) / (100**2 + 200**2 + c1)))
+        True
     """
     return _in_blocks(lambda a, b: _similarity(a, b)[0].mean(axis=1), a, b)
 
 
-def ms_ssim(a, b):
-    """Multi-scale SSIM of each pair of images, float64 [N] in [0, 1]; 1 where they are the same.
+def ms_ssim(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Multi-scale SSIM of each pair of images, float64 [N] in [0, 1]; 1 for equal images.
 
-    The product over scales s of contrast_s^weight_s, with SSIM in place of contrast at the coarsest, for each channel;
-    then channels are averaged. Images are halved by means of 2x2 pixels, an odd last row or column being repeated.
-    Terms below 0, which have no real power, count as 0. Takes and raises what `ssim` does.
+    For each channel, the product over scales s of contrast_s^weight_s, with SSIM in place of the contrast at the coarsest
+    scale; then the mean over channels. Images are halved by means of 2x2 pixels, repeating an odd last row or column.
+    Negative terms, which have no real power, count as 0. Arguments and errors are as for `ssim`.
+
+    Examples:
+        >>> import numpy as np
+        >>> from tfgan_zoo.metrics import ms_ssim
+        >>> noise = np.random.default_rng(0).integers(0, 256, [2, 32, 32, 1], np.uint8)
+        >>> ms_ssim(noise[:1], noise[:1]).tolist()
+        [1.0]
+        >>> bool(ms_ssim(noise[:1], noise[1:])[0] < 0.2)
+        True
     """
     return _in_blocks(_multi_scale, a, b)
 
 
-def class_similarity(images, labels=None, pairs=100, seed=0):
-    """The `ClassSimilarity` of random pairs of different images within each class, as Odena et al. take it.
+def class_similarity(
+    images: np.ndarray, labels: np.ndarray | None = None, pairs: int = 100, seed: int = 0
+) -> ClassSimilarity:
+    """The `ClassSimilarity` of random pairs of different images within each class, as in Odena et al.
 
     Args:
         images: uint8 [N, H, W, C].
-        labels: int [N], or None where all images are one class, 0.
-        pairs: how many for a class; no pair comes twice, and a class that has fewer gives all it has.
+        labels: int [N]; None puts all images into one class, 0.
+        pairs: number of pairs per class, without repetition; a class with fewer pairs gives all of them.
+        seed: of the pairs.
 
-    Raises `ZooError` for what `ms_ssim` does not take, other labels, no pairs, and a class of one image.
+    Raises:
+        ZooError: `ms_ssim` does not take the images, the labels are not as described, pairs < 1, or a class has one image.
+
+    Examples:
+        >>> import numpy as np
+        >>> from tfgan_zoo.metrics import class_similarity
+        >>> images = np.random.default_rng(0).integers(0, 256, [4, 16, 16, 1], np.uint8)
+        >>> images[1] = images[0]  # class 0 has collapsed
+        >>> means = class_similarity(images, np.array([0, 0, 1, 1])).means
+        >>> float(means[0]), bool(means[1] < 0.2)
+        (1.0, True)
     """
     images = checked_images(images, "class_similarity")
     labels = np.zeros(len(images), np.int64) if labels is None else np.asarray(labels)
     if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu":
         raise ZooError(
-            f"{len(images)} images with labels of shape {labels.shape}, {labels.dtype}; expected one whole number each."
+            f"{len(images)} images with labels of shape {labels.shape}, {labels.dtype}; expected one integer each."
         )
     if pairs < 1:
-        raise ZooError(f"pairs={pairs}; expected 1 or more.")
+        raise ZooError(f"pairs={pairs}; expected at least 1.")
     classes, counts = np.unique(labels, return_counts=True)
     if counts.min() < 2:
-        lonely = ", ".join(map(str, classes[counts < 2]))
-        raise ZooError(f"class {lonely}: one image, and a pair takes two; bring more images, or leave the class out.")
-    random, values, step = np.random.default_rng(seed), [], max(1, BLOCK // images[0].size)
+        single = ", ".join(map(str, classes[counts < 2]))
+        raise ZooError(f"class {single}: one image, but a pair takes two; add more images, or leave the class out.")
+    random, step = np.random.default_rng(seed), max(1, BLOCK // images[0].size)
+    values = []
     for label in classes:
         first, second = np.flatnonzero(labels == label)[_random_pairs(random, (labels == label).sum(), pairs)]
         blocks = [slice(start, start + step) for start in range(0, len(first), step)]
@@ -119,18 +155,20 @@ def class_similarity(images, labels=None, pairs=100, seed=0):
 
 
 def _random_pairs(random, count, pairs):
-    """int [2, pairs or fewer] of different pairs i < j of `count` things: pair number j (j - 1) / 2 + i."""
-    there = int(count) * (int(count) - 1) // 2
-    numbers = random.choice(there, min(pairs, there), replace=False)
+    """int [2, pairs or fewer] of different pairs i < j of `count` items: pair number j (j - 1) / 2 + i."""
+    available = int(count) * (int(count) - 1) // 2
+    numbers = random.choice(available, min(pairs, available), replace=False)
     second = np.array([(1 + math.isqrt(8 * int(number) + 1)) // 2 for number in numbers])
     return np.stack([numbers - second * (second - 1) // 2, second])
 
 
 def _in_blocks(function, a, b):
-    """function(a, b) -> [B], of float64 images, joined over blocks of the checked uint8 ones."""
+    """function(a, b) -> [B], of float64 images, concatenated over blocks of the uint8 ones, which are checked."""
     a, b = (checked_images(images, "structural similarity") for images in (a, b))
     if a.shape != b.shape:
-        raise ZooError(f"images of shapes {a.shape} and {b.shape}; structural similarity takes pairs, of one shape.")
+        raise ZooError(
+            f"images of shapes {a.shape} and {b.shape}; structural similarity needs pairs of the same shape."
+        )
     scales_of(a.shape[1:])
     step = max(1, BLOCK // a[0].size)
     blocks = [slice(start, start + step) for start in range(0, len(a), step)]
@@ -149,7 +187,7 @@ def _multi_scale(a, b):
 
 
 def _similarity(a, b):
-    """(SSIM, its contrast and structure alone), each [B, C] in [-1, 1], of float64 images [B, H, W, C]."""
+    """(SSIM, its contrast and structure term), each [B, C] in [-1, 1], of float64 images [B, H, W, C]."""
     mean_a, mean_b = _windowed(a), _windowed(b)
     product, squares = mean_a * mean_b, mean_a**2 + mean_b**2
     contrast = (2 * (_windowed(a * b) - product) + C2) / (_windowed(a**2 + b**2) - squares + C2)
@@ -158,8 +196,8 @@ def _similarity(a, b):
 
 
 def _windowed(images):
-    """The Gaussian mean of every window, [B, H - 10, W - 10, C]."""
-    from scipy.ndimage import correlate1d  # not before it is needed: importing it takes a while
+    """The Gaussian mean over every window, [B, H - 10, W - 10, C]."""
+    from scipy.ndimage import correlate1d  # imported on use, since it is slow to import
 
     margin = WINDOW // 2
     bell = np.exp(-(np.arange(-margin, margin + 1) ** 2) / (2 * SIGMA**2))
