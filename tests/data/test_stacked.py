@@ -11,7 +11,7 @@ from tfgan_zoo.data import mnist5k
 from tfgan_zoo.data.sources import load_source
 from tfgan_zoo.data.stacked import digits_of_mode
 from tfgan_zoo.metrics.features import FeatureNetwork, feature_network
-from tfgan_zoo.metrics.stacked_modes import digits_of, expected_modes, stacked_modes
+from tfgan_zoo.metrics.stacked_mnist import digits_of, expected_modes, stacked_modes
 
 
 def load(**settings):

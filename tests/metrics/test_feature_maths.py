@@ -12,10 +12,10 @@ import pytest
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.metrics import distances, manifold
 from tfgan_zoo.metrics.bootstrap import centred_interval, resampled
+from tfgan_zoo.metrics.class_information import InceptionScore, RunningInceptionScore, inception_score
 from tfgan_zoo.metrics.distances import Moments, frechet_distance, kernel_contributions, kernel_distance, moments
 from tfgan_zoo.metrics.extrapolation import _intercept, extrapolated_frechet_distance
 from tfgan_zoo.metrics.generator_scores import kernel_estimate
-from tfgan_zoo.metrics.inception_score import InceptionScore, RunningInceptionScore, inception_score
 from tfgan_zoo.metrics.manifold import density_coverage, manifold_scores, precision_recall
 
 REFERENCES = json.loads((Path(__file__).parents[1] / "references" / "feature_scores.json").read_text(encoding="utf-8"))

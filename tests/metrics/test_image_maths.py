@@ -34,7 +34,7 @@ from tfgan_zoo.metrics.sliced_wasserstein import (
     level_sizes,
     sliced_wasserstein_distance,
 )
-from tfgan_zoo.metrics.ssim import C1, class_similarity, ms_ssim, scales_of, ssim
+from tfgan_zoo.metrics.structural_similarity import C1, class_similarity, ms_ssim, scales_of, ssim
 
 REFERENCES = json.loads((pathlib.Path(__file__).parents[1] / "references" / "image_scores.json").read_text())
 
@@ -65,7 +65,9 @@ def references_of(score):
 
 
 def test_importing_the_modules_loads_neither_tensorflow_nor_scipy():
-    modules = ", ".join(f"tfgan_zoo.metrics.{name}" for name in ("ssim", "sliced_wasserstein", "neighbours"))
+    modules = ", ".join(
+        f"tfgan_zoo.metrics.{name}" for name in ("structural_similarity", "sliced_wasserstein", "neighbours")
+    )
     code = f"import sys, {modules}; sys.exit(bool({{'tensorflow', 'keras', 'scipy'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
@@ -132,7 +134,7 @@ def test_gray_images_are_as_similar_with_one_channel_as_with_three():
 def test_blocks_do_not_change_similarity(monkeypatch):
     a, b = random_images(7, (32, 32, 1), 5)
     together = ms_ssim(a, b)
-    monkeypatch.setattr("tfgan_zoo.metrics.ssim.BLOCK", 2 * 32 * 32)
+    monkeypatch.setattr("tfgan_zoo.metrics.structural_similarity.BLOCK", 2 * 32 * 32)
     np.testing.assert_array_equal(ms_ssim(a, b), together)
     within = class_similarity(a, pairs=10)
     assert sorted(within.values[0]) == sorted(

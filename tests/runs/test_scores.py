@@ -261,7 +261,7 @@ def test_larger_shares_and_correlations_are_better_and_larger_errors_and_distanc
         assert low.better_than(high) == (direction(name) == "lower")
     assert (direction("is_mnist_cnn"), direction("test_error"), direction("cas")) == ("higher", "lower", "higher")
     for name in (*NEITHER, "ms_ssim_all_real", "d_rank_train"):
-        with pytest.raises(ZooError, match=f"{name} has no better end"):
+        with pytest.raises(ZooError, match=f"{name} has no better direction"):
             Score(name, 1.0, None, 1, protocol).better_than(Score(name, 2.0, None, 1, protocol))
 
 

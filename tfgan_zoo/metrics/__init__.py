@@ -4,6 +4,7 @@ Importing this package needs NumPy only; TensorFlow is loaded when a feature net
 """
 
 from tfgan_zoo.metrics.bootstrap import centred_interval, resampled
+from tfgan_zoo.metrics.class_information import RunningInceptionScore, inception_score
 from tfgan_zoo.metrics.distances import (
     KernelDistance,
     Moments,
@@ -14,7 +15,6 @@ from tfgan_zoo.metrics.distances import (
 )
 from tfgan_zoo.metrics.extrapolation import extrapolated_frechet_distance
 from tfgan_zoo.metrics.features import FeatureNetwork, feature_network, score_names
-from tfgan_zoo.metrics.inception_score import RunningInceptionScore, inception_score
 from tfgan_zoo.metrics.manifold import density_coverage, manifold_scores, precision_recall
 from tfgan_zoo.metrics.neighbours import (
     batch_for_even_odds,
@@ -26,8 +26,8 @@ from tfgan_zoo.metrics.neighbours import (
     support_for_even_odds,
 )
 from tfgan_zoo.metrics.sliced_wasserstein import PatchDescriptors, sliced_wasserstein_distance
-from tfgan_zoo.metrics.ssim import class_similarity, ms_ssim, ssim
-from tfgan_zoo.metrics.stacked_modes import expected_modes, stacked_modes
+from tfgan_zoo.metrics.stacked_mnist import expected_modes, stacked_modes
+from tfgan_zoo.metrics.structural_similarity import class_similarity, ms_ssim, ssim
 
 __all__ = [
     "FeatureNetwork",

@@ -13,6 +13,7 @@ from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.metrics import manifold
 from tfgan_zoo.metrics.agreement import modes_of
 from tfgan_zoo.metrics.bootstrap import resampled
+from tfgan_zoo.metrics.class_information import inception_score
 from tfgan_zoo.metrics.distances import (
     KernelDistance,
     Moments,
@@ -26,7 +27,6 @@ from tfgan_zoo.metrics.distances import (
 from tfgan_zoo.metrics.estimate import Estimate, mean_of
 from tfgan_zoo.metrics.extrapolation import extrapolated_frechet_distance
 from tfgan_zoo.metrics.features import score_names
-from tfgan_zoo.metrics.inception_score import inception_score
 from tfgan_zoo.metrics.players import GeneratedSamples, Players, ScoreKind
 
 if TYPE_CHECKING:

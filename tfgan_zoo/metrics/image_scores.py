@@ -16,8 +16,8 @@ from tfgan_zoo.metrics.estimate import Estimate, mean_of
 from tfgan_zoo.metrics.players import GeneratedSamples, Players, ScoreKind
 from tfgan_zoo.metrics.sliced_influence import image_influences
 from tfgan_zoo.metrics.sliced_wasserstein import PatchDescriptors, sliced_wasserstein
-from tfgan_zoo.metrics.ssim import class_similarity, scales_of
-from tfgan_zoo.metrics.stacked_modes import digits_of, stacked_modes
+from tfgan_zoo.metrics.stacked_mnist import digits_of, stacked_modes
+from tfgan_zoo.metrics.structural_similarity import class_similarity, scales_of
 
 if TYPE_CHECKING:
     from tfgan_zoo.metrics.protocol import Evaluator, Protocol

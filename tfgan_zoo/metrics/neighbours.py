@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.metrics.agreement import proportion
-from tfgan_zoo.metrics.ssim import checked_images
+from tfgan_zoo.metrics.structural_similarity import checked_images
 
 BLOCK = 2048  # largest number of rows on a side of a block of distances: 2048 * 2048 * 8 bytes = 32 MiB
 VALUES = 2**22  # largest number of values in a block of rows: 32 MiB in float64

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from tfgan_zoo.core.errors import ZooError
-from tfgan_zoo.metrics.ssim import checked_images
+from tfgan_zoo.metrics.structural_similarity import checked_images
 
 PATCH = 7  # pixels per side
 COARSEST = 16  # the smaller side is halved while it stays at least this
