@@ -5,7 +5,8 @@ or a cutout leaves empty is 0, mid-grey. Colours may leave [-1, 1], as in the au
 images and draws its parameters per example from `Draws`, for purposes that begin with `purpose`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import tensorflow as tf
 
@@ -168,7 +169,7 @@ class Augmentation:
         self.functions = [AUGMENTATIONS[name] for name in names]
         self.probability: float | Callable[[], tf.Tensor] = 1.0
 
-    def __call__(self, batch: dict, draws: Draws, purpose: str) -> dict:
+    def __call__(self, batch: Mapping[str, Any], draws: Draws, purpose: str) -> dict[str, Any]:
         """The batch with its images augmented.
 
         Args:
