@@ -1,4 +1,4 @@
-"""Batches are a pure function of seed and number: each epoch a permutation, the same from any start, in any shares."""
+"""Batches are a pure function of seed and number: each epoch a permutation, the same from any start and for any replicas."""
 
 import itertools
 
@@ -9,7 +9,7 @@ from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.data.pipeline import batches, example_numbers
 
 SIZE = 13
-# Image i is i everywhere but in its left column, which is white: its number and its direction can be read off.
+# Image i has the value i except in its left column, which is white: that shows its index and whether it is mirrored.
 IMAGES = np.tile(np.arange(SIZE, dtype=np.uint8)[:, None, None, None], (1, 3, 4, 1))
 IMAGES[:, :, 0] = 255
 LABELS = np.arange(SIZE, dtype=np.int32) * 7 % 5
@@ -22,7 +22,7 @@ def take(count, *, images=IMAGES, labels=LABELS, batch_size=4, seed=0, **options
 
 
 def numbers(elements):
-    """Which examples the elements hold, in their order."""
+    """The indices of the examples in the elements, in order."""
     middle = np.concatenate([element["images"][:, 0, 1, 0] for element in elements])
     return np.rint((middle + 1) * 127.5).astype(int)
 
@@ -38,7 +38,7 @@ def test_every_epoch_is_a_permutation(size):
         np.testing.assert_array_equal(np.sort(epoch), np.arange(size))
 
 
-# Nine orders of 1,000 examples; what a random one does is told beside each bound.
+# Nine orders of 1,000 examples; beside each bound stands what a random order gives.
 ORDERS = {(seed, epoch): order(1000, seed, 1000, 1000 * epoch) for seed in (0, 1, 2) for epoch in (0, 1, 2)}
 
 
@@ -48,21 +48,21 @@ def test_epochs_differ_and_so_do_seeds():
         assert np.sum(a == b) < 10  # one, on average
 
 
-def test_orders_are_no_shifts_of_the_files_or_of_each_other():
-    for found in (*ORDERS.values(), *(a - b for a, b in itertools.combinations(ORDERS.values(), 2))):
-        assert np.bincount(np.diff(found) % 1000).max() < 12  # each step about once, the most frequent six times
+def test_orders_are_not_shifts_of_the_files_or_of_each_other():
+    for indices in (*ORDERS.values(), *(a - b for a, b in itertools.combinations(ORDERS.values(), 2))):
+        assert np.bincount(np.diff(indices) % 1000).max() < 12  # each step about once, the most frequent six times
 
 
 @pytest.mark.parametrize("size", [64, 1000, 5000])
-def test_place_in_an_epoch_tells_nothing_of_the_example_nor_does_its_neighbour(size):
+def test_example_is_uncorrelated_with_its_position_and_its_neighbour(size):
     for epoch in range(3):
-        found = order(size, size=size, first=size * epoch)
-        for others in (np.arange(size), np.roll(found, 1)):
-            assert abs(np.corrcoef(found, others)[0, 1]) < 4 / np.sqrt(size)
-        assert abs(np.mean(found % 2 == np.arange(size) % 2) - 0.5) < 4 * 0.5 / np.sqrt(size)
+        indices = order(size, size=size, first=size * epoch)
+        for others in (np.arange(size), np.roll(indices, 1)):
+            assert abs(np.corrcoef(indices, others)[0, 1]) < 4 / np.sqrt(size)
+        assert abs(np.mean(indices % 2 == np.arange(size) % 2) - 0.5) < 4 * 0.5 / np.sqrt(size)
 
 
-def test_any_position_in_the_stream_may_be_asked_for_alone():
+def test_any_position_in_the_stream_can_be_computed_by_itself():
     np.testing.assert_array_equal(order(20, first=100_000_000_000), order(40, first=99_999_999_980)[20:])
 
 
@@ -77,16 +77,16 @@ def test_batches_run_through_the_epochs_without_a_seam():
 def test_starting_at_a_batch_equals_skipping_to_it(options):
     shares = options.get("replicas", 1)
     skipped = take(9 * shares, **options)[5 * shares :]
-    for expected, found in zip(skipped, take(4 * shares, start=5, **options), strict=True):
+    for expected, actual in zip(skipped, take(4 * shares, start=5, **options), strict=True):
         for name in ("images", "labels"):
-            np.testing.assert_array_equal(found[name], expected[name])
+            np.testing.assert_array_equal(actual[name], expected[name])
 
 
 @pytest.mark.parametrize("replicas", [2, 4])
-def test_shares_of_replicas_are_together_the_batch_of_one(replicas):
-    whole = take(6, flip=True)
+def test_shares_of_replicas_make_up_the_batch_of_one(replicas):
+    single = take(6, flip=True)
     shares = take(6 * replicas, flip=True, replicas=replicas)
-    for i, batch in enumerate(whole):
+    for i, batch in enumerate(single):
         for name in ("images", "labels"):
             parts = [share[name] for share in shares[i * replicas : (i + 1) * replicas]]
             assert [len(part) for part in parts] == [4 // replicas] * replicas
@@ -110,56 +110,58 @@ def test_black_is_minus_one_and_white_is_one():
     images = np.array([0, 255, 51, 204], np.uint8).reshape(4, 1, 1, 1)
     (element,) = take(1, images=images, labels=None)
     assert element["images"].dtype == np.float32
-    found = sorted(element["images"].ravel())
-    assert (found[0], found[3]) == (-1.0, 1.0)
-    np.testing.assert_allclose(found[1:3], [-0.6, 0.6], atol=1e-6)
+    values = sorted(element["images"].ravel())
+    assert (values[0], values[3]) == (-1.0, 1.0)
+    np.testing.assert_allclose(values[1:3], [-0.6, 0.6], atol=1e-6)
 
 
-def test_points_pass_untouched():
+def test_points_are_unchanged():
     points = np.random.default_rng(0).normal(0, 3, (SIZE, 2)).astype(np.float32)
     elements = take(4, images=points)
-    found = np.concatenate([element["images"] for element in elements])
-    np.testing.assert_array_equal(found, points[order(16)])
+    batched = np.concatenate([element["images"] for element in elements])
+    np.testing.assert_array_equal(batched, points[order(16)])
 
 
-def test_flip_mirrors_about_half_and_each_image_anew_in_every_epoch():
+def test_flip_mirrors_about_half_the_images_and_redraws_in_every_epoch():
     plain, flipped = take(250), take(250, flip=True)
     mirrored = []
     for before, after in zip(plain, flipped, strict=True):
         for image, other in zip(before["images"], after["images"], strict=True):
-            turned = bool(other[0, -1, 0] == 1)
-            np.testing.assert_array_equal(other, image[:, ::-1] if turned else image)
-            mirrored.append(turned)
+            is_mirrored = bool(other[0, -1, 0] == 1)
+            np.testing.assert_array_equal(other, image[:, ::-1] if is_mirrored else image)
+            mirrored.append(is_mirrored)
     assert abs(np.mean(mirrored) - 0.5) < 4 * 0.5 / np.sqrt(1000)
     share = [np.mean(np.array(mirrored)[numbers(plain) == example]) for example in range(SIZE)]
     assert 0.2 < min(share) < max(share) < 0.8  # no image is always mirrored, or never
     within = np.mean(np.reshape(mirrored, (250, 4)), axis=0)
-    assert 0.3 < within.min() < within.max() < 0.7  # and no place in the batch
+    assert 0.3 < within.min() < within.max() < 0.7  # nor is any position in the batch
 
 
-def test_flip_comes_again_with_its_seed_and_differs_with_another():
+def test_flip_is_reproduced_by_its_seed_and_differs_with_another():
     first, again, other = (np.stack([e["images"] for e in take(30, flip=True, seed=s)]) for s in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     mirrored, otherwise = (images[:, :, 0, -1, 0] == 1 for images in (first, other))
     assert 0.3 < np.mean(mirrored != otherwise) < 0.7
 
 
-def test_flip_leaves_the_order_as_it_is():
+def test_flip_does_not_change_the_order():
     np.testing.assert_array_equal(numbers(take(10, flip=True)), numbers(take(10)))
 
 
 def test_points_are_not_mirrored():
-    with pytest.raises(ZooError, match=r"data\.flip mirrors images, and the data has shape \[13, 2\]; leave it out\."):
+    with pytest.raises(
+        ZooError, match=r"data\.flip applies to images, but the data has shape \[13, 2\]; leave it out\."
+    ):
         batches(np.zeros((SIZE, 2), np.float32), None, 4, 0, flip=True)
 
 
-def test_images_mapped_from_disk_give_the_batches_of_those_in_memory(tmp_path):
+def test_memory_mapped_images_give_the_same_batches_as_in_memory(tmp_path):
     IMAGES.tofile(tmp_path / "images.bin")
     mapped = np.memmap(tmp_path / "images.bin", np.uint8, "r", shape=IMAGES.shape)
     for options in ({}, {"flip": True, "replicas": 2, "start": 3}):
-        for expected, found in zip(take(8, **options), take(8, images=mapped, **options), strict=True):
+        for expected, actual in zip(take(8, **options), take(8, images=mapped, **options), strict=True):
             for name in ("images", "labels"):
-                np.testing.assert_array_equal(found[name], expected[name])
+                np.testing.assert_array_equal(actual[name], expected[name])
 
 
 def test_shapes_are_known_before_the_first_batch():
@@ -173,7 +175,7 @@ def test_order_does_not_depend_on_the_batch_size():
     np.testing.assert_array_equal(numbers(take(2, batch_size=20)), order(40))  # larger than the data
 
 
-# --- labelled examples beside the rest
+# --- labelled examples beside the main stream
 
 FEW = np.array([1, 2, 5, 8, 12])
 
@@ -182,24 +184,24 @@ def labelled_numbers(elements):
     return numbers([{"images": element["labelled_images"]} for element in elements])
 
 
-def test_labelled_batches_come_beside_the_images_which_then_have_no_labels():
+def test_labelled_batches_come_beside_images_without_labels():
     (element,) = take(1, labelled=FEW)
     assert sorted(element) == ["images", "labelled_images", "labelled_labels"]
     assert element["labelled_images"].shape == element["images"].shape == (4, 3, 4, 1)
     assert element["labelled_labels"].dtype == np.int32
-    np.testing.assert_array_equal(numbers(take(10, labelled=FEW)), order(40))  # as without
+    np.testing.assert_array_equal(numbers(take(10, labelled=FEW)), order(40))  # as without `labelled`
 
 
 def test_labelled_examples_are_shown_equally_often_each_with_its_label():
     elements = take(15, labelled=FEW)
-    found = labelled_numbers(elements).reshape(12, 5)  # epochs
-    np.testing.assert_array_equal(np.sort(found), np.tile(FEW, (12, 1)))
-    assert len({tuple(epoch) for epoch in found}) > 6  # of 120 orders
+    epochs = labelled_numbers(elements).reshape(12, 5)
+    np.testing.assert_array_equal(np.sort(epochs), np.tile(FEW, (12, 1)))
+    assert len({tuple(epoch) for epoch in epochs}) > 6  # of 120 orders
     labels = np.concatenate([element["labelled_labels"] for element in elements])
-    np.testing.assert_array_equal(labels, LABELS[found.ravel()])
+    np.testing.assert_array_equal(labels, LABELS[epochs.ravel()])
 
 
-def test_labelled_order_is_one_of_its_own_and_changes_with_the_seed():
+def test_labelled_examples_have_their_own_order_which_changes_with_the_seed():
     everything = np.arange(SIZE)
     first, other = (labelled_numbers(take(13, labelled=everything, seed=seed)) for seed in (0, 1))
     for different in (order(52), other):
@@ -208,16 +210,16 @@ def test_labelled_order_is_one_of_its_own_and_changes_with_the_seed():
 
 @pytest.mark.parametrize("replicas", [1, 2])
 def test_labelled_batches_depend_on_their_number_alone(replicas):
-    whole = take(9, flip=True, labelled=FEW)
+    single = take(9, flip=True, labelled=FEW)
     shares = take(4 * replicas, flip=True, labelled=FEW, start=5, replicas=replicas)
-    for i, batch in enumerate(whole[5:]):
+    for i, batch in enumerate(single[5:]):
         for name, expected in batch.items():
             parts = [share[name] for share in shares[i * replicas : (i + 1) * replicas]]
             np.testing.assert_array_equal(np.concatenate(parts), expected)
 
 
-def test_labelled_images_are_mirrored_on_their_own():
+def test_labelled_images_are_mirrored_independently():
     elements = take(100, labelled=np.arange(SIZE), flip=True)
     kinds = [np.concatenate([e[k] for e in elements])[:, 0, -1, 0] == 1 for k in ("images", "labelled_images")]
-    assert [0.4 < np.mean(turned) < 0.6 for turned in kinds] == [True, True]
+    assert [0.4 < np.mean(mirrored) < 0.6 for mirrored in kinds] == [True, True]
     assert 0.4 < np.mean(kinds[0] != kinds[1]) < 0.6

@@ -1,4 +1,4 @@
-"""Data sources: what each kind gives, what it refuses, and what it says then."""
+"""Data sources: what each kind returns, what it refuses, and with which message."""
 
 import hashlib
 import os
@@ -62,7 +62,7 @@ def test_source_without_its_argument_says_what_to_write(tmp_path):
     assert "folder:DIR" in refusal("folder:")
     assert "tfds:NAME:CONFIG" in refusal("tfds")
     assert "no toy data set ''" in refusal("toy")
-    assert "mnist5k takes no argument, but 'x' came" in refusal("mnist5k:x")
+    assert "mnist5k:x: mnist5k takes no argument; write" in refusal("mnist5k:x")
 
 
 def test_sources_without_splits_refuse_one(tmp_path):
@@ -70,7 +70,7 @@ def test_sources_without_splits_refuse_one(tmp_path):
         assert "'train'. There is: all." in refusal(source, split="train")
 
 
-def test_source_tells_its_size_shape_and_classes():
+def test_source_reports_its_size_shape_and_classes():
     images, labels = np.zeros((6, 4, 5, 3), np.uint8), np.array([0, 1, 0, 1, 0, 1], np.int32)
     source = Source("s", images, labels, ("cat", "dog"))
     assert (source.size, source.image_shape, source.classes, source.points) == (6, (4, 5, 3), 2, False)
@@ -78,19 +78,19 @@ def test_source_tells_its_size_shape_and_classes():
     assert unlabelled.classes == 0
 
 
-def test_fingerprint_sees_every_pixel_label_and_the_shape_but_not_the_place(tmp_path):
+def test_fingerprint_covers_every_pixel_label_and_the_shape_but_not_the_location(tmp_path):
     images, labels = np.arange(48, dtype=np.uint8).reshape(4, 4, 3, 1), np.array([0, 1, 0, 1], np.int32)
-    seen = [Source("a", images, labels, ("0", "1")).fingerprint()]
+    fingerprints = [Source("a", images, labels, ("0", "1")).fingerprint()]
     changed = images.copy()
     changed[-1, -1, -1] += 1
-    seen += [Source("a", changed, labels, ("0", "1")).fingerprint()]
-    seen += [Source("a", images, labels[::-1], ("0", "1")).fingerprint()]
-    seen += [Source("a", images, None, ()).fingerprint()]
-    seen += [Source("a", images.reshape(4, 3, 4, 1), labels, ("0", "1")).fingerprint()]
-    assert len(set(seen)) == 5
+    fingerprints += [Source("a", changed, labels, ("0", "1")).fingerprint()]
+    fingerprints += [Source("a", images, labels[::-1], ("0", "1")).fingerprint()]
+    fingerprints += [Source("a", images, None, ()).fingerprint()]
+    fingerprints += [Source("a", images.reshape(4, 3, 4, 1), labels, ("0", "1")).fingerprint()]
+    assert len(set(fingerprints)) == 5
     images.tofile(tmp_path / "images")
     mapped = np.memmap(tmp_path / "images", np.uint8, "r", shape=images.shape)
-    assert Source("b", mapped, labels, ("0", "1")).fingerprint() == seen[0]
+    assert Source("b", mapped, labels, ("0", "1")).fingerprint() == fingerprints[0]
 
 
 def test_fingerprint_in_chunks_is_the_hash_of_the_whole(monkeypatch):
@@ -101,23 +101,23 @@ def test_fingerprint_in_chunks_is_the_hash_of_the_whole(monkeypatch):
 
 
 @pytest.mark.parametrize("count", [1, 3, 10])
-def test_labels_per_class_keeps_so_many_labels_of_each_class(count):
+def test_labels_per_class_keeps_that_many_labels_of_each_class(count):
     source = load("mnist5k", labels_per_class=count)
     assert source.labelled.dtype == np.int64
     assert np.all(np.diff(source.labelled) > 0)
     np.testing.assert_array_equal(np.bincount(source.labels[source.labelled]), [count] * 10)
-    assert source.labels.shape == (5000,)  # scores may use them all
+    assert source.labels.shape == (5000,)  # all remain available to the scores
     assert load("mnist5k").labelled is None
 
 
 def test_labelled_examples_depend_on_label_seed_and_labels_alone(tmp_path):
     first = load("mnist5k", labels_per_class=20).labelled
     np.testing.assert_array_equal(load("mnist5k", labels_per_class=20, resolution=16).labelled, first)
-    assert set(load("mnist5k", labels_per_class=10).labelled) < set(first)  # more labels are these and some besides
+    assert set(load("mnist5k", labels_per_class=10).labelled) < set(first)  # a larger selection contains the smaller
     other = load("mnist5k", labels_per_class=20, label_seed=1).labelled
     assert len(set(first) & set(other)) < 40  # 8 of 200 on average
     assert abs(np.mean(first) - 2500) < 4 * 5000 / np.sqrt(12 * 200)  # from the whole source
-    # Written down, so that a run of another day has the same labels
+    # Recorded, so that later runs get the same labels
     assert load("mnist5k", labels_per_class=1).labelled.tolist() == [
         617,
         652,
@@ -132,26 +132,26 @@ def test_labelled_examples_depend_on_label_seed_and_labels_alone(tmp_path):
     ]
 
 
-def test_labels_that_are_not_there_cannot_be_kept(tmp_path):
+def test_more_labels_than_the_source_has_are_refused(tmp_path):
     images = np.full((5, 4, 4, 1), 9, np.uint8)
     np.savez(tmp_path / "none.npz", images=images)
     np.savez(tmp_path / "few.npz", images=images, labels=[0, 0, 1, 0, 1], class_names=["cat", "dog"])
     message = refusal(f"arrays:{tmp_path / 'none.npz'}", labels_per_class=2)
-    assert message.startswith("data.labels_per_class=2 came, and the source has no labels;")
+    assert message.startswith("data.labels_per_class=2: the source has no labels;")
     message = refusal(f"arrays:{tmp_path / 'few.npz'}", labels_per_class=3)
-    assert message.startswith("data.labels_per_class=3 came, and the class 'dog' has only 2 examples;")
+    assert message.startswith("data.labels_per_class=3: the class 'dog' has only 2 examples; use 2 at most.")
     assert {2, 4} < set(load(f"arrays:{tmp_path / 'few.npz'}", labels_per_class=2).labelled)
 
 
-def test_number_of_classes_is_checked_where_it_is_given():
+def test_number_of_classes_is_checked_if_given():
     assert load("toy:ring8", classes=8).classes == 8
-    assert refusal("mnist5k", classes=8).startswith("mnist5k has 10 classes, and data.classes=8 came;")
+    assert refusal("mnist5k", classes=8).startswith("data.classes=8: mnist5k has 10 classes;")
 
 
 # --- mnist5k.py
 
 
-def test_mnist5k_is_5000_digits_in_turn():
+def test_mnist5k_is_5000_digits_in_cyclic_order():
     source = load("mnist5k")
     assert source.images.shape == (5000, 28, 28, 1)
     assert source.images.dtype == np.uint8
@@ -168,22 +168,22 @@ def test_mnist5k_holds_the_pixels_it_was_published_with():
 
 
 def test_mnist5k_splits_are_balanced_and_cover_it():
-    whole, train, test = (load("mnist5k", split=split) for split in ("all", "train", "test"))
+    everything, train, test = (load("mnist5k", split=split) for split in ("all", "train", "test"))
     np.testing.assert_array_equal(np.bincount(train.labels), [450] * 10)
     np.testing.assert_array_equal(np.bincount(test.labels), [50] * 10)
-    np.testing.assert_array_equal(np.concatenate([train.images, test.images]), whole.images)
+    np.testing.assert_array_equal(np.concatenate([train.images, test.images]), everything.images)
     assert "no split of mnist5k 'tset'. Did you mean 'test'?" in refusal("mnist5k", split="tset")
 
 
 def test_mnist5k_at_32_is_padded_by_2_and_quickly():
-    whole = load("mnist5k")
+    original = load("mnist5k")
     start = time.perf_counter()
     padded = load("mnist5k", resolution=32)
     assert time.perf_counter() - start < 1
     assert padded.image_shape == (32, 32, 1)
-    np.testing.assert_array_equal(padded.images[:, 2:-2, 2:-2], whole.images)
-    assert padded.images.sum(dtype=np.int64) == whole.images.sum(dtype=np.int64)
-    assert "an image of mnist5k is 28x28 (height x width), not 32x32; data.fit=pad" in refusal(
+    np.testing.assert_array_equal(padded.images[:, 2:-2, 2:-2], original.images)
+    assert padded.images.sum(dtype=np.int64) == original.images.sum(dtype=np.int64)
+    assert "an image of mnist5k is 28x28 (height x width), not 32x32; use data.fit=pad" in refusal(
         "mnist5k", resolution=32, fit="refuse"
     )
 
@@ -205,20 +205,20 @@ def test_make_mnist5k_makes_the_file_in_the_package(tmp_path):
 # --- resizing.py
 
 
-def test_pad_leaves_an_image_that_nearly_fits_as_it_is():
+def test_pad_does_not_resize_an_image_that_nearly_fits():
     padded = to_shape(gray(3, 2), 4, 3, None, "pad")
     expected = np.zeros((4, 3, 1))
     expected[:3, :2] = 200  # the odd pixel is below and on the right
     np.testing.assert_array_equal(padded, expected)
 
 
-def test_pad_shrinks_what_is_larger_and_keeps_its_aspect():
+def test_pad_shrinks_a_larger_image_and_keeps_its_aspect_ratio():
     padded = to_shape(gray(20, 10), 8, 8, None, "pad")[..., 0]
     np.testing.assert_array_equal(padded[:, 2:6], gray(8, 4))  # 20 x 10 becomes 8 x 4
     assert padded.sum() == 8 * 4 * 200
 
 
-def test_pad_enlarges_from_a_factor_of_two_on():
+def test_pad_enlarges_by_factors_of_two_or_more():
     assert to_shape(gray(4, 4), 8, 8, None, "pad").min() == 200
     assert to_shape(gray(4, 4), 7, 8, None, "pad").sum() == 16 * 200
 
@@ -237,7 +237,7 @@ def test_shrinking_is_antialiased():
     assert abs(small.astype(int) - 127.5).max() < 12  # without antialiasing: all 0 or all 255
 
 
-def test_another_height_alone_is_not_the_wanted_shape():
+def test_matching_height_alone_is_not_the_target_shape():
     assert to_shape(gray(4, 4), 4, 6, None, "pad").shape == (4, 6, 1)
     with pytest.raises(ZooError, match=r"is 4x4 \(height x width\), not 4x6"):
         to_shape(gray(4, 4), 4, 6, None, "refuse")
@@ -258,7 +258,7 @@ def test_channels_convert_by_the_documented_rules():
     assert to_shape(clear, None, None, 1, "pad")[0, 0, 0] == 0
 
 
-def test_all_at_once_equals_one_by_one_across_chunks():
+def test_converting_all_at_once_equals_one_by_one_across_chunks():
     images = np.random.default_rng(0).integers(0, 256, (259, 6, 9, 3), np.uint8)
     for fit in ("pad", "crop"):
         together = all_to_shape(images, 4, 4, 1, fit)
@@ -275,7 +275,7 @@ def saved(path, **arrays):
     return f"arrays:{path}"
 
 
-def test_arrays_of_bytes_come_as_they_are_with_labels(tmp_path):
+def test_uint8_arrays_come_unchanged_with_labels(tmp_path):
     images = np.arange(96, dtype=np.uint8).reshape(3, 4, 8)
     source = load(saved(tmp_path / "a.npz", x=images, y=np.array([[1], [0], [1]])))
     np.testing.assert_array_equal(source.images, images[..., None])
@@ -297,28 +297,28 @@ def test_float_arrays_are_scaled_from_either_range(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arrays", "said"),
+    ("arrays", "message"),
     [
-        ({"pictures": gray(2, 2)}, "has no images: it holds pictures; expected one of images, x, x_train"),
+        ({"pictures": gray(2, 2)}, "has no images: its keys are pictures; expected one of images, x, x_train"),
         ({"images": gray(2, 2)}, "are uint8 [2, 2]; expected [N, H, W] or [N, H, W, C]"),
-        ({"images": np.ones((2, 3, 8, 8), np.uint8)}, "in the last place; transpose(0, 2, 3, 1)"),
+        ({"images": np.ones((2, 3, 8, 8), np.uint8)}, "in the last dimension; transpose(0, 2, 3, 1)"),
         ({"images": np.ones((2, 8, 8, 2), np.uint8)}, "are uint8 [2, 8, 8, 2]; expected 1, 3 or 4 channels"),
-        ({"images": np.ones((0, 8, 8), np.uint8)}, "are uint8 [0, 8, 8]: nothing"),
-        ({"images": np.ones((2, 8, 8), np.uint8)}, "their largest value is 1: all but black. Multiply them by 255"),
+        ({"images": np.ones((0, 8, 8), np.uint8)}, "are uint8 [0, 8, 8]; expected at least one image"),
+        ({"images": np.ones((2, 8, 8), np.uint8)}, "their largest value is 1: nearly black. Multiply them by 255"),
         ({"images": np.ones((2, 8, 8), np.int64)}, "are int64 [2, 8, 8]; expected uint8, or floats"),
         ({"images": np.ones((2, 8, 8), bool)}, "are bool [2, 8, 8]; expected uint8, or floats"),
-        ({"images": np.full((2, 8, 8), 254.0)}, "in [254, 254]; expected floats in [0, 1] or [-1, 1]; astype"),
+        ({"images": np.full((2, 8, 8), 254.0)}, "in [254, 254]; expected floats in [0, 1] or [-1, 1]; use astype"),
         ({"images": np.full((2, 8, 8), -2.5)}, "in [-2.5, -2.5]; expected floats in [0, 1] or [-1, 1]."),
         ({"images": np.full((2, 8, 8), np.nan)}, "hold NaN or infinity"),
         ({"images": np.array([None, 1])}, "can't be read as .npz (Object arrays"),
     ],
 )
-def test_arrays_that_are_no_images_are_refused(tmp_path, arrays, said):
-    assert said in refusal(saved(tmp_path / "a.npz", **arrays))
+def test_arrays_that_are_not_images_are_refused(tmp_path, arrays, message):
+    assert message in refusal(saved(tmp_path / "a.npz", **arrays))
 
 
 @pytest.mark.parametrize(
-    ("arrays", "said"),
+    ("arrays", "message"),
     [
         ({"labels": [0, 1]}, "are int64 [2]; expected one integer for each of the 3 images: [3]"),
         ({"labels": np.eye(3)}, "are float64 [3, 3]; expected one integer for each"),
@@ -329,8 +329,8 @@ def test_arrays_that_are_no_images_are_refused(tmp_path, arrays, said):
         ({"labels": [0, 1, 2], "class_names": [1, 2, 3]}, "the class_names of"),
     ],
 )
-def test_labels_that_fit_no_images_are_refused(tmp_path, arrays, said):
-    assert said in refusal(saved(tmp_path / "a.npz", images=np.stack([gray(4, 4)] * 3), **arrays))
+def test_labels_that_do_not_match_the_images_are_refused(tmp_path, arrays, message):
+    assert message in refusal(saved(tmp_path / "a.npz", images=np.stack([gray(4, 4)] * 3), **arrays))
 
 
 def test_class_names_allow_a_class_without_images(tmp_path):
@@ -388,13 +388,13 @@ def test_folder_classes_are_subfolders_in_the_order_of_their_names(classes):
     assert source.images.shape == (3, 4, 4, 1)
 
 
-def test_order_within_a_class_is_that_of_the_paths(tmp_path):
+def test_files_within_a_class_are_sorted_by_path(tmp_path):
     for value in (7, 2, 9, 4, 1, 8):
         write(tmp_path / "digits" / ("low" if value < 5 else "high") / f"{value}.png", gray(2, 2, value))
     assert load(f"folder:{tmp_path}").images[:, 0, 0, 0].tolist() == [7, 8, 9, 1, 2, 4]
 
 
-def test_flat_folder_has_no_labels_and_keeps_the_order_of_its_names(tmp_path):
+def test_flat_folder_has_no_labels_and_is_sorted_by_name(tmp_path):
     for value in (30, 10, 20):
         write(tmp_path / f"{value}.png", gray(4, 4, value))
     source = load(f"folder:{tmp_path}")
@@ -414,7 +414,9 @@ def test_folder_that_is_missing_empty_or_mixed_is_refused(classes, tmp_path):
     assert "none doesn't exist" in refusal(f"folder:{tmp_path / 'none'}")
     assert "b.png is a file" in refusal(f"folder:{classes / 'dog' / 'b.png'}")
     (tmp_path / "empty").mkdir()
-    assert "empty is empty; expected image files, or one subfolder" in refusal(f"folder:{tmp_path / 'empty'}")
+    assert "empty is empty; expected image files, or one subfolder of them per class" in refusal(
+        f"folder:{tmp_path / 'empty'}"
+    )
     (classes / "empty").mkdir()
     assert f"the class folder {classes / 'empty'} is empty" in refusal(f"folder:{classes}")
     (classes / "readme.txt").write_text("hello")
@@ -423,7 +425,7 @@ def test_folder_that_is_missing_empty_or_mixed_is_refused(classes, tmp_path):
 
 
 def spoil(root):
-    """Four bad files in the class cat; returns their names."""
+    """Puts four bad files into the class cat and returns their names."""
     bad = root / "cat"
     (bad / "empty.png").touch()
     (bad / "notes.txt").write_text("not an image")
@@ -445,7 +447,7 @@ def test_bad_files_are_refused_by_name_and_reason(classes):
     assert message.endswith("data.bad_files=skip.")
 
 
-def test_skipped_files_are_named_on_stderr_and_the_others_come(classes, capsys):
+def test_skipped_files_are_named_on_stderr_and_the_rest_is_loaded(classes, capsys):
     names = spoil(classes)
     source = load(f"folder:{classes}", bad_files="skip")
     assert source.labels.tolist() == [0, 0, 1]
@@ -463,7 +465,7 @@ def test_error_lists_at_most_ten_bad_files(tmp_path):
     assert message.count("empty, 0 bytes") == 10
 
 
-def test_folder_or_class_with_bad_files_only_is_refused_even_when_they_are_skipped(classes, tmp_path):
+def test_folder_or_class_with_only_bad_files_is_refused_even_with_skip(classes, tmp_path):
     (tmp_path / "texts").mkdir()
     (tmp_path / "texts" / "a.txt").write_text("hello")
     assert "none of the 1 files" in refusal(f"folder:{tmp_path / 'texts'}", bad_files="skip")
@@ -471,7 +473,7 @@ def test_folder_or_class_with_bad_files_only_is_refused_even_when_they_are_skipp
     assert f"the class folder {classes / 'dog'} has no readable image" in refusal(f"folder:{classes}", bad_files="skip")
 
 
-def test_pipe_in_a_folder_is_a_bad_file_and_not_a_wait(tmp_path):
+def test_pipe_in_a_folder_is_a_bad_file_and_does_not_block(tmp_path):
     os.mkfifo(tmp_path / "pipe.png")
     assert "pipe.png: not a regular file" in refusal(f"folder:{tmp_path}")
 
@@ -496,11 +498,11 @@ def test_no_thread_outlives_an_error_that_stops_the_reading(tmp_path):
         write(tmp_path / f"{i:03}.png", gray(4, 4 + (i == 1)))
     with pytest.raises(ZooError, match="differ in size") as caught:
         load(f"folder:{tmp_path}")
-    assert caught.value.__traceback__ is not None  # it keeps every frame on the way alive
+    assert caught.value.__traceback__ is not None  # keeps every frame alive
     assert [thread.name for thread in threading.enumerate() if "ThreadPoolExecutor" in thread.name] == []
 
 
-def test_odd_files_are_read_for_what_they_show(tmp_path):
+def test_unusual_pixel_formats_are_read_as_they_look(tmp_path):
     red, first = Image.new("RGB", (2, 2), (255, 0, 0)), Image.new("L", (2, 2), 50)
     red.convert("P").save(tmp_path / "palette.png")
     red.convert("CMYK").save(tmp_path / "cmyk.tif")
@@ -528,7 +530,7 @@ def test_float_pixels_are_a_bad_file(tmp_path):
 def test_exif_orientation_is_applied(tmp_path):
     image = Image.fromarray(np.array([[0, 255]], np.uint8).repeat(8, 0).repeat(4, 1))  # 8 x 8: left black, right white
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned by 90 degrees clockwise
+    exif[0x0112] = 6  # rotate by 90 degrees clockwise
     image.save(tmp_path / "a.png", exif=exif)
     turned = load(f"folder:{tmp_path}").images[0, ..., 0]
     assert turned[:4].max() == 0
@@ -542,14 +544,14 @@ def entries(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_large_folder_is_memory_mapped_and_used_again(classes, tmp_path, capsys, monkeypatch):
+def test_large_folder_is_memory_mapped_and_reused(classes, tmp_path, capsys, monkeypatch):
     cache, name = tmp_path / "cache", f"folder:{classes}"
     in_memory = load(name)
     on_disk = load(name, memory_limit_mb=0, cache_dir=str(cache))
     assert isinstance(on_disk.images, np.memmap)
     assert not isinstance(in_memory.images, np.memmap)
     assert on_disk.fingerprint() == in_memory.fingerprint()
-    assert "0 MiB of images are kept in" in capsys.readouterr().err
+    assert "0 MiB of images are stored in" in capsys.readouterr().err
     assert [entry.startswith("folder-") and entry.count(".") == 0 for entry in entries(cache)] == [True]
 
     monkeypatch.setattr("tfgan_zoo.data.folder.read_image", lambda path: pytest.fail("decoded again"))
@@ -558,7 +560,7 @@ def test_large_folder_is_memory_mapped_and_used_again(classes, tmp_path, capsys,
     assert again.class_names == ("cat", "dog")
 
 
-def test_changed_file_or_setting_makes_a_new_entry(classes, tmp_path):
+def test_changed_file_or_setting_creates_a_new_cache_entry(classes, tmp_path):
     cache, name = tmp_path / "cache", f"folder:{classes}"
     where = {"memory_limit_mb": 0, "cache_dir": str(cache)}
     load(name, **where)
@@ -587,25 +589,25 @@ def test_skipped_files_are_counted_again_when_the_cache_is_used(classes, tmp_pat
     assert capsys.readouterr().err == f"skipped 4 bad files of 7 in {classes}\n"
 
 
-def test_damaged_cache_entry_is_made_anew(classes, tmp_path):
+def test_damaged_cache_entry_is_rewritten(classes, tmp_path):
     where = {"memory_limit_mb": 0, "cache_dir": str(tmp_path / "cache")}
-    whole = load(f"folder:{classes}", **where).fingerprint()
+    intact = load(f"folder:{classes}", **where).fingerprint()
     (entry,) = (tmp_path / "cache").iterdir()
     for file in ("images.bin", "labels.npy", "about.json"):
         (entry / file).write_bytes(b"")
-        assert load(f"folder:{classes}", **where).fingerprint() == whole
+        assert load(f"folder:{classes}", **where).fingerprint() == intact
     assert len(entries(tmp_path / "cache")) == 1
 
 
-def test_process_that_finishes_second_takes_what_the_first_has_written(classes, tmp_path, monkeypatch):
+def test_process_that_finishes_second_uses_the_files_of_the_first(classes, tmp_path, monkeypatch):
     where = {"memory_limit_mb": 0, "cache_dir": str(tmp_path / "cache")}
     first = load(f"folder:{classes}", **where)
-    monkeypatch.setattr("tfgan_zoo.data.folder.cached", lambda key, settings: None)  # as if it had begun before
+    monkeypatch.setattr("tfgan_zoo.data.folder.cached", lambda key, settings: None)  # as if both had started together
     assert load(f"folder:{classes}", **where).fingerprint() == first.fingerprint()
     assert len(entries(tmp_path / "cache")) == 1
 
 
-def test_cache_without_room_or_permission_says_what_to_set(classes, tmp_path, monkeypatch):
+def test_cache_without_space_or_permission_names_the_setting(classes, tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     message = refusal(f"folder:{classes}", memory_limit_mb=0, cache_dir=str(tmp_path / "file"))
     assert "file can't be written" in message
@@ -613,17 +615,17 @@ def test_cache_without_room_or_permission_says_what_to_set(classes, tmp_path, mo
     monkeypatch.setattr(images_on_disk.shutil, "disk_usage", lambda path: SimpleNamespace(free=47))  # needed: 3 * 4 * 4
     message = refusal(f"folder:{classes}", memory_limit_mb=0, cache_dir=str(tmp_path / "cache"))
     assert "needs 0 MiB in" in message
-    assert "set data.cache_dir to a larger disk, or data.memory_limit_mb higher" in message
+    assert "set data.cache_dir to a larger disk, or increase data.memory_limit_mb" in message
 
 
-def test_cache_is_in_the_home_folder_unless_said(monkeypatch, tmp_path):
+def test_cache_is_in_the_home_folder_by_default(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert images_on_disk.cache_folder(SimpleNamespace(cache_dir=None)) == tmp_path / ".cache" / "tfgan_zoo"
     assert images_on_disk.cache_folder(SimpleNamespace(cache_dir="~/c")) == tmp_path / "c"
 
 
-def test_long_decoding_without_a_terminal_says_how_far_it_is(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(images_on_disk, "SAY_EVERY", -1)
+def test_long_decoding_without_a_terminal_reports_progress(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(images_on_disk, "REPORT_EVERY", -1)
     for i in range(3):
         write(tmp_path / f"{i}.png", gray(2, 2))
     load(f"folder:{tmp_path}")
@@ -671,17 +673,17 @@ def prepared(tmp_path_factory):
 
 @pytest.fixture
 def no_network(monkeypatch):
-    """Fails the test on any way to the network that TFDS has."""
+    """Fails the test if TFDS accesses the network in any of its ways."""
     from tensorflow_datasets.core.download import download_manager
     from tensorflow_datasets.core.utils import gcs_utils
 
-    reached = []
+    accesses = []
     monkeypatch.setattr(gcs_utils, "_is_gcs_disabled", False)  # not every TFDS release disables it
-    monkeypatch.setattr(gcs_utils, "exists", lambda path: bool(reached.append(path)))
-    monkeypatch.setattr("socket.socket.connect", lambda self, address: reached.append(address))
-    monkeypatch.setattr(download_manager, "DownloadManager", lambda *a, **k: reached.append("download"))
+    monkeypatch.setattr(gcs_utils, "exists", lambda path: bool(accesses.append(path)))
+    monkeypatch.setattr("socket.socket.connect", lambda self, address: accesses.append(address))
+    monkeypatch.setattr(download_manager, "DownloadManager", lambda *a, **k: accesses.append("download"))
     yield
-    assert reached == []
+    assert accesses == []
 
 
 def test_prepared_tfds_is_read_without_the_network(prepared, no_network):
@@ -694,17 +696,17 @@ def test_prepared_tfds_is_read_without_the_network(prepared, no_network):
     assert load("tfds:mnist:3.0.1", data_dir=prepared, resolution=32, channels=3).image_shape == (32, 32, 3)
 
 
-def test_tfds_all_is_every_split_and_slices_pass(prepared):
-    whole = load("tfds:mnist", data_dir=prepared)
+def test_tfds_all_is_every_split_and_slices_work(prepared):
+    everything = load("tfds:mnist", data_dir=prepared)
     parts = [load("tfds:mnist", split=split, data_dir=prepared) for split in ("train", "test")]
-    np.testing.assert_array_equal(whole.images, np.concatenate([part.images for part in parts]))
-    np.testing.assert_array_equal(whole.labels, np.concatenate([part.labels for part in parts]))
+    np.testing.assert_array_equal(everything.images, np.concatenate([part.images for part in parts]))
+    np.testing.assert_array_equal(everything.labels, np.concatenate([part.labels for part in parts]))
     assert load("tfds:mnist", split="train[:50%]", data_dir=prepared).size == 3
     again = load("tfds:mnist", data_dir=prepared)
-    assert again.fingerprint() == whole.fingerprint()
+    assert again.fingerprint() == everything.fingerprint()
 
 
-def test_tfds_split_that_is_not_there_lists_those_that_are(prepared):
+def test_unknown_tfds_split_lists_the_splits(prepared):
     message = refusal("tfds:mnist", split="valid", data_dir=prepared)
     assert "tfds:mnist can't be read at data.split='valid'" in message
     assert "its splits are: all, train, test" in message
@@ -716,24 +718,24 @@ def test_tfds_takes_the_only_image_feature_and_the_names_of_its_classes(prepared
     assert pets.class_names == ("cat", "dog")
     assert pets.images[:, 0, 0, 0].tolist() == [100 + 10 * label for label in pets.labels]
     message = refusal("tfds:pets", data_dir=prepared)
-    assert "of tfds:pets has no label (it is -1), and others have one; set data.split" in message
+    assert "of tfds:pets has no label (it is -1), but other examples have one; set data.split" in message
 
 
-def test_tfds_image_that_does_not_fit_is_named(prepared):
+def test_tfds_image_of_another_size_is_named(prepared):
     assert "example 0 of tfds:mnist is 28x28 (height x width), not 32x32" in refusal(
         "tfds:mnist", data_dir=prepared, resolution=32, fit="refuse"
     )
 
 
-def test_unprepared_tfds_says_how_to_get_it_without_asking_the_network(tmp_path, no_network):
+def test_unprepared_tfds_says_how_to_get_it_without_network_access(tmp_path, no_network):
     message = refusal("tfds:cifar10", data_dir=str(tmp_path))
-    assert f"tfds:cifar10 isn't prepared in {tmp_path}. --set data.download=true" in message
+    assert f"tfds:cifar10 isn't prepared in {tmp_path}. Use --set data.download=true" in message
     assert "data.data_dir=DIR" in message
     message = refusal("tfds:cifar11", data_dir=str(tmp_path))
-    assert "TFDS knows no 'cifar11'; near it are: cifar10" in message
+    assert "TFDS has no 'cifar11'; the nearest are: cifar10" in message
 
 
-def test_tfds_name_that_cannot_be_one_is_refused(tmp_path, no_network):
+def test_invalid_tfds_name_is_refused(tmp_path, no_network):
     assert "tfds:no good: Parsing builder name" in refusal("tfds:no good", data_dir=str(tmp_path))
 
 
@@ -744,7 +746,7 @@ def test_tfds_configuration_is_written_after_a_colon():
     assert builder_name("lsun:classroom:3.*.*") == "lsun/classroom:3.*.*"
 
 
-def test_tfds_downloads_when_asked_to(tmp_path):
+def test_tfds_downloads_with_download_true(tmp_path):
     tfds = pytest.importorskip("tensorflow_datasets")
     with tfds.testing.mock_data(num_examples=3):
         celeb = load("tfds:celeb_a", split="train", download=True, data_dir=str(tmp_path), resolution=16, fit="crop")
@@ -752,7 +754,7 @@ def test_tfds_downloads_when_asked_to(tmp_path):
         cifar = load("tfds:cifar10", split="train", download=True, data_dir=str(tmp_path))
         assert cifar.images.shape == (3, 32, 32, 3)
         assert cifar.classes == 10
-        assert "there is no tfds:cifar11. TFDS knows no 'cifar11'" in refusal("tfds:cifar11", download=True)
+        assert "there is no tfds:cifar11. TFDS has no 'cifar11'" in refusal("tfds:cifar11", download=True)
         message = refusal("tfds:imdb_reviews", split="train", download=True)
         assert "has the features text (Text), label (ClassLabel); expected an image feature" in message
 
@@ -763,7 +765,7 @@ def test_empty_tfds_is_refused(tmp_path):
         assert refusal("tfds:mnist", download=True) == "tfds:mnist has no examples in the split 'all'."
 
 
-def test_failed_tfds_download_is_a_users_error(tmp_path, monkeypatch):
+def test_failed_tfds_download_is_a_zoo_error(tmp_path, monkeypatch):
     tfds = pytest.importorskip("tensorflow_datasets")
 
     def fail(self):
@@ -785,7 +787,7 @@ def test_tfds_images_of_many_sizes_need_a_resolution(tmp_path):
         assert pets.classes == 37
 
 
-def test_large_tfds_is_memory_mapped_and_used_again(prepared, tmp_path, monkeypatch):
+def test_large_tfds_is_memory_mapped_and_reused(prepared, tmp_path, monkeypatch):
     where = {"data_dir": prepared, "memory_limit_mb": 0, "cache_dir": str(tmp_path)}
     first = load("tfds:mnist", **where)
     assert isinstance(first.images, np.memmap)
@@ -829,10 +831,10 @@ def test_circles_are_two_classes_with_radii_one_and_two():
     assert source.class_names == ("inner", "outer")
     radii = np.hypot(*source.images.T)
     for label, radius in enumerate((1, 2)):
-        mine = radii[source.labels == label]
-        assert len(mine) == 5000
+        of_class = radii[source.labels == label]
+        assert len(of_class) == 5000
         # a Gaussian across the radius lengthens it by sd^2 / (2 radius) on average
-        assert abs(mine.mean() - radius - 0.01 / (2 * radius)) < 4 * 0.1 / 5000**0.5
+        assert abs(of_class.mean() - radius - 0.01 / (2 * radius)) < 4 * 0.1 / 5000**0.5
     with pytest.raises(ZooError, match=r"no toy mixture with modes 'circles'\. There is: grid25, ring8"):
         toy.modes("circles")
 
@@ -848,7 +850,7 @@ def test_toy_points_are_the_same_each_time_and_have_no_resolution():
     np.testing.assert_array_equal(held_out.labels, load("toy:ring8").labels)
     assert "no split of toy data 'validation'" in refusal("toy:ring8", split="validation")
     assert "no toy data set 'ring9'. Did you mean 'ring8'?" in refusal("toy:ring9")
-    assert "toy:ring8 holds points, which have no resolution or channels" in refusal("toy:ring8", resolution=32)
+    assert "toy:ring8 holds points, which have neither" in refusal("toy:ring8", resolution=32)
 
 
 def test_sources_import_neither_tensorflow_nor_tensorflow_datasets():
@@ -857,5 +859,5 @@ def test_sources_import_neither_tensorflow_nor_tensorflow_datasets():
 
     code = "import sys, tfgan_zoo.data.sources; print([m for m in sys.modules if m.startswith('tensorflow')])"
     root = Path(__file__).parents[2]
-    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    process = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert process.stdout.strip() == "[]"

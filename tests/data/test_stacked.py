@@ -1,4 +1,4 @@
-"""Stacked digits: what is in the channels, and how the modes found are counted."""
+"""Stacked digits: the contents of the channels, and the counting of modes."""
 
 import itertools
 
@@ -11,7 +11,7 @@ from tfgan_zoo.data import mnist5k
 from tfgan_zoo.data.sources import load_source
 from tfgan_zoo.data.stacked import digits_of_mode
 from tfgan_zoo.metrics.features import FeatureNetwork, feature_network
-from tfgan_zoo.metrics.stacked_modes import digits_of, expected_modes, stacked_modes
+from tfgan_zoo.metrics.stacked_mnist import digits_of, expected_modes, stacked_modes
 
 
 def load(**settings):
@@ -19,7 +19,7 @@ def load(**settings):
 
 
 def digits_by_bytes(split):
-    """The number of each digit of a split of mnist5k within it, under its bytes."""
+    """{bytes of a digit: its index in this split of mnist5k}."""
     with np.load(mnist5k.FILE) as file:
         images = file["images"][mnist5k.SPLITS[split]]
     return {image.tobytes(): number for number, image in enumerate(images)}
@@ -28,7 +28,7 @@ def digits_by_bytes(split):
 # The source
 
 
-def test_stacked_digits_are_ten_for_each_digit_of_the_split_and_as_many_of_every_mode():
+def test_stacked_digits_are_ten_per_digit_of_the_split_and_balanced_over_modes():
     for split, size in (("test", 5000), ("train", 45_000), ("all", 50_000)):
         source = load(split=split)
         assert source.images.shape == (size, 28, 28, 3)
@@ -47,14 +47,14 @@ def test_mode_407_has_a_4_in_red_a_0_in_green_and_a_7_in_blue():
 def test_every_channel_holds_a_digit_of_its_class_from_its_split(split):
     source, known = load(split=split), digits_by_bytes(split)
     numbers = [[known[image[..., channel].tobytes()] for channel in range(3)] for image in source.images]
-    # Digit i of mnist5k is of class i % 10.
+    # Digit i of mnist5k has class i % 10.
     np.testing.assert_array_equal(np.array(numbers) % 10, digits_of_mode(source.labels))
     uses = np.bincount(np.ravel(numbers), minlength=len(known))
-    assert uses.mean() == 30  # Poisson but for the ends: a standard deviation of 5.5
+    assert uses.mean() == 30  # nearly Poisson, with a standard deviation of 5.5
     assert 30 - 6 * 5.5 < uses.min() < uses.max() < 30 + 6 * 5.5
     assert uses.std() == pytest.approx(5.5, rel=0.2)
     twins = [len(set(row)) < 3 for row, label in zip(numbers, source.labels, strict=True) if label % 111 == 0]
-    assert np.mean(twins) < 0.2  # channels of one class draw apart: of 50 digits, 0.06 on average
+    assert np.mean(twins) < 0.2  # channels of one class are drawn independently: of 50 digits, 0.06 on average
 
 
 def test_stacked_digits_never_change():
@@ -65,19 +65,19 @@ def test_stacked_digits_never_change():
     )
 
 
-def test_resolution_32_pads_what_is_28():
+def test_resolution_32_pads_28_pixels():
     padded = load(resolution=32).images
     assert padded.shape == (5000, 32, 32, 3)
     np.testing.assert_array_equal(padded[:, 2:30, 2:30], load().images)
     assert not padded[:, :2].any()
 
 
-def test_stacked_source_says_what_it_cannot_give():
+def test_stacked_source_refuses_unsupported_settings():
     for settings, message in (
         ({"source": "stacked"}, "no data set to stack ''. There is: mnist5k."),
         ({"source": "stacked:mnist"}, "no data set to stack 'mnist'. Did you mean 'mnist5k'?"),
         ({"split": "validation"}, "no split of mnist5k 'validation'. There is: all, test, train."),
-        ({"channels": 1}, "a digit in each of its 3 channels, and data.channels=1 came; leave it out."),
+        ({"channels": 1}, "data.channels=1: stacked:mnist5k has a digit in each of its 3 channels; leave it out."),
         ({"resolution": 30, "fit": "refuse"}, "an image of mnist5k is 28x28"),
         ({"source": "stack:mnist5k"}, "no data source 'stack'. Did you mean 'stacked'"),
     ):
@@ -109,7 +109,7 @@ def test_divergence_of_shares_three_quarters_and_one_among_eight_modes():
     assert kl == pytest.approx(0.75 * np.log(0.75 * 8) + 0.25 * np.log(0.25 * 8), rel=1e-12)
 
 
-def test_order_of_the_channels_makes_the_mode():
+def test_modes_distinguish_the_order_of_the_channels():
     assert stacked_modes(list(itertools.permutations([1, 2, 3]))).found == 6
 
 
@@ -127,21 +127,21 @@ def test_expected_modes_is_the_mean_number_of_distinct_draws():
         assert expected_modes(samples, modes=3) == pytest.approx(np.mean(draws), rel=1e-12)
     assert expected_modes(2500) == pytest.approx(1000 - 81.98, abs=0.01)  # 1000 * 0.999^2500 are missed
     digits = np.random.default_rng(4).integers(0, 10, [100, 500, 3])
-    found = [stacked_modes(some).found for some in digits]
-    assert abs(np.mean(found) - expected_modes(500)) < 3 * np.std(found) / 10
+    counts = [stacked_modes(sample).found for sample in digits]
+    assert abs(np.mean(counts) - expected_modes(500)) < 3 * np.std(counts) / 10
 
 
 @pytest.mark.parametrize(
     ("digits", "message"),
     [
-        ([[1, 2]], r"int64 of shape \(1, 2\); expected whole numbers \[N, 3\]"),
+        ([[1, 2]], r"int64 of shape \(1, 2\); expected integers \[N, 3\]"),
         (np.empty([0, 3], int), r"shape \(0, 3\)"),
         ([[1.0, 2.0, 3.0]], "float64"),
         ([[1, 2, 10]], r"lie in 1\.\.10, expected 0\.\.9"),
         ([[1, -1, 3]], r"lie in -1\.\.3"),
     ],
 )
-def test_what_are_no_digits_is_refused(digits, message):
+def test_invalid_digits_are_refused(digits, message):
     with pytest.raises(ZooError, match=message):
         stacked_modes(digits)
 
@@ -149,7 +149,7 @@ def test_what_are_no_digits_is_refused(digits, message):
 # Reading
 
 
-def test_each_channel_is_read_by_itself():
+def test_each_channel_is_read_independently():
     def forward(images):
         return np.zeros([len(images), 1], np.float32), np.eye(10, dtype=np.float32)[images[:, 0, 0, 0]]
 

@@ -74,7 +74,7 @@ def coded():
 
 def images_of(sheet, width):
     """The images [N, 1, width] of a picture that is enlarged 64 times, as it is for images one pixel high."""
-    return pictures.cut(sheet[::64, ::64], 1, width)[..., 0]
+    return pictures.split_grid(sheet[::64, ::64], 1, width)[..., 0]
 
 
 def test_picture_is_the_grid_of_the_seeds_samples(plain):

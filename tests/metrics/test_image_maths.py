@@ -1,6 +1,6 @@
-"""Structural similarity, sliced Wasserstein distance and neighbours: by hand, by slow code, and against other libraries.
+"""Structural similarity, sliced Wasserstein distance and neighbours: by hand, against slow code, and against other libraries.
 
-references/image_scores.json holds what scikit-image, piq, PyTorch and SciPy compute of the images that `drawn` draws.
+references/image_scores.json holds the results of scikit-image, piq, PyTorch and SciPy for the images of `random_images`.
 """
 
 import itertools
@@ -34,12 +34,12 @@ from tfgan_zoo.metrics.sliced_wasserstein import (
     level_sizes,
     sliced_wasserstein_distance,
 )
-from tfgan_zoo.metrics.ssim import C1, class_similarity, ms_ssim, scales_of, ssim
+from tfgan_zoo.metrics.structural_similarity import C1, class_similarity, ms_ssim, scales_of, ssim
 
 REFERENCES = json.loads((pathlib.Path(__file__).parents[1] / "references" / "image_scores.json").read_text())
 
 
-def drawn(seed, shape, count):
+def random_images(seed, shape, count):
     """Two sets of uint8 images, as in references/make_image_scores.py; the first of b is an inverse."""
     random = np.random.default_rng(seed)
     height, width, channels = shape
@@ -64,8 +64,10 @@ def references_of(score):
     ]
 
 
-def test_importing_them_loads_neither_tensorflow_nor_scipy():
-    modules = ", ".join(f"tfgan_zoo.metrics.{name}" for name in ("ssim", "sliced_wasserstein", "neighbours"))
+def test_importing_the_modules_loads_neither_tensorflow_nor_scipy():
+    modules = ", ".join(
+        f"tfgan_zoo.metrics.{name}" for name in ("structural_similarity", "sliced_wasserstein", "neighbours")
+    )
     code = f"import sys, {modules}; sys.exit(bool({{'tensorflow', 'keras', 'scipy'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
@@ -74,30 +76,30 @@ def test_importing_them_loads_neither_tensorflow_nor_scipy():
 
 
 @pytest.mark.parametrize(("shape", "expected"), references_of("ssim"))
-def test_ssim_is_that_of_scikit_image(shape, expected):
-    np.testing.assert_allclose(ssim(*drawn(1, shape, 4)), expected, rtol=1e-9)
+def test_ssim_equals_scikit_images(shape, expected):
+    np.testing.assert_allclose(ssim(*random_images(1, shape, 4)), expected, rtol=1e-9)
 
 
 @pytest.mark.parametrize(("shape", "expected"), references_of("ms_ssim"))
-def test_ms_ssim_is_that_of_piq_which_counts_negative_contrast_as_0_too(shape, expected):
-    values = ms_ssim(*drawn(1, shape, 4))
+def test_ms_ssim_equals_piqs_which_also_counts_negative_contrast_as_0(shape, expected):
+    values = ms_ssim(*random_images(1, shape, 4))
     np.testing.assert_allclose(values, expected, rtol=1e-6)
     assert values[0] == 0
     assert values.dtype == np.float64
 
 
 @pytest.mark.parametrize("shape", [(176, 192, 3), (181, 177, 1)], ids=["even", "odd"])
-def test_five_scales_are_those_of_tensorflow(shape):
-    a, b = drawn(3, shape, 3)
+def test_five_scales_agree_with_tensorflow(shape):
+    a, b = random_images(3, shape, 3)
     np.testing.assert_allclose(ssim(a, b), tf.image.ssim(a, b, 255), atol=1e-3)
     np.testing.assert_allclose(ms_ssim(a, b), tf.image.ssim_multiscale(a, b, 255), atol=1e-3)
 
 
 @pytest.mark.parametrize("shape", [(32, 32, 1), (41, 35, 3), (21, 64, 1)], ids=str)
-def test_fewer_scales_are_those_of_tensorflow_under_our_weights(shape):
-    a, b = drawn(4, shape, 3)
-    theirs = tf.image.ssim_multiscale(a, b, 255, power_factors=[scale.weight for scale in scales_of(shape)])
-    np.testing.assert_allclose(ms_ssim(a, b), theirs, atol=1e-5)
+def test_fewer_scales_agree_with_tensorflow_under_our_weights(shape):
+    a, b = random_images(4, shape, 3)
+    reference = tf.image.ssim_multiscale(a, b, 255, power_factors=[scale.weight for scale in scales_of(shape)])
+    np.testing.assert_allclose(ms_ssim(a, b), reference, atol=1e-5)
 
 
 def test_scales_halve_while_they_hold_the_window_and_their_weights_sum_to_1():
@@ -111,29 +113,29 @@ def test_scales_halve_while_they_hold_the_window_and_their_weights_sum_to_1():
     assert sum(scale.weight for scale in scales_of((1024, 1024, 3))) == pytest.approx(1, rel=1e-12)
 
 
-def test_plain_images_differ_by_luminance_alone_at_the_coarsest_scale():
+def test_constant_images_differ_only_by_luminance_at_the_coarsest_scale():
     a, b = plain([10, 100, 0]), plain([20, 100, 255])
     luminance = np.array([(2 * 10 * 20 + C1) / (10**2 + 20**2 + C1), 1, C1 / (255**2 + C1)])
     np.testing.assert_allclose(ssim(a, b), luminance, rtol=1e-9)
     np.testing.assert_allclose(ms_ssim(a, b), luminance ** (0.2856 / 0.3304), rtol=1e-9)
 
 
-def test_an_image_is_wholly_similar_to_itself_and_the_order_of_two_is_no_matter():
-    a, b = drawn(5, (40, 33, 3), 3)
+def test_image_has_similarity_1_with_itself_and_similarity_is_symmetric():
+    a, b = random_images(5, (40, 33, 3), 3)
     np.testing.assert_array_equal([ssim(a, a), ms_ssim(a, a)], 1)
     np.testing.assert_array_equal([ssim(a, b), ms_ssim(a, b)], [ssim(b, a), ms_ssim(b, a)])
 
 
 def test_gray_images_are_as_similar_with_one_channel_as_with_three():
-    a, b = drawn(6, (32, 32, 1), 3)
+    a, b = random_images(6, (32, 32, 1), 3)
     np.testing.assert_allclose(ms_ssim(*(x.repeat(3, axis=-1) for x in (a, b))), ms_ssim(a, b), rtol=1e-12)
 
 
 def test_blocks_do_not_change_similarity(monkeypatch):
-    a, b = drawn(7, (32, 32, 1), 5)
-    whole = ms_ssim(a, b)
-    monkeypatch.setattr("tfgan_zoo.metrics.ssim.BLOCK", 2 * 32 * 32)
-    np.testing.assert_array_equal(ms_ssim(a, b), whole)
+    a, b = random_images(7, (32, 32, 1), 5)
+    together = ms_ssim(a, b)
+    monkeypatch.setattr("tfgan_zoo.metrics.structural_similarity.BLOCK", 2 * 32 * 32)
+    np.testing.assert_array_equal(ms_ssim(a, b), together)
     within = class_similarity(a, pairs=10)
     assert sorted(within.values[0]) == sorted(
         ms_ssim(a[[i]], a[[j]])[0] for i, j in itertools.combinations(range(5), 2)
@@ -143,8 +145,8 @@ def test_blocks_do_not_change_similarity(monkeypatch):
 # Similarity within classes
 
 
-def test_pairs_are_different_images_of_one_class_and_no_pair_comes_twice():
-    # Plain images: every pair has a value of its own, by which it is known.
+def test_pairs_are_different_images_of_one_class_without_repetition():
+    # Constant images: every pair has a value of its own, which identifies it.
     levels, labels = np.array([10, 25, 60, 100, 120, 200, 255]), np.array([7, 7, 7, 2, 7, 2, 2])
     images = plain(levels, size=11)
     result = class_similarity(images, labels, pairs=100)
@@ -152,13 +154,13 @@ def test_pairs_are_different_images_of_one_class_and_no_pair_comes_twice():
     for label, values in zip(result.classes, result.values, strict=True):
         pairs = np.array(list(itertools.combinations(np.flatnonzero(labels == label), 2)))
         np.testing.assert_allclose(np.sort(values), np.sort(ms_ssim(images[pairs[:, 0]], images[pairs[:, 1]])))
-    some = class_similarity(images, labels, pairs=4)
-    assert [len(values) for values in some.values] == [3, 4]
-    assert len(np.unique(some.values[1])) == 4
-    assert set(some.values[1]) < set(result.values[1])
+    subset = class_similarity(images, labels, pairs=4)
+    assert [len(values) for values in subset.values] == [3, 4]
+    assert len(np.unique(subset.values[1])) == 4
+    assert set(subset.values[1]) < set(result.values[1])
 
 
-def test_every_pair_is_as_likely_as_another():
+def test_all_pairs_are_equally_likely():
     images = plain([10, 60, 120, 255], size=11)
     first = [class_similarity(images, pairs=1, seed=seed).values[0][0] for seed in range(600)]
     _, counts = np.unique(first, return_counts=True)
@@ -166,8 +168,8 @@ def test_every_pair_is_as_likely_as_another():
     assert scipy.stats.chisquare(counts).pvalue > 0.001
 
 
-def test_a_class_of_copies_has_similarity_1_and_a_varied_one_less():
-    varied = drawn(8, (32, 32, 1), 6)[0]
+def test_class_of_copies_has_similarity_1_and_a_diverse_one_less():
+    varied = random_images(8, (32, 32, 1), 6)[0]
     result = class_similarity(np.concatenate([varied, varied[[0] * 6]]), np.repeat([0, 1], 6), pairs=10)
     assert result.means[1] == 1
     assert result.means[0] < 0.5
@@ -175,15 +177,15 @@ def test_a_class_of_copies_has_similarity_1_and_a_varied_one_less():
 
 
 def test_without_labels_all_images_are_class_0_and_the_seed_draws_the_pairs():
-    images = drawn(9, (16, 16, 1), 30)[0]
+    images = random_images(9, (16, 16, 1), 30)[0]
     first, same, other = (class_similarity(images, pairs=20, seed=seed) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first.classes, [0])
     np.testing.assert_array_equal(first.values[0], same.values[0])
     assert (first.values[0] != other.values[0]).any()
 
 
-def test_similarity_refuses_in_words():
-    images = drawn(10, (16, 16, 1), 4)[0]
+def test_similarity_refuses_invalid_images():
+    images = random_images(10, (16, 16, 1), 4)[0]
     for function in (ssim, ms_ssim):
         with pytest.raises(ZooError, match=r"shapes \(4, 16, 16, 1\) and \(3, 16, 16, 1\)"):
             function(images, images[:3])
@@ -191,7 +193,7 @@ def test_similarity_refuses_in_words():
             function(images, images.astype(np.float32))
         with pytest.raises(ZooError, match=r"shape \(0, 16, 16, 1\)"):
             function(images[:0], images[:0])
-        with pytest.raises(ZooError, match="images of 10x16; structural similarity needs 11 pixels"):
+        with pytest.raises(ZooError, match="images of 10x16; structural similarity needs at least 11 pixels"):
             function(images[:, :10], images[:, :10])
     with pytest.raises(ZooError, match="class 3, 5: one image"):
         class_similarity(images, np.array([3, 4, 5, 4]))
@@ -199,7 +201,7 @@ def test_similarity_refuses_in_words():
         class_similarity(images[:1])
     with pytest.raises(ZooError, match=r"4 images with labels of shape \(3,\)"):
         class_similarity(images, np.array([0, 0, 0]))
-    with pytest.raises(ZooError, match="float64; expected one whole number each"):
+    with pytest.raises(ZooError, match="float64; expected one integer each"):
         class_similarity(images, np.zeros(4))
     with pytest.raises(ZooError, match="pairs=0"):
         class_similarity(images, pairs=0)
@@ -209,7 +211,7 @@ def test_similarity_refuses_in_words():
 
 
 def mirrored(index, size):
-    """The index that stands in for one beyond the border: ... 2 1 | 0 1 2 ... size - 1 | size - 2 ..."""
+    """The index that replaces one beyond the border: ... 2 1 | 0 1 2 ... size - 1 | size - 2 ..."""
     index = abs(index)
     return 2 * (size - 1) - index if index >= size else index
 
@@ -225,14 +227,14 @@ def slowly_smoothed(image):
 
 def slow_pyramid(image, levels):
     """The Laplacian pyramid of an image [H, W], in float64."""
-    found = []
+    pyramid = []
     for _ in range(levels - 1):
         coarser = slowly_smoothed(image)[::2, ::2]
         spread = np.zeros(image.shape)
         spread[::2, ::2] = 4 * coarser
-        found.append(image - slowly_smoothed(spread))
+        pyramid.append(image - slowly_smoothed(spread))
         image = coarser
-    return [*found, image]
+    return [*pyramid, image]
 
 
 def slow_descriptors(levels, number, patches):
@@ -242,8 +244,8 @@ def slow_descriptors(levels, number, patches):
     rows = np.array(
         [
             level[y : y + 7, x : x + 7].ravel()
-            for level, some in zip(levels, corners, strict=True)
-            for y, x in some.tolist()
+            for level, positions in zip(levels, corners, strict=True)
+            for y, x in positions.tolist()
         ]
     )
     return (rows - rows.mean()) / rows.std()
@@ -266,7 +268,7 @@ def slow_distances(real, fake, patches, projections):
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (9, 12), (11, 7)], ids=str)
-def test_pyramid_is_that_of_explicit_loops(shape):
+def test_pyramid_equals_that_of_explicit_loops(shape):
     image = np.random.default_rng(20).integers(0, 256, shape)
     sizes = [shape, tuple(-(-side // 2) for side in shape), tuple(-(-side // 4) for side in shape)]
     levels = laplacian_pyramid(image[None, :, :, None].astype(np.float32), sizes)
@@ -274,20 +276,20 @@ def test_pyramid_is_that_of_explicit_loops(shape):
         np.testing.assert_allclose(level[0, :, :, 0], expected, atol=1e-4)
 
 
-def test_distances_are_those_of_explicit_loops():
-    real, fake = drawn(21, (32, 32, 1), 3)
+def test_distances_equal_those_of_explicit_loops():
+    real, fake = random_images(21, (32, 32, 1), 3)
     result = sliced_wasserstein_distance(real, fake, patches=10, projections=20)
     assert list(result) == ["32", "16"]
     np.testing.assert_allclose(list(result.values()), slow_distances(real, fake, 10, 20), rtol=1e-5)
 
 
 @pytest.mark.parametrize(("shape", "expected"), references_of("sliced_wasserstein"))
-def test_distances_are_those_of_torch_and_scipy(shape, expected):
-    result = sliced_wasserstein_distance(*drawn(2, shape, 30), patches=16, projections=32)
+def test_distances_equal_those_of_torch_and_scipy(shape, expected):
+    result = sliced_wasserstein_distance(*random_images(2, shape, 30), patches=16, projections=32)
     np.testing.assert_allclose(list(result.values()), expected, rtol=1e-5)
 
 
-def test_black_and_white_images_in_other_shares_have_a_closed_form():
+def test_black_and_white_images_in_different_proportions_have_a_closed_form():
     """Half of the real images and a quarter of the fake ones are black.
 
     Normalised they are -1 and 1, and -sqrt(3) and 1 / sqrt(3). Sorted side by side, a quarter of them is sqrt(3) - 1 apart,
@@ -300,25 +302,25 @@ def test_black_and_white_images_in_other_shares_have_a_closed_form():
     stretch = 7 * np.exp(scipy.special.gammaln(24.5) - scipy.special.gammaln(25)) / np.sqrt(np.pi)
     projections = 20_000
     result = sliced_wasserstein_distance(real, fake, patches=1, projections=projections)
-    assert result["32"] == 0  # plain images have no detail
+    assert result["32"] == 0  # constant images have no detail
     error = np.sqrt((1 - stretch**2) / projections)  # E (sum v)^2 = 1
     assert result["16"] == pytest.approx(1000 * mean * stretch, abs=1000 * mean * 4 * error)
 
 
-def test_a_set_is_at_distance_0_from_itself():
-    images = drawn(22, (40, 35, 3), 20)[0]
+def test_set_has_distance_0_from_itself():
+    images = random_images(22, (40, 35, 3), 20)[0]
     assert sliced_wasserstein_distance(images, images) == {"40x35": 0, "20x18": 0}
 
 
 def test_brightness_and_contrast_of_the_whole_set_do_not_count():
-    images = drawn(23, (32, 32, 3), 20)[0] // 3
+    images = random_images(23, (32, 32, 3), 20)[0] // 3
     result = sliced_wasserstein_distance(images, 2 * images + 50)
     assert max(result.values()) < 1e-3  # of 1000
     assert min(sliced_wasserstein_distance(images, images // 8).values()) > 1
 
 
-def test_a_channel_that_never_varies_is_0_throughout():
-    images = drawn(24, (16, 16, 2), 10)[0]
+def test_constant_channel_is_0_throughout():
+    images = random_images(24, (16, 16, 2), 10)[0]
     images[..., 1] = 9
     with PatchDescriptors((16, 16, 2), 10) as descriptors:
         descriptors.update(images)
@@ -336,8 +338,8 @@ def test_levels_halve_down_to_16_and_are_named_by_their_size():
 
 
 def test_descriptors_do_not_depend_on_batches_and_blocks(monkeypatch):
-    real, fake = drawn(25, (32, 32, 1), 9)
-    whole = sliced_wasserstein_distance(real, fake, patches=5, projections=30)
+    real, fake = random_images(25, (32, 32, 1), 9)
+    together = sliced_wasserstein_distance(real, fake, patches=5, projections=30)
     for name, value in (("ROWS_AT_ONCE", 4), ("SORTED_BYTES", 7 * 4 * 45), ("IMAGES_AT_ONCE", 2)):
         monkeypatch.setattr(sliced_wasserstein, name, value)
     with PatchDescriptors((32, 32, 1), 9, patches=5) as a, PatchDescriptors((32, 32, 1), 9, patches=5) as b:
@@ -346,40 +348,40 @@ def test_descriptors_do_not_depend_on_batches_and_blocks(monkeypatch):
         for images in np.split(fake, [3, 4, 8]):
             b.update(images)
         result = sliced_wasserstein.sliced_wasserstein(a, b, projections=30)
-    assert result == pytest.approx(whole, rel=1e-5)
+    assert result == pytest.approx(together, rel=1e-5)
 
 
-def test_patches_reach_every_border_and_no_further():
+def test_patches_reach_every_border_and_no_farther():
     ramp = np.uint8(16 * np.arange(10)[:, None] + np.arange(10))[None, :, :, None]
     with PatchDescriptors((10, 10, 1), 1, patches=500) as descriptors:
         descriptors.update(ramp)
         corners = np.unique(descriptors.level("10").astype(np.float64).round(5)[:, [0, -1]], axis=0)
-    assert len(corners) == 16  # 4 x 4 places
+    assert len(corners) == 16  # 4 x 4 positions
 
 
-def test_seeds_draw_places_and_directions():
-    real, fake = drawn(26, (16, 16, 1), 10)
+def test_seeds_determine_positions_and_directions():
+    real, fake = random_images(26, (16, 16, 1), 10)
     zero, one = (sliced_wasserstein_distance(real, fake, projections=20, seed=seed)["16"] for seed in (0, 1))
     assert zero != one
     assert zero == pytest.approx(one, rel=0.5)
 
 
-def test_descriptors_are_gone_when_closed(tmp_path, monkeypatch):
+def test_descriptors_are_deleted_on_close(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    images = drawn(27, (16, 16, 1), 2)[0]
+    images = random_images(27, (16, 16, 1), 2)[0]
     with PatchDescriptors((16, 16, 1), 2) as descriptors:
         descriptors.update(images)
         assert descriptors.level("16").shape == (256, 49)
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(ZooError, match="are closed"):
         descriptors.level("16")
-    with pytest.raises(ZooError, match="where none fit"):
+    with pytest.raises(ZooError, match="but none fit"):
         descriptors.update(images)
 
 
-def test_sliced_wasserstein_refuses_in_words():
-    images = drawn(28, (16, 16, 1), 4)[0]
-    with pytest.raises(ZooError, match="images of 6x16; patches are 7x7"):
+def test_sliced_wasserstein_refuses_invalid_arguments():
+    images = random_images(28, (16, 16, 1), 4)[0]
+    with pytest.raises(ZooError, match="images of 6x16; expected at least 7x7"):
         sliced_wasserstein_distance(images[:, :6], images[:, :6])
     with pytest.raises(ZooError, match=r"real images of shape \(4, 16, 16, 1\), fake ones of \(3, 16, 16, 1\)"):
         sliced_wasserstein_distance(images, images[:3])
@@ -400,7 +402,7 @@ def test_sliced_wasserstein_refuses_in_words():
             sliced_wasserstein.sliced_wasserstein(four, three)
         with pytest.raises(ZooError, match="hold 3 of 4 images"):
             four.level("16")
-        with pytest.raises(ZooError, match="2 images after 3, where 4 fit"):
+        with pytest.raises(ZooError, match="2 images after 3, but 4 fit"):
             four.update(images[:2])
         with pytest.raises(ZooError, match=r"images of shape \(16, 8, 1\); expected \(16, 16, 1\)"):
             four.update(images[:, :, :8])
@@ -417,7 +419,7 @@ def test_nearest_by_hand():
 
 
 @pytest.mark.parametrize("block", [7, 2048])
-def test_nearest_and_closest_pairs_are_those_of_all_distances(block, monkeypatch):
+def test_nearest_and_closest_pairs_agree_with_all_distances(block, monkeypatch):
     monkeypatch.setattr(neighbours, "BLOCK", block)
     rng = np.random.default_rng(30)
     references = (rng.normal(size=(60, 5)) + 1000).astype(np.float32)
@@ -430,9 +432,9 @@ def test_nearest_and_closest_pairs_are_those_of_all_distances(block, monkeypatch
     own = scipy.spatial.distance.cdist(references.astype(np.float64), references.astype(np.float64))
     expected = sorted((own[i, j], i, j) for i, j in itertools.combinations(range(60), 2))
     for count in (1, 15, 60 * 59 // 2):
-        found = closest_pairs(references, count)
-        assert [pair[1:] for pair in found] == [pair[1:] for pair in expected[:count]]
-        np.testing.assert_allclose([pair[0] for pair in found], [pair[0] for pair in expected[:count]], rtol=1e-12)
+        pairs = closest_pairs(references, count)
+        assert [pair[1:] for pair in pairs] == [pair[1:] for pair in expected[:count]]
+        np.testing.assert_allclose([pair[0] for pair in pairs], [pair[0] for pair in expected[:count]], rtol=1e-12)
 
     np.fill_diagonal(own, np.inf)
     distances, indices = nearest(references, references, count=59, ignore_same=True)
@@ -440,7 +442,7 @@ def test_nearest_and_closest_pairs_are_those_of_all_distances(block, monkeypatch
     assert np.isfinite(distances).all()
 
 
-def test_a_copy_is_at_distance_0_whatever_the_mean():
+def test_copy_has_distance_0_whatever_the_mean():
     rng = np.random.default_rng(31)
     references = rng.normal(size=(50, 300)) * 1e-3 + np.linspace(-1e6, 1e6, 300)
     distances, indices = nearest(references[[30, 7]], references)
@@ -448,7 +450,7 @@ def test_a_copy_is_at_distance_0_whatever_the_mean():
     np.testing.assert_array_equal(distances, 0)
 
 
-def test_among_equals_the_lower_number_comes_first_and_a_duplicate_is_not_the_same():
+def test_ties_are_ordered_by_index_and_a_duplicate_is_not_the_query_itself():
     rows = np.array([[0.0], [1.0], [0.0], [-1.0]])
     np.testing.assert_array_equal(nearest([[0.0]], rows, count=4)[1], [[0, 2, 1, 3]])
     distances, indices = nearest(rows, rows, ignore_same=True)
@@ -456,12 +458,12 @@ def test_among_equals_the_lower_number_comes_first_and_a_duplicate_is_not_the_sa
     np.testing.assert_array_equal(distances[:, 0], [0, 1, 0, 1])
 
 
-def test_closest_pairs_by_hand_one_sample_being_in_several():
+def test_closest_pairs_by_hand_with_a_sample_in_several():
     samples = np.array([[0.0, 0.0], [10.0, 0.0], [0.0, 3.0], [0.0, 0.0], [4.0, 0.0]])
     assert closest_pairs(samples, 4) == [(0, 0, 3), (3, 0, 2), (3, 2, 3), (4, 0, 4)]
 
 
-def test_pixels_are_images_in_full_scales():
+def test_pixels_scale_images_to_0_and_1():
     images = np.uint8([[[[0], [255]], [[51], [102]]]])
     rows = pixels(images)
     np.testing.assert_allclose(rows, [[0, 1, 0.2, 0.4]], rtol=1e-6)
@@ -470,7 +472,7 @@ def test_pixels_are_images_in_full_scales():
     assert nearest(pixels(black), pixels(white))[0] == 8  # sqrt(64)
 
 
-def test_neighbours_refuse_in_words():
+def test_neighbours_refuse_invalid_arguments():
     rows = np.ones([3, 2])
     with pytest.raises(ZooError, match=r"uint8 of shape \(3, 4, 4, 1\); expected float \[N, D\]"):
         nearest(np.zeros([3, 4, 4, 1], np.uint8), rows)
@@ -478,7 +480,7 @@ def test_neighbours_refuse_in_words():
         nearest(rows, rows[:0])
     with pytest.raises(ZooError, match="1 of 3 rows hold NaN"):
         nearest(rows, [[1.0, 2.0], [3.0, np.nan], [5.0, 6.0]])
-    with pytest.raises(ZooError, match="queries of 2 dimensions, references of 1"):
+    with pytest.raises(ZooError, match="queries have 2 dimensions, references 1"):
         nearest(rows, rows[:, :1])
     with pytest.raises(ZooError, match="count=4 nearest of 3 references"):
         nearest(rows, rows, count=4)
@@ -486,7 +488,7 @@ def test_neighbours_refuse_in_words():
         nearest(rows, rows, count=3, ignore_same=True)
     with pytest.raises(ZooError, match="with 2 queries and 3 references"):
         nearest(rows[:2], rows, ignore_same=True)
-    with pytest.raises(ZooError, match="count=4 pairs of 3 samples, which have 3"):
+    with pytest.raises(ZooError, match="count=4 pairs of 3 samples; expected 1 to 3"):
         closest_pairs(rows, 4)
     with pytest.raises(ZooError, match="float32 images; expected uint8"):
         pixels(np.zeros([3, 4, 4, 1], np.float32))
@@ -510,7 +512,7 @@ def test_collision_probabilities_by_hand():
     assert collision_probability(1e15, 2) == pytest.approx(1e-15, rel=1e-12)
 
 
-def test_support_and_batch_for_even_odds_answer_each_other():
+def test_support_and_batch_for_even_odds_are_inverses():
     assert support_for_even_odds(2) == pytest.approx(2, rel=1e-9)
     # (1 - 1/N)(1 - 2/N) = 1/2: N^2 - 6 N + 4 = 0.
     assert support_for_even_odds(3) == pytest.approx(3 + np.sqrt(5), rel=1e-9)
@@ -522,26 +524,26 @@ def test_support_and_batch_for_even_odds_answer_each_other():
         assert batch_for_even_odds(support + 1) == batch + 1
 
 
-def test_batches_drawn_from_few_values_hold_duplicates_as_often_as_computed():
+def test_batches_drawn_from_few_values_hold_duplicates_with_the_computed_probability():
     rng = np.random.default_rng(40)
     values = rng.random([30, 4])
-    found = [closest_pairs(values[rng.integers(30, size=7)], 1)[0][0] == 0 for _ in range(500)]
-    result = birthday(7, found)
+    duplicates = [closest_pairs(values[rng.integers(30, size=7)], 1)[0][0] == 0 for _ in range(500)]
+    result = birthday(7, duplicates)
     assert result.share == pytest.approx(collision_probability(30, 7), abs=4 * result.standard_error)
     assert result.standard_error == pytest.approx(np.sqrt(result.share * (1 - result.share) / 500), rel=1e-9)
 
 
-def test_birthday_bounds_the_support_where_half_of_the_batches_hold_duplicates():
+def test_birthday_bounds_the_support_if_half_of_the_batches_hold_duplicates():
     assert birthday(400, [True, False, True, False]) == (0.5, 0.25, 160_000)
     assert birthday(400, [True, False, False, False]).support_at_most is None
 
 
-def test_the_birthday_paradox_refuses_in_words():
+def test_birthday_paradox_refuses_invalid_arguments():
     with pytest.raises(ZooError, match="support=0"):
         collision_probability(0, 2)
     with pytest.raises(ZooError, match=r"support=0\.5"):
         batch_for_even_odds(0.5)
-    with pytest.raises(ZooError, match="batch=1; a duplicate takes 2"):
+    with pytest.raises(ZooError, match="batch=1; a duplicate takes at least 2"):
         support_for_even_odds(1)
     with pytest.raises(ZooError, match="batch_size=1"):
         birthday(1, [True])

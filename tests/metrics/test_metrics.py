@@ -1,4 +1,4 @@
-"""Distances checked by hand and against slow code; feature networks by what they know and by a graph built here."""
+"""Distances checked by hand and against slow code; feature networks by their accuracy and by a graph built here."""
 
 import itertools
 import os
@@ -47,27 +47,27 @@ def test_covariance_divides_by_count_minus_one():
     np.testing.assert_array_equal(result.covariance, [[2, 0], [0, 0]])
 
 
-def test_streamed_moments_keep_their_digits_under_a_mean_of_a_hundred_million():
+def test_streamed_moments_keep_their_precision_with_a_mean_of_a_hundred_million():
     rng = np.random.default_rng(2)
     features = rng.normal(size=(1000, 3))
     running = RunningMoments()
     for batch in np.split(features + 1e8, 10):
         running.update(batch)
-    # E[x^2] - E[x]^2 would lose 16 digits; what is lost here is the eps * 1e8 = 2e-8 of the sum above.
+    # E[x^2] - E[x]^2 would lose 16 digits; the error here is the eps * 1e8 = 2e-8 of the sum above.
     np.testing.assert_allclose(running.result().covariance, np.cov(features, rowvar=False), atol=1e-7)
 
 
-def test_moments_of_float32_features_are_taken_in_float64():
+def test_moments_of_float32_features_are_computed_in_float64():
     features = np.float32([[4096.5], [4097.5]]).repeat(10_000, axis=0)
     assert moments(features).covariance[0, 0] == pytest.approx(0.25 * 20_000 / 19_999, rel=1e-12)
 
 
-def test_bad_features_are_refused_in_words():
+def test_bad_features_are_refused_with_a_reason():
     running = RunningMoments()
     running.update(np.ones([1, 3]))
     with pytest.raises(ZooError, match="moments of 1 feature"):
         running.result()
-    with pytest.raises(ZooError, match="have 2 dimensions, those before had 3"):
+    with pytest.raises(ZooError, match="have 2 dimensions; expected 3, as before"):
         running.update(np.ones([4, 2]))
     with pytest.raises(ZooError, match="1 of 2 features hold NaN"):
         running.update([[0.0, np.nan, 0.0], [0.0, 0.0, 0.0]])
@@ -93,7 +93,7 @@ def test_frechet_distance_of_full_2x2_covariances():
 
 
 def with_sqrtm(a, b):
-    """The Fréchet distance as it is written in the paper."""
+    """The Fréchet distance as written in the paper."""
     root = scipy.linalg.sqrtm(a.covariance @ b.covariance).real
     return ((a.mean - b.mean) ** 2).sum() + np.trace(a.covariance + b.covariance - 2 * root)
 
@@ -124,18 +124,20 @@ print(best(lambda: frechet_distance(a, b)), best(lambda: scipy.linalg.sqrtm(a.co
 
 
 def test_frechet_distance_is_faster_than_sqrtm():
-    # By one thread, 0.015 s against 0.034 s: threads that wait for one another on busy cores would be counted too.
+    # With one thread, 0.015 s against 0.034 s; with more, the waiting of threads on busy cores would count too.
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
-    done = subprocess.run([sys.executable, "-c", TIMING], env=environment, capture_output=True, text=True, check=True)
-    ours, theirs = map(float, done.stdout.split())
-    assert ours < theirs / 1.5
+    process = subprocess.run(
+        [sys.executable, "-c", TIMING], env=environment, capture_output=True, text=True, check=True
+    )
+    own, reference = map(float, process.stdout.split())
+    assert own < reference / 1.5
 
 
 def test_frechet_distance_of_singular_covariances():
     line, other_line = gaussian([0, 0], np.diag([1, 0])), gaussian([0, 0], np.diag([0, 1]))
     point = gaussian([3, 4], np.zeros([2, 2]))
     assert frechet_distance(line, line) == 0
-    assert frechet_distance(line, other_line) == pytest.approx(2)  # across one another nothing is shared: tr + tr
+    assert frechet_distance(line, other_line) == pytest.approx(2)  # orthogonal: tr + tr
     assert frechet_distance(line, point) == pytest.approx(26)
     assert frechet_distance(point, point) == 0
 
@@ -143,13 +145,13 @@ def test_frechet_distance_of_singular_covariances():
 def test_frechet_distance_of_fewer_samples_than_dimensions_is_finite_and_warns():
     features = np.random.default_rng(4).normal(size=(40, 200)) + 1
     few, scaled = moments(features), moments(1.5 * features)
-    with pytest.warns(UserWarning, match="40 real and 40 fake features of 200 dimensions.*use 201"):
+    with pytest.warns(UserWarning, match="40 real and 40 fake features of 200 dimensions.*use at least 201"):
         distance = frechet_distance(few, scaled)
     # x and 1.5 x: (1.5 - 1)^2 (|m|^2 + tr C)
     assert distance == pytest.approx(0.25 * ((few.mean**2).sum() + np.trace(few.covariance)), rel=1e-9)
 
 
-def test_frechet_distance_does_not_warn_from_dimension_plus_one_on():
+def test_frechet_distance_warns_only_below_dimension_plus_one():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         frechet_distance(gaussian([0, 0], np.eye(2), count=3), gaussian([0, 0], np.eye(2), count=3))
@@ -164,11 +166,11 @@ def test_frechet_distance_is_symmetric_and_zero_to_itself():
     assert frechet_distance(real, real) < 1e-9 * np.trace(real.covariance)
 
 
-def test_frechet_distance_refuses_other_dimensions_nan_and_what_is_no_covariance():
+def test_frechet_distance_refuses_other_dimensions_nan_and_invalid_covariances():
     two = gaussian([0, 0], np.eye(2))
-    with pytest.raises(ZooError, match="one D for both"):
+    with pytest.raises(ZooError, match="the same D for both"):
         frechet_distance(two, gaussian([0, 0, 0], np.eye(3)))
-    with pytest.raises(ZooError, match="one D for both"):
+    with pytest.raises(ZooError, match="the same D for both"):
         frechet_distance(two, gaussian([0, 0], np.eye(3)))
     with pytest.raises(ZooError, match="NaN or infinity"):
         frechet_distance(two, gaussian([0, np.nan], np.eye(2)))
@@ -211,7 +213,7 @@ def test_kernel_distance_is_unbiased():
     values = np.array([kernel_distance(*draw).value for draw in draws])
     error = values.std(ddof=1) / len(values) ** 0.5
     assert abs(values.mean()) < 3 * error
-    # With the diagonals in, as in the biased estimate, E[k(x, x)] / 30 of each side would come on top: over ten errors.
+    # With the diagonals, as in the biased estimate, E[k(x, x)] / 30 of each side would be added: over ten errors.
     assert 2 * np.mean([(draw**2).sum(axis=2).mean() / 4 + 1 for draw in draws]) / 30 > 10 * error
 
 
@@ -243,7 +245,7 @@ def test_subsets_are_drawn_by_the_seed_and_their_error_shrinks_with_their_number
     assert many.value == pytest.approx(kernel_distance(real, fake).value, abs=4 * many.standard_error)
 
 
-def test_kernel_distance_refuses_in_words():
+def test_kernel_distance_refuses_invalid_arguments():
     one, two, three = np.ones([1, 3]), np.ones([2, 3]), np.ones([3, 2])
     with pytest.raises(ZooError, match="1 real and 2 fake features"):
         kernel_distance(one, two)
@@ -253,7 +255,7 @@ def test_kernel_distance_refuses_in_words():
         kernel_distance(two, two * np.inf)
     with pytest.raises(ZooError, match="of 2 to 2 features; subsets=None"):
         kernel_distance(two, two, subsets=10)
-    with pytest.raises(ZooError, match="2 subsets or more"):
+    with pytest.raises(ZooError, match="at least 2 subsets"):
         kernel_distance(two, two, subsets=1, subset_size=2)
 
 
@@ -280,7 +282,7 @@ def test_two_replicas_share_a_batch_and_give_the_features_of_one(two_replicas):
     np.testing.assert_allclose(shared.features(images[:1], 1), alone.features(images[:1], 1), rtol=1e-5, atol=1e-5)
 
 
-def test_unknown_feature_network_names_those_there_are():
+def test_unknown_feature_network_lists_the_known_ones():
     with pytest.raises(
         ZooError,
         match=r"Did you mean 'inception'.*effnet_lite0, inception, inception_clean, inception_v3_keras, mnist_cnn, points",
@@ -288,7 +290,7 @@ def test_unknown_feature_network_names_those_there_are():
         feature_network("inceptoin")
 
 
-def test_every_batch_has_one_shape_and_the_filling_is_cut_off():
+def test_every_batch_has_one_shape_and_the_padding_is_cut_off():
     shapes = []
 
     def forward(batch):
@@ -317,7 +319,7 @@ def test_points_are_their_own_features():
     [np.zeros([2, 8, 8, 1], np.uint8), np.zeros([2, 3], np.float32), np.zeros([2, 2]), np.zeros([0, 2], np.float32)],
     ids=["images", "in space", "float64", "none"],
 )
-def test_the_network_for_points_takes_points_alone(images):
+def test_network_for_points_takes_only_points(images):
     with pytest.raises(ZooError, match=r"points got \w+ of shape .*expected float32 \[N, 2\]"):
         feature_network("points").embed(images)
 
@@ -336,12 +338,12 @@ def mnist_network():
     return feature_network("mnist_cnn")
 
 
-def test_shipped_weights_know_the_held_out_digits(digits, mnist_network):
+def test_shipped_weights_classify_the_held_out_digits(digits, mnist_network):
     images, labels = (x[mnist5k.SPLITS["test"]] for x in digits)
     _, logits = mnist_network.embed(images)
     accuracy = np.mean(logits.argmax(axis=1) == labels)
     assert mnist_cnn.ACCURACY >= 0.98
-    assert accuracy == pytest.approx(mnist_cnn.ACCURACY, abs=0.0021)  # rounding may turn one digit of the 500
+    assert accuracy == pytest.approx(mnist_cnn.ACCURACY, abs=0.0021)  # rounding may change one digit of the 500
 
 
 def test_weights_file_is_the_recorded_one_and_small(mnist_network):
@@ -349,7 +351,7 @@ def test_weights_file_is_the_recorded_one_and_small(mnist_network):
     assert mnist_cnn.WEIGHTS.stat().st_size < 500_000
 
 
-def test_features_are_alive_repeatable_and_no_matter_of_the_batch_size(digits, mnist_network):
+def test_features_are_alive_reproducible_and_independent_of_the_batch_size(digits, mnist_network):
     images = digits[0][:60]
     features, logits = mnist_network.embed(images)
     again, _ = feature_network("mnist_cnn").embed(images)
@@ -361,8 +363,8 @@ def test_features_are_alive_repeatable_and_no_matter_of_the_batch_size(digits, m
     assert (features.std(axis=0) > 0.1).all()
 
 
-def test_features_are_float32_even_where_training_is_in_half_precision(digits, mnist_network):
-    keras.config.set_dtype_policy("mixed_float16")  # the fixture in conftest.py sets it back
+def test_features_are_float32_even_if_training_is_in_half_precision(digits, mnist_network):
+    keras.config.set_dtype_policy("mixed_float16")  # the fixture in conftest.py resets it
     half = feature_network("mnist_cnn")
     np.testing.assert_array_equal(half.features(digits[0][:20]), mnist_network.features(digits[0][:20]))
 
@@ -376,7 +378,7 @@ def test_28x28_digits_are_padded_with_black_to_32x32(digits, mnist_network):
 def test_large_images_are_resized_antialiased():
     stripes = np.zeros([1, 128, 128, 1], np.uint8)
     stripes[:, :, ::4] = 255
-    # One column in four is white. Without antialiasing only the two middle ones of four would be read, all black.
+    # One column in four is white. Without antialiasing only the two middle ones of four, both black, would be read.
     resized = mnist_cnn.to_input(stripes).numpy()[0, 8:24, 8:24]
     np.testing.assert_allclose(resized, 2 / 4 - 1, atol=0.15)
 
@@ -395,10 +397,10 @@ def test_frechet_and_kernel_distance_grow_with_noise(digits, mnist_network):
     assert abs(kernel[0].value) < 3 * kernel[0].standard_error
 
 
-def test_wrong_images_get_an_error_that_says_what_would_do(mnist_network):
-    with pytest.raises(ZooError, match=r"1 channel\(s\), these have 3; inception reads 1 or 3"):
+def test_wrong_images_are_refused_with_a_remedy(mnist_network):
+    with pytest.raises(ZooError, match=r"1 channel\(s\), these have 3; inception takes 1 or 3"):
         mnist_network.embed(np.zeros([2, 32, 32, 3], np.uint8))
-    with pytest.raises(ZooError, match="no feature network here reads such images"):
+    with pytest.raises(ZooError, match="no feature network here takes such images"):
         mnist_network.embed(np.zeros([2, 32, 32, 4], np.uint8))
     with pytest.raises(ZooError, match=r"points of shape \(100, 2\).*evaluation.features=points"):
         mnist_network.embed(np.zeros([100, 2], np.float32))
@@ -418,11 +420,11 @@ def test_damaged_or_foreign_weights_are_refused(tmp_path, monkeypatch):
     with pytest.raises(ZooError, match="does not hold the weights of mnist_cnn"):
         feature_network("mnist_cnn", foreign)
     monkeypatch.setattr(mnist_cnn, "WEIGHTS", foreign)
-    with pytest.raises(ZooError, match="install the package anew"):
+    with pytest.raises(ZooError, match="reinstall the package"):
         feature_network("mnist_cnn")
 
 
-# Inception, by a graph with its node names, and with its batch of 1 and its long removed normalisation op
+# Inception, with a graph of its node names, its batch of 1 and its normalisation op, since removed from TensorFlow
 
 
 def inception_graph(dimension=2048, pool="pool_3"):
@@ -446,7 +448,7 @@ def inception_graph(dimension=2048, pool="pool_3"):
     node.op = "BatchNormWithGlobalNormalization"
     node.input.extend(f"conv/{name}" for name in ["mean", "variance", "beta", "gamma"])
     node.attr["variance_epsilon"].f, node.attr["scale_after_normalization"].b = 0.0, False
-    graph_def.versions.producer = 8  # the last one that may hold the op
+    graph_def.versions.producer = 8  # the last version that may use the op
     return graph_def.SerializeToString()
 
 
@@ -462,7 +464,7 @@ def inception_network(tmp_path_factory):
     return load_inception(path)
 
 
-def test_inception_features_and_logits_of_plain_images(inception_network):
+def test_inception_features_and_logits_of_constant_images(inception_network):
     levels = np.uint8([[0, 128, 192], [64, 255, 1], [128, 128, 128], [32, 16, 8], [200, 100, 50]])
     images = np.broadcast_to(levels[:, None, None, :], [5, 20, 30, 3])
     features, logits = inception_network.embed(images, batch_size=2)
@@ -474,7 +476,7 @@ def test_inception_features_and_logits_of_plain_images(inception_network):
 def test_inception_resizes_with_corners_at_the_origin(inception_network):
     images = np.zeros([1, 2, 2, 3], np.uint8)
     images[:, :, 1] = 200
-    # Output column i is read at 2 i / 299: a ramp over the left half, then the right column alone. Half-pixel centres
+    # Output column i is read at 2 i / 299: a ramp over the left half, then only the right column. Half-pixel centres
     # would give the mean 100.
     mean = 200 * np.minimum(2 * np.arange(299) / 299, 1).mean()
     assert mean == pytest.approx(150, abs=0.5)

@@ -1,4 +1,4 @@
-"""The influence of images on their sliced Wasserstein distance: by hand, by weights that change a little, and by new draws."""
+"""The influence of images on their sliced Wasserstein distance: by hand, by small changes of weights, and by resampling."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from tfgan_zoo.metrics.sliced_wasserstein import sliced_wasserstein
 
 
 class Descriptors:
-    """What `PatchDescriptors` are to the distance: one level, of `count` images with `patches` each."""
+    """A stand-in for `PatchDescriptors`: one level, of `count` images with `patches` each."""
 
     def __init__(self, rows, patches):
         self.rows, self.patches, self.count = rows.astype(np.float32), patches, len(rows) // patches
@@ -19,14 +19,14 @@ class Descriptors:
         return self.rows
 
 
-def test_where_all_reals_are_at_0_a_fake_point_has_its_distance_less_the_mean_distance():
+def test_with_all_reals_at_0_a_fake_point_has_its_distance_minus_the_mean_distance():
     reals, fakes = point_influences(np.zeros(4), np.array([1.0, 2.0, 3.0, 10.0]))
     np.testing.assert_allclose(fakes, [-3, -2, -1, 6], atol=1e-12)
     np.testing.assert_allclose(reals, np.zeros(4), atol=1e-12)
 
 
 def test_influences_are_the_derivative_by_the_weight_of_a_point():
-    """By central differences, which are 0 where F - G changes its sign, too."""
+    """By central differences, which are 0, too, where F - G changes its sign."""
     random, step = np.random.default_rng(0), 1e-6
     reals, fakes = random.normal(size=30), random.normal(0.4, 2, size=30)
     of_reals, of_fakes = point_influences(reals, fakes)
@@ -38,8 +38,8 @@ def test_influences_are_the_derivative_by_the_weight_of_a_point():
         assert of_fakes[i] == pytest.approx(slope / (2 * step), abs=1e-5)
 
 
-def test_their_scatter_is_that_of_the_distance_of_new_samples():
-    """Of N(0, 1) and N(2, 1), 400 points each, whose distance is the difference of means: deviation sqrt(2 / 400)."""
+def test_scatter_of_influences_is_that_of_the_distance_of_new_samples():
+    """400 points each of N(0, 1) and N(2, 1), whose distance is the difference of means: deviation sqrt(2 / 400)."""
     random = np.random.default_rng(0)
     parts = point_influences(random.normal(size=400), random.normal(2, size=400))
     assert np.sqrt(sum(part.var() for part in parts) / 400) == pytest.approx(np.sqrt(2 / 400), rel=0.1)
@@ -53,14 +53,14 @@ def test_resampled_images_move_the_sliced_distance_by_the_mean_of_their_influenc
     value, influences = sliced_wasserstein(real, fake, 64)["16"], image_influences(real, fake, 64)["16"]
     assert [part.shape for part in influences] == [(count,)] * 2
     np.testing.assert_allclose([part.mean() for part in influences], 0, atol=1e-6 * value)
-    exact, foretold = [], []
+    exact, predicted = [], []
     for _ in range(20):
-        drawn = [random.integers(0, count, count) for _ in range(2)]
-        again = [
-            Descriptors(x.rows.reshape(count, patches, 6)[numbers].reshape(-1, 6), patches)
-            for x, numbers in zip((real, fake), drawn, strict=True)
+        indices = [random.integers(0, count, count) for _ in range(2)]
+        resampled = [
+            Descriptors(x.rows.reshape(count, patches, 6)[rows].reshape(-1, 6), patches)
+            for x, rows in zip((real, fake), indices, strict=True)
         ]
-        exact.append(sliced_wasserstein(*again, 64)["16"])
-        foretold.append(value + sum(part[numbers].mean() for part, numbers in zip(influences, drawn, strict=True)))
-    assert np.corrcoef(exact, foretold)[0, 1] > 0.99
-    np.testing.assert_allclose(foretold, exact, rtol=0.02)
+        exact.append(sliced_wasserstein(*resampled, 64)["16"])
+        predicted.append(value + sum(part[rows].mean() for part, rows in zip(influences, indices, strict=True)))
+    assert np.corrcoef(exact, predicted)[0, 1] > 0.99
+    np.testing.assert_allclose(predicted, exact, rtol=0.02)

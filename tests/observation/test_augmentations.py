@@ -1,4 +1,4 @@
-"""Differentiable augmentation against NumPy, its draws, how a game shows it, and that without it nothing changes."""
+"""Differentiable augmentation against NumPy; its draws; its use in a game; without it, nothing changes."""
 
 import numpy as np
 import pytest
@@ -54,59 +54,59 @@ BY_NUMPY = {"color": color_by_numpy, "translation": translation_by_numpy, "cutou
 
 
 @pytest.mark.parametrize("name", AUGMENTATIONS)
-def test_augmentation_is_that_of_numpy(name):
-    found = AUGMENTATIONS[name](tf.constant(IMAGES), draws()).numpy()
+def test_augmentation_equals_numpys(name):
+    augmented = AUGMENTATIONS[name](tf.constant(IMAGES), draws()).numpy()
     expected = [BY_NUMPY[name](image, draws(), i) for i, image in enumerate(IMAGES)]
-    np.testing.assert_allclose(found, expected, atol=1e-6)
-    assert np.abs(found - IMAGES).max() > 0.1
+    np.testing.assert_allclose(augmented, expected, atol=1e-6)
+    assert np.abs(augmented - IMAGES).max() > 0.1
 
 
-def test_shifts_reach_an_eighth_of_the_side_and_cuts_half_of_it():
+def test_shifts_are_up_to_an_eighth_of_the_side_and_cutouts_half_of_it():
     many = draws(4000)
     marked = np.zeros([4000, 16, 16, 1], np.float32)
     marked[:, 8, 8] = 1
     rows, columns = np.nonzero(AUGMENTATIONS["translation"](tf.constant(marked), many).numpy()[..., 0])[1:]
-    for found in (rows, columns):
-        assert sorted(set(found)) == [6, 7, 8, 9, 10]
-        assert np.bincount(found)[6:].min() > 4000 / 5 - 5 * 4000**0.5 * 0.4
+    for positions in (rows, columns):
+        assert sorted(set(positions)) == [6, 7, 8, 9, 10]
+        assert np.bincount(positions)[6:].min() > 4000 / 5 - 5 * 4000**0.5 * 0.4
     cut = (AUGMENTATIONS["cutout"](tf.ones([4000, 16, 16, 1]), many).numpy() == 0).sum(axis=(1, 2, 3))
-    assert (cut.min(), cut.max()) == (16, 64)  # 4x4 of it in the image at a corner, 8x8 within
+    assert (cut.min(), cut.max()) == (16, 64)  # 4x4 inside the image at a corner, 8x8 in the middle
 
 
 @pytest.mark.parametrize("name", AUGMENTATIONS)
-def test_gradient_is_that_of_the_linear_map_each_of_them_is(name):
-    """With its draws held, each is affine: f(x + d) - f(x) = J d; and <J d, w> = <d, J^T w>, which the tape gives."""
+def test_gradient_is_that_of_an_affine_map(name):
+    """For fixed draws each is affine: f(x + d) - f(x) = J d; and <J d, w> = <d, J^T w>, which the tape gives."""
     x, d, w = (np.random.default_rng(i).normal(size=IMAGES.shape) for i in range(3))
     x, w = tf.constant(x), tf.constant(w)
     function = lambda images: AUGMENTATIONS[name](images, draws())  # noqa: E731
     with tf.GradientTape() as tape:
         tape.watch(x)
         total = tf.reduce_sum(function(x) * w)
-    moved = tf.reduce_sum((function(x + d) - function(x)) * w)
-    np.testing.assert_allclose(tf.reduce_sum(tape.gradient(total, x) * d), moved, rtol=1e-9)
-    assert abs(float(moved)) > 0.1
+    difference = tf.reduce_sum((function(x + d) - function(x)) * w)
+    np.testing.assert_allclose(tf.reduce_sum(tape.gradient(total, x) * d), difference, rtol=1e-9)
+    assert abs(float(difference)) > 0.1
 
 
 # --- draws
 
 
-def test_an_example_is_augmented_alike_on_any_number_of_replicas_and_otherwise_than_its_neighbour():
-    both = Augmentation(["color", "translation", "cutout"])
+def test_example_is_augmented_identically_on_any_number_of_replicas_and_unlike_its_neighbour():
+    augmentation = Augmentation(["color", "translation", "cutout"])
     same = tf.tile(tf.constant(IMAGES[:1]), [6, 1, 1, 1])
-    whole = both({"images": same}, draws(), "real")["images"].numpy()
+    together = augmentation({"images": same}, draws(), "real")["images"].numpy()
     for first in (0, 3):
-        share = both({"images": same[:3]}, draws(6, first, 3), "real")["images"].numpy()
-        np.testing.assert_array_equal(share, whole[first : first + 3])
-    assert all(np.abs(whole[i] - whole[j]).max() > 0.01 for i in range(6) for j in range(i))
-    other = both({"images": same}, draws(), "fake")["images"].numpy()
-    assert np.abs(whole - other).max() > 0.1
-    labelled = both({"images": same, "labelled_images": same, "labels": 3}, draws(), "real")
-    assert np.abs(labelled["labelled_images"].numpy() - whole).max() > 0.1
+        share = augmentation({"images": same[:3]}, draws(6, first, 3), "real")["images"].numpy()
+        np.testing.assert_array_equal(share, together[first : first + 3])
+    assert all(np.abs(together[i] - together[j]).max() > 0.01 for i in range(6) for j in range(i))
+    other = augmentation({"images": same}, draws(), "fake")["images"].numpy()
+    assert np.abs(together - other).max() > 0.1
+    labelled = augmentation({"images": same, "labelled_images": same, "labels": 3}, draws(), "real")
+    assert np.abs(labelled["labelled_images"].numpy() - together).max() > 0.1
     assert labelled["labels"] == 3
 
 
-def test_a_batch_of_another_size_than_the_fakes_has_its_own_share():
-    """Share 2 of 4 with 5 fakes each, and 3 reals each: reals 6 to 8 of 12."""
+def test_draws_of_reals_follow_their_own_batch_size():
+    """Share 2 of 4, with 5 fakes and 3 reals per share: reals 6 to 8 of 12."""
     share = draws_for(draws(20, 10, 5), 3)
     assert (share.total, int(share.first), share.count) == (12, 6, 3)
     np.testing.assert_array_equal(share.uniform("x"), draws(12).uniform("x")[6:9])
@@ -136,14 +136,14 @@ def trained(a_recipe, build=None, strategy=None):
     return trainer
 
 
-def test_without_any_the_weights_are_bit_for_bit_those_of_a_game_that_knows_no_augmentation():
+def test_without_augmentation_the_weights_are_bit_identical_to_those_of_a_bare_game():
     plain = settings(model="acgan")
     from tfgan_zoo.models.acgan import build
 
     bare = trained(plain, lambda: build((16, 16, 1), 2, **plain.arguments))
     assert bare.game.augmentation is None
-    hooked = trained(plain)
-    assert_same(values(bare), values(hooked))
+    from_recipe = trained(plain)
+    assert_same(values(bare), values(from_recipe))
     empty = trained(plain, lambda: with_empty_hook(build((16, 16, 1), 2, **plain.arguments)))
     assert_same(values(bare), values(empty))
     other = values(trained(settings(["color"], model="acgan")))
@@ -155,12 +155,12 @@ def with_empty_hook(game):
     return game
 
 
-def test_both_players_see_augmented_images_with_other_draws_in_each_turn():
+def test_both_players_see_augmented_images_with_fresh_draws_in_each_turn():
     game = building.game_builder(settings(["color", "translation", "cutout"], model="wgan_gp"), (16, 16, 1), 0)()
     real = {"images": tf.constant(IMAGES[:4, :, :, :1].repeat(2, axis=2))}
-    once, again = game.discriminator_turn(real, draws(4)), game.discriminator_turn(real, draws(4, seed=6))
-    assert np.abs(once.real["images"] - real["images"]).max() > 0.1
-    assert np.abs(once.real["images"] - again.real["images"]).max() > 0.1
+    first, second = game.discriminator_turn(real, draws(4)), game.discriminator_turn(real, draws(4, seed=6))
+    assert np.abs(first.real["images"] - real["images"]).max() > 0.1
+    assert np.abs(first.real["images"] - second.real["images"]).max() > 0.1
     with tf.GradientTape() as tape:
         turn = game.generator_turn(real, draws(4))
         loss = tf.add_n(list(game.objective.generator_losses(turn).values()))
@@ -178,7 +178,7 @@ def test_two_replicas_equal_one_under_a_gradient_penalty(model, two_replicas):
     assert_same(one, two, tolerance=1e-9)
 
 
-def test_growing_games_augment_what_is_shown_at_the_stage():
+def test_growing_games_augment_at_the_resolution_of_the_stage():
     table = {
         "model": "pggan",
         "batch_size": 4,
@@ -197,7 +197,7 @@ def test_growing_games_augment_what_is_shown_at_the_stage():
 
 def test_points_and_measurements_are_refused():
     points = settings(["color"], "wgan_gp", arguments={"network": "mlp", "hidden": [4]})
-    with pytest.raises(ZooError, match=r"augmentation=\['color'\] is for images, and the data has shape \[2\]"):
+    with pytest.raises(ZooError, match=r"augmentation=\['color'\] applies to images, but the data has shape \[2\]"):
         building.game_builder(points, (2,), 0)()
     measured = recipe.parse(
         {
@@ -208,11 +208,11 @@ def test_points_and_measurements_are_refused():
             "augmentation": ["cutout"],
         }
     )
-    with pytest.raises(ZooError, match="discriminator is shown measurements"):
+    with pytest.raises(ZooError, match="discriminator sees measurements"):
         building.game_builder(measured, (16, 16, 1), 0)()
 
 
-def test_an_augmentation_twice_or_of_no_such_name_is_refused():
+def test_repeated_or_unknown_augmentations_are_refused():
     with pytest.raises(ZooError, match="names one twice"):
         settings(["color", "color"])
     with pytest.raises(ZooError, match=r"augmentation\.0: Input should be 'color', 'translation' or 'cutout'"):

@@ -6,7 +6,7 @@ The tests need only the file, and draw the same images anew. To make it anew, in
     scores-environment/bin/pip install numpy scipy scikit-image==0.26.0 piq==0.8.0 torch==2.14.1
     scores-environment/bin/python tests/references/make_image_scores.py
 
-All in float64. By the name of a shape, "<H>x<W>x<C>", for `PAIRS` pairs of images that `drawn(seed, shape, PAIRS)` draws:
+All in float64. By the name of a shape, "<H>x<W>x<C>", for `PAIRS` pairs of images of `random_images(seed, shape, PAIRS)`:
 ssim and ms_ssim, [PAIRS] each. piq is told as many weights as there are scales. For sets of `IMAGES` images each:
 sliced_wasserstein, a distance * 1000 for each level.
 """
@@ -26,7 +26,7 @@ SCALES = {(32, 32, 1): 2, (48, 64, 3): 3, (176, 192, 3): 5}
 LEVELS = {(32, 32, 3): 2, (37, 70, 1): 2, (64, 64, 1): 3}
 
 
-def drawn(seed, shape, count):
+def random_images(seed, shape, count):
     """Two sets of uint8 images: coarse squares with fine noise, and the same with more noise and the other way round."""
     random = np.random.default_rng(seed)
     height, width, channels = shape
@@ -98,9 +98,11 @@ def sliced_wasserstein(real, fake, levels):
 def main():
     scores = {}
     for shape, scales in SCALES.items():
-        scores["x".join(map(str, shape))] = similarities(*drawn(1, shape, PAIRS), scales)
+        scores["x".join(map(str, shape))] = similarities(*random_images(1, shape, PAIRS), scales)
     for shape, levels in LEVELS.items():
-        scores.setdefault("x".join(map(str, shape)), {}).update(sliced_wasserstein(*drawn(2, shape, IMAGES), levels))
+        scores.setdefault("x".join(map(str, shape)), {}).update(
+            sliced_wasserstein(*random_images(2, shape, IMAGES), levels)
+        )
     pathlib.Path(__file__).with_name("image_scores.json").write_text(json.dumps(scores, indent=1) + "\n")
 
 

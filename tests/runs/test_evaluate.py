@@ -92,7 +92,7 @@ def test_exports_and_images_are_scored_and_mistakes_are_told(tmp_path):
         "Did you mean 'distances'",
         "Did you mean 'fid50k_full'",
         "classify_image_graph_def.pb",
-        "there is none here; take it of a run: --run",
+        "there is none here; evaluate a run with --run",
         "Did you mean 'effnet_lite0'",
         "--compare=only_one: expected two runs' folders.",
     )

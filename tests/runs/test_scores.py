@@ -20,7 +20,7 @@ from tfgan_zoo.metrics.agreement import (
     clustering_errors,
     mean_correlation,
     modes_of,
-    share,
+    proportion,
 )
 from tfgan_zoo.metrics.features import FeatureNetwork
 from tfgan_zoo.metrics.players import Players
@@ -36,7 +36,7 @@ from tfgan_zoo.runs.training_run import TrainingRun, lock
 
 
 def test_share_of_three_in_four_has_the_binomial_standard_error():
-    assert share([True, True, True, False]) == (0.75, pytest.approx(np.sqrt(0.75 * 0.25 / 4)))
+    assert proportion([True, True, True, False]) == (0.75, pytest.approx(np.sqrt(0.75 * 0.25 / 4)))
 
 
 def test_one_to_one_map_gives_up_a_majority_where_that_gets_more_right():
@@ -261,7 +261,7 @@ def test_larger_shares_and_correlations_are_better_and_larger_errors_and_distanc
         assert low.better_than(high) == (direction(name) == "lower")
     assert (direction("is_mnist_cnn"), direction("test_error"), direction("cas")) == ("higher", "lower", "higher")
     for name in (*NEITHER, "ms_ssim_all_real", "d_rank_train"):
-        with pytest.raises(ZooError, match=f"{name} has no better end"):
+        with pytest.raises(ZooError, match=f"{name} has no better direction"):
             Score(name, 1.0, None, 1, protocol).better_than(Score(name, 2.0, None, 1, protocol))
 
 
@@ -302,16 +302,16 @@ def test_a_recipe_names_the_split_that_is_held_out(split, held_out_split):
 @pytest.mark.parametrize(
     ("name", "outputs", "prior", "settings", "message"),
     [
-        ("test_error", {"logits": 1}, Prior(2), {}, "reads the discriminator's class_logits, and it gives only logits"),
-        ("test_error", {"class_logits": 2}, Prior(2), {}, "knows 2 classes, and grays has 3"),
+        ("test_error", {"logits": 1}, Prior(2), {}, "needs the discriminator's class_logits, and it has only logits"),
+        ("test_error", {"class_logits": 2}, Prior(2), {}, "has 2 classes, and grays has 3"),
         ("test_error", {"class_logits": 3}, Prior(2), {"held_out": None}, "needs a split 'test' of grays"),
-        ("clustering_error", {"logits": 1}, Prior(2), {}, "reads the discriminator's class_logits"),
-        ("clustering_error", {"logits": 1}, Prior(2, codes=Codes((3,))), {}, "reads the discriminator's category_log"),
+        ("clustering_error", {"logits": 1}, Prior(2), {}, "needs the discriminator's class_logits"),
+        ("clustering_error", {"logits": 1}, Prior(2, codes=Codes((3,))), {}, "needs the discriminator's category_log"),
         ("clustering_error", {"logits": 1}, Prior(2, codes=Codes((), 1)), {}, "needs a categorical code"),
         ("code_recovery", {"logits": 1}, Prior(2), {}, "needs a generator with codes"),
         ("code_recovery", {"category_logits": 3}, Prior(2, codes=Codes((3,), 1)), {}, "discriminator's code_mean"),
         ("class_accuracy", {"logits": 1}, Prior(2), {}, "needs a generator that takes labels"),
-        ("class_accuracy", {"logits": 1}, Prior(2, num_classes=4), {}, "the generator's 4 classes, and gray knows 3"),
+        ("class_accuracy", {"logits": 1}, Prior(2, num_classes=4), {}, "the generator's 4 classes, and gray has 3"),
         ("modes", {"logits": 1}, Prior(2), {}, "on toy:ring8 and toy:grid25, and data.source is grays"),
     ],
 )

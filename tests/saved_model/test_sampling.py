@@ -272,7 +272,7 @@ def test_the_way_between_two_seeds_starts_and_ends_with_their_samples(coded, poi
 
 def test_cut_undoes_a_grid():
     images = np.random.default_rng(0).integers(0, 256, (6, 3, 5, 3), np.uint8)
-    np.testing.assert_array_equal(pictures.cut(pictures.grid(images, 2), 3, 5), images)
+    np.testing.assert_array_equal(pictures.split_grid(pictures.grid(images, 2), 3, 5), images)
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
@@ -299,7 +299,7 @@ def test_an_mp4_has_one_frame_per_image_and_even_sides(tmp_path):
 
 
 def test_animations_of_another_kind_are_refused_and_leave_nothing(tmp_path):
-    with pytest.raises(ZooError, match=r"animations are \.gif or \.mp4"):
+    with pytest.raises(ZooError, match=r"expected a name that ends in \.gif or \.mp4"):
         pictures.save_animation(np.zeros([2, 4, 4, 1], np.uint8), tmp_path / "new" / "way.avi")
     assert not list(tmp_path.iterdir())
 

@@ -1,4 +1,4 @@
-"""Weights of other libraries: images and logits as PyTorch computes them, the run that is made of them, and what is refused."""
+"""Weights of other libraries: images and logits against PyTorch, the imported run, and what is refused."""
 
 import hashlib
 import json
@@ -27,12 +27,12 @@ from tfgan_zoo.weight_files import biggan_pytorch, hf_biggan_deep, mimicry, stud
 from tfgan_zoo.weight_files.torch_file import read_tensors
 
 REFERENCES = pathlib.Path(__file__).parents[1] / "references"
-FINDERS = {
-    "mimicry": mimicry.find,
-    "biggan_deep": hf_biggan_deep.find,
-    "biggan_pytorch": biggan_pytorch.find,
-    "biggan_pytorch_cifar10": biggan_pytorch.find,
-    "studiogan": studiogan.find,
+RECOGNIZERS = {
+    "mimicry": mimicry.recognize,
+    "biggan_deep": hf_biggan_deep.recognize,
+    "biggan_pytorch": biggan_pytorch.recognize,
+    "biggan_pytorch_cifar10": biggan_pytorch.recognize,
+    "studiogan": studiogan.recognize,
 }
 
 
@@ -49,24 +49,26 @@ def weights(case):
 
 
 def write_run(folder, case="mimicry", discriminator=True):
-    """Imports a case by files of its tensors, which are written beside the folder."""
-    generator, evaluator = weights(case)
+    """Imports a case from files of its tensors, written beside the folder."""
+    generator, discriminator_tensors = weights(case)
     folder.parent.mkdir(exist_ok=True)
-    files = [folder.parent / "G.pth", folder.parent / "D.pth"][: 1 + bool(discriminator and evaluator)]
-    for file, tensors in zip(files, (generator, evaluator), strict=False):
+    files = [folder.parent / "G.pth", folder.parent / "D.pth"][: 1 + bool(discriminator and discriminator_tensors)]
+    for file, tensors in zip(files, (generator, discriminator_tensors), strict=False):
         file.write_bytes(torch_files.zip_checkpoint(tensors))
-    found = FINDERS[case](*(transfer.state_dict(read_tensors(file)) for file in files), *[None] * (2 - len(files)))
-    return from_weights.write_run(folder, found, case, *files)
+    recognized = RECOGNIZERS[case](
+        *(transfer.state_dict(read_tensors(file)) for file in files), *[None] * (2 - len(files))
+    )
+    return from_weights.write_run(folder, recognized, case, *files)
 
 
-# What the networks make of the weights
+# The networks with the weights
 
 
-def check_images(generator, found, arrays):
+def check_images(generator, recognized, arrays):
     """`arrays`: of a case, without its name. Returns the inputs of the case."""
-    found.fill_generator(generator)
+    recognized.fill_generator(generator)
     (size,) = (tensor.shape[1] for tensor in generator.inputs if tensor.name == "noise")
-    noise, labels, images = torch_files.inputs(size, found.num_classes or 10)
+    noise, labels, images = torch_files.inputs(size, recognized.num_classes or 10)
     made = run_network(generator, {"noise": noise, "labels": np.int32(labels)}, training=False).numpy()
     top = (made.shape[1] - 16) // 2
     assert 0.1 < arrays["images"].std() < 0.8  # neither gray nor saturated
@@ -78,10 +80,10 @@ def check_images(generator, found, arrays):
 @pytest.mark.parametrize("case", ["mimicry", "biggan_pytorch", "biggan_pytorch_cifar10", "studiogan"])
 def test_images_and_logits_are_those_of_pytorch_within_1e_4(case):
     arrays = recorded(case)
-    found = FINDERS[case](*weights(case))
-    game = from_weights.build(from_weights.recipe_of(found, "a file"), found)
-    batch = check_images(game.generator, found, arrays)
-    found.fill_discriminator(game.discriminator)
+    recognized = RECOGNIZERS[case](*weights(case))
+    game = from_weights.build(from_weights.recipe_of(recognized, "a file"), recognized)
+    batch = check_images(game.generator, recognized, arrays)
+    recognized.fill_discriminator(game.discriminator)
     logits = run_network(game.discriminator, batch, training=False)["logits"].numpy()
     np.testing.assert_allclose(logits[:, 0], arrays["logits"], rtol=1e-4, atol=1e-4)
 
@@ -92,19 +94,19 @@ def test_another_epsilon_is_that_much_more_variance():
     wider = {name: value + np.float32(9e-5) * name.endswith("stored_var") for name, value in tensors.items()}
     assert any((wider[name] != tensors[name]).any() for name in tensors)
     generators = []
-    for found in (biggan_pytorch.find(tensors, batch_norm_epsilon=1e-4), biggan_pytorch.find(wider)):
-        game = from_weights.build(from_weights.recipe_of(found, "a file"), found)
-        found.fill_generator(game.generator)
+    for recognized in (biggan_pytorch.recognize(tensors, batch_norm_epsilon=1e-4), biggan_pytorch.recognize(wider)):
+        game = from_weights.build(from_weights.recipe_of(recognized, "a file"), recognized)
+        recognized.fill_generator(game.generator)
         generators.append(game.generator)
     for one, other in zip(*(generator.variables for generator in generators), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-6, err_msg=one.path)
 
 
-def deep_generator(found):
+def deep_generator(recognized):
     """BigGAN-deep's generator as `build` makes it, without a discriminator beside it."""
-    arguments = found.arguments
+    arguments = recognized.arguments
     sizes = (arguments[name] for name in ("noise_size", "channels", "shared_size", "attention_resolutions"))
-    return biggan_deep.generator(found.image_shape, found.num_classes, *sizes)
+    return biggan_deep.generator(recognized.image_shape, recognized.num_classes, *sizes)
 
 
 @pytest.mark.parametrize(
@@ -113,21 +115,21 @@ def deep_generator(found):
 def test_biggan_deep_makes_the_images_of_pytorch_within_1e_4(case, truncation):
     """With 5 classes and narrow, and with the 50,388,609 numbers of the published generator of 128 pixels."""
     tensors, _ = weights(case)
-    found = hf_biggan_deep.find(tensors, truncation=truncation)
-    generator = deep_generator(found)
+    recognized = hf_biggan_deep.recognize(tensors, truncation=truncation)
+    generator = deep_generator(recognized)
     assert (case == "biggan_deep_128") == (sum(v.numpy().size for v in generator.trainable_variables) == 50_388_609)
-    check_images(generator, found, recorded(case))
+    check_images(generator, recognized, recorded(case))
 
 
 def test_truncation_off_the_grid_of_statistics_is_refused_with_its_neighbours():
     assert hf_biggan_deep.row_of(0.4, 51) == 20
     assert hf_biggan_deep.row_of(1.0, 51) == 50
-    for truncation, near in ((0.41, "take 0.4 or 0.42"), (0.0, "take 0.02"), (1.5, "take 1")):
+    for truncation, near in ((0.41, "use 0.4 or 0.42"), (0.0, "use 0.02"), (1.5, "use 1")):
         with pytest.raises(ZooError, match=near):
             hf_biggan_deep.row_of(truncation, 51)
 
 
-# What the pieces do
+# The pieces
 
 
 def test_outputs_of_a_stem_come_from_channels_first_to_channels_last():
@@ -145,9 +147,9 @@ def test_kernel_without_our_spectral_norm_is_divided_by_its_sigma():
     network = one_layer(keras.layers.Dense(2, use_bias=False, name="map"), [2])
     along = np.float32([0, 1])
     tensors = {"a.weight_orig": np.float32([[3, 0], [0, 4]]), "a.weight_u": along, "a.weight_v": along}
-    moved = transfer.Transfer(tensors, network, "a file")
-    moved.kernel("map", "a")
-    moved.finish()
+    transferred = transfer.Transfer(tensors, network, "a file")
+    transferred.kernel("map", "a")
+    transferred.finish()
     np.testing.assert_array_equal(network.get_weights()[0], [[0.75, 0], [0, 1]])
 
 
@@ -155,9 +157,9 @@ def test_spectral_norm_of_u_alone_takes_one_iteration():
     """From u = (1, 0) on [[0, 2], [1, 0]]: v = (0, 1), u = (1, 0), sigma = 2, though the length of u0 is 5."""
     network = one_layer(SpectralNormalization(keras.layers.Dense(2, use_bias=False, name="map")), [2])
     tensors = {"a.weight": np.float32([[0, 2], [1, 0]]), "a.u0": np.float32([[5, 0]]), "a.sv0": np.float32([0])}
-    moved = transfer.Transfer(tensors, network, "a file", transfer.u_only_spectral)
-    moved.kernel("map", "a")
-    moved.finish()
+    transferred = transfer.Transfer(tensors, network, "a file", transfer.u_only_spectral)
+    transferred.kernel("map", "a")
+    transferred.finish()
     np.testing.assert_allclose(network(np.float32([[3, 5]]))[0], [5, 1.5])  # [[0, 2], [1, 0]] (3, 5) / 2
 
 
@@ -167,26 +169,28 @@ def test_another_epsilon_of_batch_norm_goes_into_the_variance():
         f"b.{name}": np.float32([value])
         for name, value in (("weight", 2), ("bias", 1), ("running_mean", 3), ("running_var", 0))
     }
-    moved = transfer.Transfer({**tensors, "b.num_batches_tracked": np.array(7)}, network, "a file", epsilon=1e-4)
-    moved.batch_norm("norm", "b")
-    moved.finish()
+    transferred = transfer.Transfer({**tensors, "b.num_batches_tracked": np.array(7)}, network, "a file", epsilon=1e-4)
+    transferred.batch_norm("norm", "b")
+    transferred.finish()
     np.testing.assert_allclose(
         network(np.full([1, 1, 1, 1], 3.01, np.float32)).numpy().item(), 2 * 0.01 / 1e-4**0.5 + 1, rtol=1e-4
     )
 
 
-def test_tensors_that_are_missing_misshaped_and_left_over_are_all_named():
+def test_missing_misshapen_and_left_over_tensors_are_all_named():
     network = one_layer(keras.layers.Dense(2, name="map"), [3])
-    moved = transfer.Transfer({"a.weight": np.zeros([3, 2]), "b": np.zeros(1), "c": np.zeros(1)}, network, "the file")
-    moved.kernel("map", "a")
+    transferred = transfer.Transfer(
+        {"a.weight": np.zeros([3, 2]), "b": np.zeros(1), "c": np.zeros(1)}, network, "the file"
+    )
+    transferred.kernel("map", "a")
     with pytest.raises(ZooError) as caught:
-        moved.finish()
+        transferred.finish()
     assert "1 missing: a.bias" in str(caught.value)
     assert "1 of another shape: a.weight is [3, 2] and should be [2, 3]" in str(caught.value)
-    assert "2 too many: b, c" in str(caught.value)
+    assert "2 left over: b, c" in str(caught.value)
 
 
-# The run that comes of it
+# The imported run
 
 
 @pytest.fixture(scope="module")
@@ -194,12 +198,12 @@ def imported(tmp_path_factory):
     return write_run(tmp_path_factory.mktemp("imported") / "runs" / "sngan")
 
 
-def test_run_says_where_its_weights_came_from(imported):
+def test_run_records_the_origin_of_its_weights(imported):
     record = imported.imported()
-    files = {who: imported.folder.parent / file["name"] for who, file in record["files"].items()}
+    files = {player: imported.folder.parent / file["name"] for player, file in record["files"].items()}
     assert list(files) == ["generator", "discriminator"]
-    for who, path in files.items():
-        assert record["files"][who]["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    for player, path in files.items():
+        assert record["files"][player]["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     assert imported.recipe.model == "sngan"
     assert imported.recipe.summary.startswith("Imported from G.pth (mimicry)")
     assert imported.recipe.arguments["generator_channels"] == 16
@@ -208,13 +212,13 @@ def test_run_says_where_its_weights_came_from(imported):
     assert facts["The generator's file"] == f"G.pth, SHA-256 {record['files']['generator']['sha256']}"
 
 
-def test_run_and_its_export_make_the_images_of_pytorch(imported, tmp_path):
+def test_run_and_its_export_generate_the_images_of_pytorch(imported, tmp_path):
     noise, _, images = torch_files.inputs(8, 10)
     arrays = recorded("mimicry")
     game, step = imported.players()
     assert step == 0
-    made = game.generator({"noise": noise}, training=False).numpy()
-    np.testing.assert_allclose(made[:, 8:24, 8:24], arrays["images"], rtol=0, atol=1e-4)
+    generated = game.generator({"noise": noise}, training=False).numpy()
+    np.testing.assert_allclose(generated[:, 8:24, 8:24], arrays["images"], rtol=0, atol=1e-4)
     logits = game.discriminator({"images": images(32)}, training=False)["logits"].numpy()
     np.testing.assert_allclose(logits[:, 0], arrays["logits"], rtol=1e-4)
     version = export_run(imported, tmp_path / "sngan")
@@ -225,65 +229,70 @@ def test_run_and_its_export_make_the_images_of_pytorch(imported, tmp_path):
     np.testing.assert_allclose(np.float32(exported), np.float32(own), rtol=0, atol=1)  # of 255
 
 
-def test_run_without_a_discriminator_is_asked_for_no_logits(tmp_path):
+def test_run_without_a_discriminator_has_no_logits(tmp_path):
     run = write_run(tmp_path / "runs" / "alone", discriminator=False)
     assert list(run.imported()["files"]) == ["generator"]
     assert RunTarget(run.folder).players().discriminate is None
 
 
-# What is refused, with nothing left behind
+# Refusals, which leave nothing behind
 
 
 def attempt(folder, case, generator, discriminator):
-    from_weights.write_run(folder, FINDERS[case](generator, discriminator), case, __file__)
+    from_weights.write_run(folder, RECOGNIZERS[case](generator, discriminator), case, __file__)
 
 
 def refused(tmp_path, message, edit=lambda tensors: tensors, case="mimicry", discriminator=None):
-    generator, evaluator = weights(case)
+    generator, discriminator_tensors = weights(case)
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(ZooError, match=message):
         attempt(
-            tmp_path / "run", case, edit(generator), evaluator if discriminator is None else discriminator(evaluator)
+            tmp_path / "run",
+            case,
+            edit(generator),
+            discriminator_tensors if discriminator is None else discriminator(discriminator_tensors),
         )
     assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_other_tensors_are_refused_by_name_and_nothing_is_left(tmp_path):
     refused(tmp_path, "1 missing: block3.c2.bias", lambda t: {k: v for k, v in t.items() if k != "block3.c2.bias"})
-    refused(tmp_path, "1 too many: extra", lambda t: {**t, "extra": np.zeros(1)})
+    refused(tmp_path, "1 left over: extra", lambda t: {**t, "extra": np.zeros(1)})
     refused(tmp_path, r"block2.c1.bias is \[3\] and should be \[16\]", lambda t: {**t, "block2.c1.bias": np.zeros(3)})
-    refused(tmp_path, "1 too many: l_y.weight", discriminator=lambda t: {**t, "l_y.weight": np.zeros([4, 16])})
+    refused(tmp_path, "1 left over: l_y.weight", discriminator=lambda t: {**t, "l_y.weight": np.zeros([4, 16])})
 
 
-def test_files_of_something_else_are_refused_with_how_they_begin(tmp_path):
+def test_files_of_something_else_are_refused_with_their_first_tensors(tmp_path):
     for case in ("mimicry", "biggan_pytorch", "studiogan", "biggan_deep"):
         with pytest.raises(ZooError, match=r"this is not a \w*.*generator of"):
-            FINDERS[case]({"conv1.weight": np.zeros([1, 1, 1, 1]), "conv1.bias": np.zeros(1)}, None)
-    with pytest.raises(ZooError, match=r"It begins with conv1\.weight"):
-        mimicry.find({"conv1.weight": np.zeros([1, 1, 1, 1])})
+            RECOGNIZERS[case]({"conv1.weight": np.zeros([1, 1, 1, 1]), "conv1.bias": np.zeros(1)}, None)
+    with pytest.raises(ZooError, match=r"Its first tensors are conv1\.weight"):
+        mimicry.recognize({"conv1.weight": np.zeros([1, 1, 1, 1])})
 
 
-def test_discriminators_that_pool_in_ways_a_file_does_not_show_are_refused(tmp_path):
+def test_discriminators_whose_pooling_a_file_does_not_show_are_refused(tmp_path):
     refused(
         tmp_path, "no spectral normalisation", discriminator=lambda t: {"block1.c1.weight": np.zeros([16, 3, 3, 3])}
     )
 
 
-def test_folder_that_is_there_is_refused(imported):
+def test_existing_folder_is_refused(imported):
     before = {path: path.read_bytes() for path in imported.folder.rglob("*") if path.is_file()}
     with pytest.raises(ZooError, match="is there already; choose another --to"):
         write_run(imported.folder)
     assert {path: path.read_bytes() for path in imported.folder.rglob("*") if path.is_file()} == before
 
 
-def test_folder_appears_whole_or_not_at_all(tmp_path, monkeypatch):
-    seen = []
+def test_folder_appears_complete_or_not_at_all(tmp_path, monkeypatch):
+    renames = []
     monkeypatch.setattr(
-        from_weights.os, "rename", lambda a, b: seen.append((sorted(p.name for p in a.iterdir()), b.exists())) or 1 / 0
+        from_weights.os,
+        "rename",
+        lambda a, b: renames.append((sorted(p.name for p in a.iterdir()), b.exists())) or 1 / 0,
     )
     with pytest.raises(ZeroDivisionError):
         write_run(tmp_path / "runs" / "run", discriminator=False)
-    assert seen == [(["checkpoints", "dataset.json", "imported.json", "recipe.json"], False)]
+    assert renames == [(["checkpoints", "dataset.json", "imported.json", "recipe.json"], False)]
     assert [p.name for p in (tmp_path / "runs").iterdir()] == ["G.pth"]
 
 
@@ -298,14 +307,14 @@ def command(*arguments):
 def test_command_refuses_code_in_a_file_and_leaves_nothing(tmp_path):
     file, trace = tmp_path / "G.pth", tmp_path / "called"
     file.write_bytes(pickle.dumps({"l1.weight": Called(trace)}, 2))
-    done = command("--from=mimicry", file, f"--to={tmp_path / 'run'}")
-    assert done.returncode == 2
-    assert re.search(r"it asks for \w+\.open; expected dictionaries and tensors alone", done.stderr)
+    process = command("--from=mimicry", file, f"--to={tmp_path / 'run'}")
+    assert process.returncode == 2
+    assert re.search(r"it names \w+\.open; expected only dictionaries and tensors", process.stderr)
     assert [p.name for p in tmp_path.iterdir()] == ["G.pth"]
 
 
 class Called:
-    """Pickled as a call that makes a file."""
+    """Pickled as a call that creates a file."""
 
     def __init__(self, path):
         self.path = path
@@ -314,18 +323,17 @@ class Called:
         return open, (str(self.path), "w")
 
 
-def test_command_imports_a_file_of_mimicrys_own(tmp_path):
-    """Which holds the optimiser's tensors beside the network's."""
+def test_command_imports_a_mimicry_checkpoint_with_optimizer_tensors(tmp_path):
     tensors, _ = weights("mimicry")
     saved = {f"model_state_dict.{name}": tensor for name, tensor in tensors.items()}
     file = tmp_path / "netG_100000_steps.pth"
     file.write_bytes(
         torch_files.zip_checkpoint({**saved, "optimizer_state_dict.state.0.exp_avg": np.zeros(3, np.float32)})
     )
-    done = command("--from=mimicry", file, f"--to={tmp_path / 'run'}")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("sngan, 32 pixels: ")
+    process = command("--from=mimicry", file, f"--to={tmp_path / 'run'}")
+    assert (process.returncode, process.stderr) == (0, "")
+    assert process.stdout.startswith("sngan, 32 pixels: ")
     assert Run(tmp_path / "run").recipe.arguments["mimicry"]
     for flag, only in (("--truncation=0.4", "hf_biggan_deep"), ("--batch_norm_epsilon=1e-4", "biggan_pytorch")):
-        done = command("--from=mimicry", file, flag, f"--to={tmp_path / 'other'}")
-        assert (done.returncode, f"is for --from={only} alone" in done.stderr) == (2, True)
+        process = command("--from=mimicry", file, flag, f"--to={tmp_path / 'other'}")
+        assert (process.returncode, f"is for --from={only} alone" in process.stderr) == (2, True)

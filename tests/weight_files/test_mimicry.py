@@ -1,4 +1,4 @@
-"""torch-mimicry's networks and ours, with the same weights drawn on both sides (references/make_mimicry.py)."""
+"""torch-mimicry's networks and ours, with the same random weights on both sides (references/make_mimicry.py)."""
 
 import json
 import pathlib
@@ -30,7 +30,7 @@ def shapes(name, player):
     return json.loads(str(FILE[f"{name}/{player}/shapes"]))
 
 
-def filled(name):
+def filled_game(name):
     """The game with the weights of the reference."""
     game = BUILD[name]()
     for player, assign in ASSIGN.items():
@@ -44,17 +44,17 @@ def both(request):
     noise, labels, images = inputs(request.param)
     latents = {"noise": noise.astype("float32"), "labels": labels}
     images = {"images": images.transpose(0, 2, 3, 1).astype("float32"), "labels": labels}
-    return request.param, filled(request.param), latents, images
+    return request.param, filled_game(request.param), latents, images
 
 
-def test_images_in_inference_are_those_of_torch_mimicry(both):
+def test_images_in_inference_equal_torch_mimicrys(both):
     name, game, latents, _ = both
     images = run_network(game.generator, latents, training=False)
     assert np.std(FILE[f"{name}/images"]) > 0.1
     assert_all_close(images, FILE[f"{name}/images"], 1e-4)
 
 
-def test_logits_in_inference_are_those_of_torch_mimicry(both):
+def test_logits_in_inference_equal_torch_mimicrys(both):
     name, game, _, images = both
     logits = run_network(game.discriminator, images, training=False)["logits"]
     assert np.ptp(FILE[f"{name}/logits"]) > 1e-2
@@ -63,7 +63,7 @@ def test_logits_in_inference_are_those_of_torch_mimicry(both):
 
 def test_three_calls_in_training_iterate_u_and_v_as_torch_does():
     """In SAGAN: convolutions, dense layers, the stem with its other order of outputs, an embedding, attention."""
-    game = filled("sagan")
+    game = filled_game("sagan")
     noise, labels, images = inputs("sagan")
     calls = {
         "generator": {"noise": noise.astype("float32"), "labels": labels},
@@ -78,7 +78,7 @@ def test_three_calls_in_training_iterate_u_and_v_as_torch_does():
         assert len(stored) >= 14
         start = weights(f"sagan/{player}", shapes("sagan", player))
         for key, value in stored.items():
-            is_row = key == "l5.weight_v"  # of one output, whose v is found at once
+            is_row = key == "l5.weight_v"  # one output, so v converges at once
             assert is_row or value.size < 9 or np.abs(start[key] - value).max() > 1e-4  # it has moved
         iterated = vectors(network)
         ASSIGN[player](network, start)
@@ -100,7 +100,7 @@ def vectors(network):
 @pytest.mark.slow
 def test_three_steps_of_sngan_end_with_the_weights_of_torch_mimicry():
     keras.config.set_dtype_policy("float64")
-    game = filled("sngan")
+    game = filled_game("sngan")
     rates = {"learning_rate": 2e-4, "beta_1": 0.0, "beta_2": 0.9, "epsilon": 1e-12}
     players = {"discriminator": game.discriminator, "generator": game.generator}
     optimizers = {player: keras.optimizers.Adam(**rates) for player in players}
@@ -115,7 +115,7 @@ def test_three_steps_of_sngan_end_with_the_weights_of_torch_mimicry():
             weights_of = network.trainable_variables
             with tf.GradientTape() as tape:
                 fake = {"images": run_network(game.generator, {"noise": tf.constant(noise)}, training=True)}
-                # That zoo shows reals and fakes one after the other, where our game joins them in one pass.
+                # torch-mimicry passes reals and fakes separately; our game joins them in one pass.
                 loss = tf.add_n(list(losses_of[player](Turn(game.discriminator, real, fake, draws=None)).values()))
             gradients = tape.gradient(loss, [v.value for v in weights_of])
             optimizers[player].apply(gradients, weights_of)
@@ -130,32 +130,32 @@ def test_three_steps_of_sngan_end_with_the_weights_of_torch_mimicry():
                 for (k, v), first in zip(start.items(), starts, strict=False)
             },
         )
-        flat = np.empty(starts[-1])  # our numbers at their places in that file
+        flat = np.empty(starts[-1])  # our values at their positions in the file
         for values, variable in zip(trained, network.variables, strict=True):
             if variable.name != "standing_batches":
-                places = np.rint(variable.numpy()).astype(int).ravel()
-                flat[places] = values
+                positions = np.rint(variable.numpy()).astype(int).ravel()
+                flat[positions] = values
         for (key, before), first in zip(start.items(), starts, strict=False):
-            ours = flat[first : first + before.size]
+            own = flat[first : first + before.size]
             if key.endswith("num_batches_tracked"):
                 continue
-            mean, norm, *some = FILE[f"{player}/after/{key}"]
+            mean, norm, *probes = FILE[f"{player}/after/{key}"]
             if key.endswith("weight_orig") or key.endswith("c1.weight"):
-                assert np.abs(ours - before.ravel()).max() > 1e-4  # it has moved
+                assert np.abs(own - before.ravel()).max() > 1e-4  # it has moved
             assert_all_close(
-                [ours.mean(), np.linalg.norm(ours) / before.size**0.5], [mean, norm / before.size**0.5], 1e-7
+                [own.mean(), np.linalg.norm(own) / before.size**0.5], [mean, norm / before.size**0.5], 1e-7
             )
-            assert_all_close(ours[probed(key, before.size)], some, 1e-6)
+            assert_all_close(own[probed(key, before.size)], probes, 1e-6)
 
 
-def test_keys_that_do_not_fit_are_named_and_nothing_is_assigned():
+def test_mismatched_keys_are_named_and_nothing_is_assigned():
     network = BUILD["sngan"]().discriminator
     tensors = weights("sngan/discriminator", shapes("sngan", "discriminator"))
     before = [v.numpy() for v in network.variables]
     wrong = {**tensors, "l5.bias": np.ones(4), "fc.weight": np.ones(2)}
     del wrong["block1.c1.bias"]
     with pytest.raises(
-        ZooError, match=r"1 missing: block1.c1.bias; 1 of another shape: l5.bias is .* 1 too many: fc.weight"
+        ZooError, match=r"1 missing: block1.c1.bias; 1 of another shape: l5.bias is .* 1 left over: fc.weight"
     ):
         assign_discriminator(network, wrong)
     for variable, value in zip(network.variables, before, strict=True):

@@ -1,1 +1,1 @@
-"""Where real images come from (`sources`), and, in `pipeline`, the order and the batches in which they are shown."""
+"""Sources of real images (`sources`), and the order and batches in which training sees them (`pipeline`)."""

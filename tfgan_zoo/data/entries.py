@@ -1,4 +1,4 @@
-"""What a pyramid is made from: any data source, image by image, each decoded once and only when its turn comes."""
+"""The input of a pyramid: the images of any data source, each decoded once, when its turn comes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,70 +8,73 @@ import numpy as np
 from PIL import Image
 
 from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.core.recipe_tables import DataSettings
 from tfgan_zoo.data.folder import file_state, find_files, read_image
 from tfgan_zoo.data.images_on_disk import key_of
-from tfgan_zoo.data.resizing import to_shape, wanted_size
+from tfgan_zoo.data.resizing import target_size, to_shape
 from tfgan_zoo.data.sources import load_source
 
-PLACES = ("folder", "arrays", "pyramid")  # kinds whose argument is a path
+PATH_KINDS = ("folder", "arrays", "pyramid")  # kinds whose argument is a path
 
 
 @dataclass(frozen=True)
 class Entries:
-    """The images of a source, by number, at the size and with the channels that its settings say.
+    """The images of a source by index, with the size and channels that its settings ask for.
 
     Attributes:
-        source: the source as the recipe writes it, with a full path.
-        state: what changes when the images do.
+        source: the source as written in the recipe, with an absolute path.
+        state: a string that changes when the images do.
         names: what to call each image in a message.
-        labels: one for each, -1 for none; class_names: one for each class.
-        read: number -> (uint8 [H, W, C], None), or (None, why the file is bad). ZooError where it is refused.
+        labels: one per image, -1 for none.
+        class_names: one per class.
+        read: index -> (uint8 [H, W, C], None), or (None, reason) for a bad file. Raises `ZooError` for an image that
+            `fit` refuses.
     """
 
     source: str
     state: str
-    names: list
-    labels: list
-    class_names: tuple
-    read: Callable
+    names: list[str]
+    labels: list[int]
+    class_names: tuple[str, ...]
+    read: Callable[[int], tuple[np.ndarray | None, str | None]]
 
 
-def entries_of(settings):
-    """The `Entries` of the recipe's data settings; a folder's files aren't opened.
+def entries_of(settings: DataSettings) -> Entries:
+    """The `Entries` of a source. A folder's files are not opened yet.
 
     Raises:
-        ZooError: as `load_source`; points.
+        ZooError: as `load_source`; or the source holds points.
     """
     kind, _, argument = settings.source.partition(":")
     if kind == "folder" and argument:
         return _of_folder(Path(argument).expanduser().resolve(), settings)
     source = load_source(settings)
     if source.points:
-        raise ZooError(f"{settings.source} holds points, which have no resolutions; give a source of images.")
+        raise ZooError(f"{settings.source} holds points, which have no resolution; give a source of images.")
     labels = np.full(source.size, -1) if source.labels is None else source.labels
     return Entries(
-        f"{kind}:{Path(argument).expanduser().resolve()}" if kind in PLACES else settings.source,
+        f"{kind}:{Path(argument).expanduser().resolve()}" if kind in PATH_KINDS else settings.source,
         source.fingerprint(),
-        [f"image {number} of {settings.source}" for number in range(source.size)],
+        [f"image {index} of {settings.source}" for index in range(source.size)],
         labels.tolist(),
         source.class_names,
-        lambda number: (source.images[number], None),
+        lambda index: (source.images[index], None),
     )
 
 
 def _of_folder(root, settings):
     files, labels, class_names = find_files(root)
-    Image.init()  # every file type, before threads would do it
-    height, width = wanted_size(settings)
+    Image.init()  # registers every file type once, before the threads do
+    height, width = target_size(settings)
 
-    def read(number):
-        image, reason = read_image(root / files[number])
+    def read(index):
+        image, reason = read_image(root / files[index])
         if reason:
             return None, reason
         try:
             return to_shape(image, height, width, settings.channels, settings.fit), None
         except ZooError as error:
-            raise ZooError(f"{root / files[number]} {error}") from None
+            raise ZooError(f"{root / files[index]} {error}") from None
 
     state = key_of("folder", [files, [file_state(root / file) for file in files]])
     return Entries(f"folder:{root}", state, files, labels, class_names, read)

@@ -1,16 +1,17 @@
 """folder:DIR: a folder of image files of any type that Pillow reads.
 
-Either one subfolder for each class, read with everything below it (classes in the order of their names), or only
-files, without labels. Names that begin with a dot are ignored, links to folders below a class are not followed, and
-files come in the order of their paths. Of an animation the first frame counts; EXIF orientation is applied.
+Either one subfolder per class, read recursively (classes in the order of their names), or only files, without labels.
+Names that begin with a dot are ignored, links to folders below a class are not followed, and files come in the order of
+their paths. Only the first frame of an animation is used; EXIF orientation is applied.
 
-A file that can't be read as an image, for whatever reason, is bad: `bad_files` "refuse" makes that an error that lists
-them, "skip" leaves them out and says so on stderr.
+A file that can't be read as an image, for whatever reason, is bad: `bad_files` "refuse" raises an error that lists such
+files, "skip" leaves them out and reports them on stderr.
 """
 
 import os
 import stat
 import sys
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -19,19 +20,20 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from tfgan_zoo.core.errors import ZooError, no_such
+from tfgan_zoo.core.recipe_tables import DataSettings
 from tfgan_zoo.data.images_on_disk import cached, collect, key_of
-from tfgan_zoo.data.resizing import from_pil, to_shape, wanted_size
+from tfgan_zoo.data.resizing import from_pil, target_size, to_shape
 
-CHUNK = 128  # files decoded at a time, which bounds the memory for images that wait
-MOST_NAMED = 10  # bad files that an error names
+CHUNK = 128  # files decoded at a time, which bounds the memory for waiting images
+MOST_NAMED = 10  # bad files that an error lists
 
 
-def load(argument, settings):
+def load(argument: str, settings: DataSettings) -> tuple[np.ndarray, np.ndarray | None, tuple[str, ...]]:
     """(uint8 images [N, H, W, C], int32 labels [N] or None, class names).
 
     Raises:
-        ZooError: no such folder; no images; files beside subfolders; bad files, if refused; a class that has none but
-            bad files; images of different shapes without `resolution` or `channels`; another size with fit="refuse".
+        ZooError: there is no such folder; it has no images; files beside subfolders; bad files, if refused; a class with
+            only bad files; images of different shapes without `resolution` or `channels`; another size with fit="refuse".
     """
     if not argument:
         raise ZooError("the data source 'folder' needs a directory: folder:DIR.")
@@ -42,63 +44,63 @@ def load(argument, settings):
     key = key_of(
         "folder", [str(root.resolve()), [file_state(root / file) for file in files], files, _decoding(settings)]
     )
-    bad = []
-    found = cached(key, settings)
-    if found is None:
-        # Both end here, even after an error: a pool that the garbage collector shuts down, in any thread, can deadlock
+    bad: list[tuple[str, str]] = []
+    arrays = cached(key, settings)
+    if arrays is None:
+        # Both are closed here, even after an error: a pool shut down by the garbage collector, in any thread, can deadlock
         pool = ThreadPoolExecutor(min(32, 2 * (os.cpu_count() or 1)))
         with pool, closing(_rows(pool, root, files, labels, settings, bad)) as rows:
-            found = collect(rows, len(files), key, f"folder:{root}", settings)
-    images, kept_labels = found
-    _say_skipped(root, bad, len(files) - len(images), len(files))
+            arrays = collect(rows, len(files), key, f"folder:{root}", settings)
+    images, image_labels = arrays
+    _report_skipped(root, bad, len(files) - len(images), len(files))
     if len(images) == 0:
-        raise ZooError(f"none of the {len(files)} files in {root} is an image that can be read.")
+        raise ZooError(f"none of the {len(files)} files in {root} is a readable image.")
     if not class_names:
         return images, None, ()
-    for label in sorted(set(range(len(class_names))) - set(np.unique(kept_labels).tolist())):
+    for label in sorted(set(range(len(class_names))) - set(np.unique(image_labels).tolist())):
         raise ZooError(f"the class folder {root / class_names[label]} has no readable image; fill or remove it.")
-    return images, kept_labels, class_names
+    return images, image_labels, class_names
 
 
-def find_files(root):
-    """(paths relative to `root`, label of each (-1 for none), class names), without opening any.
+def find_files(root: Path) -> tuple[list[str], list[int], tuple[str, ...]]:
+    """(paths relative to `root`, their labels (-1 for none), class names), without opening any file.
 
     Raises:
-        ZooError: as `load`, for what names alone can show.
+        ZooError: as `load`, for what the names alone show.
     """
     if not root.is_dir():
-        what = "is a file" if root.exists() else "doesn't exist"
-        raise ZooError(f"the folder {root} {what}; folder:DIR needs a directory of images.")
+        problem = "is a file" if root.exists() else "doesn't exist"
+        raise ZooError(f"the folder {root} {problem}; folder:DIR needs a directory of images.")
     entries = sorted(entry.name for entry in root.iterdir() if not entry.name.startswith("."))
     folders = [name for name in entries if (root / name).is_dir()]
     files = [name for name in entries if name not in set(folders)]
     if folders and files:
         raise ZooError(
             f"{root} holds both subfolders ({folders[0]}, {len(folders)} in all) and files ({files[0]}, {len(files)} "
-            "in all); expected one subfolder for each class, or only image files."
+            "in all); expected one subfolder per class, or only image files."
         )
     if not folders and not files:
-        raise ZooError(f"{root} is empty; expected image files, or one subfolder of them for each class.")
+        raise ZooError(f"{root} is empty; expected image files, or one subfolder of them per class.")
     if files:
         return files, [-1] * len(files), ()
-    below = [_files_below(root, name) for name in folders]
-    for name, members in zip(folders, below, strict=True):
+    by_class = [_files_below(root, name) for name in folders]
+    for name, members in zip(folders, by_class, strict=True):
         if not members:
             raise ZooError(f"the class folder {root / name} is empty; fill or remove it.")
-    labels = [label for label, members in enumerate(below) for _ in members]
-    return [file for members in below for file in members], labels, tuple(folders)
+    labels = [label for label, members in enumerate(by_class) for _ in members]
+    return [file for members in by_class for file in members], labels, tuple(folders)
 
 
 def _files_below(root, name):
-    found = []
-    for place, folders, files in os.walk(root / name):
+    paths = []
+    for parent, folders, files in os.walk(root / name):
         folders[:] = [folder for folder in folders if not folder.startswith(".")]
-        found += [(Path(place) / file).relative_to(root).as_posix() for file in files if not file.startswith(".")]
-    return sorted(found)
+        paths += [(Path(parent) / file).relative_to(root).as_posix() for file in files if not file.startswith(".")]
+    return sorted(paths)
 
 
-def file_state(path):
-    """What tells that a file has changed; None for a link that leads nowhere."""
+def file_state(path: Path) -> tuple[int, int] | None:
+    """(size in bytes, modification time in ns), which changes when the file does; None for a dangling link."""
     try:
         state = path.stat()
     except OSError:
@@ -110,10 +112,12 @@ def _decoding(settings):
     return [settings.resolution, settings.channels, settings.fit, settings.bad_files]
 
 
-def _rows(pool, root, files, labels, settings, bad):
-    """Yields (path, image, label) in order and appends (path, reason) to `bad`; refuses them at the end, or earlier
-    where the error can name no more."""
-    height, width = wanted_size(settings)
+def _rows(pool, root, files, labels, settings, bad) -> Generator[tuple[str, np.ndarray, int]]:
+    """Yields (path, image, label) in order and appends (path, reason) to `bad`.
+
+    Refuses bad files at the end, or as soon as there are as many as the error lists.
+    """
+    height, width = target_size(settings)
 
     def decode(file):
         image, reason = read_image(root / file)
@@ -124,7 +128,7 @@ def _rows(pool, root, files, labels, settings, bad):
         except ZooError as error:
             raise ZooError(f"{root / file} {error}") from None
 
-    Image.init()  # every file type, before threads would do it
+    Image.init()  # registers every file type once, before the threads do
     for start in range(0, len(files), CHUNK):
         part = slice(start, start + CHUNK)
         for file, label, (image, reason) in zip(files[part], labels[part], pool.map(decode, files[part]), strict=True):
@@ -138,8 +142,8 @@ def _rows(pool, root, files, labels, settings, bad):
         _refuse(root, bad, len(files))
 
 
-def read_image(path):
-    """(uint8 pixels [h, w, c], None), or (None, why the file is bad)."""
+def read_image(path: Path) -> tuple[np.ndarray | None, str | None]:
+    """(uint8 pixels [h, w, c], None), or (None, reason) for a bad file."""
     try:
         state = path.stat()
         if not stat.S_ISREG(state.st_mode):
@@ -152,8 +156,8 @@ def read_image(path):
         return None, "not an image of a type that Pillow reads"
     except MemoryError:
         raise
-    except Exception as error:  # Pillow's decoders raise nearly everything on damaged files
-        return None, f"{error or type(error).__name__}"
+    except Exception as error:  # on damaged files, Pillow's decoders raise nearly everything
+        return None, str(error) or type(error).__name__
 
 
 def _refuse(root, bad, total):
@@ -165,8 +169,8 @@ def _refuse(root, bad, total):
     )
 
 
-def _say_skipped(root, bad, count, total):
-    """`bad` is empty where the images come from the cache; `count` is known all the same."""
+def _report_skipped(root, bad, count, total):
+    """`bad` is empty if the images come from the cache; `count` is known even then."""
     for file, reason in bad:
         print(f"skipped {root / file}: {reason}", file=sys.stderr)
     if count:

@@ -1,9 +1,9 @@
-"""Where decoded images live: one array in memory or, when large, one file in the cache, memory-mapped and used again.
+"""Storage of decoded images: an array in memory or, if large, a memory-mapped file in a cache that later runs reuse.
 
-The cache folder holds one folder for each set of images, named by its key: images.bin (uint8, row after row),
-labels.npy and about.json. It is written under another name (`*.partial`) and renamed when complete, so what bears the
-key is whole, and of two processes that make the same one, the first to finish wins. What is there is used, whatever
-the memory limit. Everything in it can be deleted.
+The cache folder holds one folder per set of images, named by its key: images.bin (uint8, row after row), labels.npy and
+about.json. A set is written under another name (`*.partial`) and renamed when complete, so a folder with the key's name
+is complete; of two processes that write the same set, the first to finish wins. An existing set is used whatever the
+memory limit. Everything in the cache can be deleted.
 """
 
 import hashlib
@@ -14,30 +14,36 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Generator, Iterable
 from contextlib import closing
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 
 from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.core.recipe_tables import DataSettings
 
-LAYOUT = 1  # part of every key: raise it when what is written, or how images are decoded or resized, changes
-SAY_EVERY = 30.0  # seconds between lines of progress where there is no terminal
+LAYOUT = 1  # part of every key: increment it if the file format, decoding or resizing changes
+REPORT_EVERY = 30.0  # seconds between progress lines where there is no terminal
+
+T = TypeVar("T")
+Row = tuple[str, np.ndarray, int]
 
 
-def key_of(kind, facts):
-    """The name of a cache entry: `kind`, and a hash of `facts`, anything that JSON can write."""
+def key_of(kind: str, facts: Any) -> str:
+    """The name of a cache entry: `kind`, and a hash of `facts`, which are anything that JSON can write."""
     text = json.dumps([LAYOUT, facts], sort_keys=True, default=str)
     return f"{kind}-{hashlib.sha256(text.encode()).hexdigest()[:24]}"
 
 
-def cache_folder(settings):
+def cache_folder(settings: DataSettings) -> Path:
     """`settings.cache_dir`, or ~/.cache/tfgan_zoo."""
     return Path(settings.cache_dir).expanduser() if settings.cache_dir else Path.home() / ".cache" / "tfgan_zoo"
 
 
-def cached(key, settings):
-    """(images [N, H, W, C] memory-mapped, labels int32 [N]) of an earlier `collect`, or None if there are none."""
+def cached(key: str, settings: DataSettings) -> tuple[np.ndarray, np.ndarray] | None:
+    """(memory-mapped images [N, H, W, C], labels int32 [N]) of an earlier `collect`, or None if there was none."""
     return _open(cache_folder(settings) / key)
 
 
@@ -45,27 +51,29 @@ def _open(folder):
     try:
         shape = json.loads((folder / "about.json").read_text(encoding="utf-8"))["image_shape"]
         labels = np.load(folder / "labels.npy", allow_pickle=False)
-        # ValueError when the file is shorter than that
+        # ValueError if the file is shorter than that
         return np.memmap(folder / "images.bin", np.uint8, "r", shape=(len(labels), *shape)), labels
     except (OSError, ValueError, KeyError, EOFError):
         return None
 
 
-def collect(rows, capacity, key, name, settings):
-    """Runs through `rows` once and keeps the images where `settings.memory_limit_mb` allows.
+def collect(
+    rows: Iterable[Row], capacity: int, key: str, name: str, settings: DataSettings
+) -> tuple[np.ndarray, np.ndarray]:
+    """Iterates over `rows` once and stores the images in memory or, above `settings.memory_limit_mb`, in the cache.
 
     Args:
-        rows: iterable of (what to call it in a message, uint8 image [H, W, C], label; -1 for none).
-        capacity: at most this many rows will come.
-        key: from `key_of`: under what name a large set is kept.
+        rows: (what to call it in a message, uint8 image [H, W, C], label; -1 for none).
+        capacity: the largest number of rows that can come.
+        key: from `key_of`; the name of the cache entry.
         name: the source, for messages.
 
     Returns:
-        (uint8 images [N, H, W, C], int32 labels [N]); the images are memory-mapped if capacity * H * W * C is over
-        the limit. N = 0 is a [0, 0, 0, 0] array.
+        (uint8 images [N, H, W, C], int32 labels [N]). The images are memory-mapped if capacity * H * W * C is over
+        the limit. If there are no rows, the images are a [0, 0, 0, 0] array.
 
     Raises:
-        ZooError: two images differ in shape; there is no room in the cache.
+        ZooError: two images differ in shape; the cache has too little space.
     """
     rows = iter(rows)
     first = next(rows, None)
@@ -74,11 +82,11 @@ def collect(rows, capacity, key, name, settings):
     rows = _of_one_shape(itertools.chain([first], rows))
     needed = capacity * first[1].size
     if needed <= settings.memory_limit_mb * 2**20:
-        with closing(watched(rows, capacity, name)) as rows:
+        with closing(with_progress(rows, capacity, name)) as rows:
             return _in_memory(rows, capacity, first[1].shape)
     folder = cache_folder(settings) / key
-    print(f"{name}: {needed / 2**20:,.0f} MiB of images are kept in {folder}", file=sys.stderr)
-    with closing(watched(rows, capacity, name)) as rows:
+    print(f"{name}: {needed / 2**20:,.0f} MiB of images are stored in {folder}", file=sys.stderr)
+    with closing(with_progress(rows, capacity, name)) as rows:
         _write(rows, needed, first[1].shape, name, folder)
     return _open(folder)
 
@@ -99,7 +107,7 @@ def _write(rows, needed, shape, name, folder):
         if free < needed:
             raise ZooError(
                 f"{name} needs {needed / 2**20:,.0f} MiB in {folder.parent}, which has {free / 2**20:,.0f} MiB free; "
-                "set data.cache_dir to a larger disk, or data.memory_limit_mb higher."
+                "set data.cache_dir to a larger disk, or increase data.memory_limit_mb."
             )
         partial = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", suffix=".partial", dir=folder.parent))
     except OSError as error:
@@ -122,7 +130,7 @@ def _publish(partial, folder):
     try:
         os.rename(partial, folder)
     except OSError:
-        if _open(folder) is None:  # damaged since it was written; else another process was first, with the same bytes
+        if _open(folder) is None:  # damaged since it was written; otherwise another process finished first
             shutil.rmtree(folder)
             os.rename(partial, folder)
 
@@ -136,12 +144,12 @@ def _of_one_shape(rows):
         if image.shape[:2] != first_shape[:2]:
             raise ZooError(
                 f"the images differ in size (height x width): {first_name} is {_size(first_shape)}, "
-                f"{name} is {_size(image.shape)}; set data.resolution to bring all of them to one."
+                f"{name} is {_size(image.shape)}; set data.resolution to resize them all."
             )
         if image.shape != first_shape:
             raise ZooError(
                 f"the images differ in channels: {first_name} has {first_shape[2]}, {name} has {image.shape[2]}; "
-                "set data.channels to 1, 3 or 4 to bring all of them to one."
+                "set data.channels to 1, 3 or 4 to convert them all."
             )
         yield row
 
@@ -150,8 +158,8 @@ def _size(shape):
     return f"{shape[0]}x{shape[1]}"
 
 
-def watched(rows, total, name):
-    """The same rows, with a progress bar on a terminal, and elsewhere with a line now and then when it takes long."""
+def with_progress(rows: Iterable[T], total: int, name: str) -> Generator[T]:
+    """Yields the same rows, with a progress bar on a terminal, or else a line every 30 s."""
     from rich.console import Console
     from rich.markup import escape
     from rich.progress import track
@@ -160,9 +168,9 @@ def watched(rows, total, name):
     if console.is_terminal:
         yield from track(rows, escape(name), total, console=console, transient=True)
         return
-    said = time.monotonic()
+    reported = time.monotonic()
     for count, row in enumerate(rows, 1):
-        if time.monotonic() - said > SAY_EVERY:
-            said = time.monotonic()
+        if time.monotonic() - reported > REPORT_EVERY:
+            reported = time.monotonic()
             print(f"{name}: {count:,} of {total:,} images", file=sys.stderr, flush=True)
         yield row

@@ -1,21 +1,26 @@
-"""What a pyramid is to be: its plan, on which every byte of it depends, and whether a folder is free for it."""
+"""The plan of a pyramid, which determines every byte of it, and checks that a folder can take it."""
 
 import json
 import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.core.recipe_tables import DataSettings
+from tfgan_zoo.data.entries import Entries
 from tfgan_zoo.data.pyramid import LAYOUT
 
-PNG_SHARE = 0.7  # of the raw size, that photographs as PNG are expected to take
-FOLLOWING = ("images", "class_names")  # from the source, and so not compared
-WORDS = {"png": "levels kept as PNG", "shard_images": "images in a shard"}
+PNG_SHARE = 0.7  # expected size of photographs as PNG, relative to raw
+DERIVED = ("images", "class_names")  # follow from the source, so they are not compared
+WORDS = {"png": "levels stored as PNG", "shard_images": "images per shard"}
 
 
-def resolutions_of(text):
-    """[4, 8, ..., 1024] of "4..1024"; one of "64". ZooError where it says no powers of two."""
-    low, dots, high = text.partition("..")
+def resolutions_of(text: str) -> list[int]:
+    """[4, 8, ..., 1024] for "4..1024"; [64] for "64". Raises `ZooError` for anything but powers of two."""
+    first, dots, last = text.partition("..")
     try:
-        low, high = int(low), int(high if dots else low)
+        low, high = int(first), int(last if dots else first)
     except ValueError:
         low = high = 0
     if not (1 <= low <= high and low & (low - 1) == 0 and high & (high - 1) == 0):
@@ -23,8 +28,10 @@ def resolutions_of(text):
     return [1 << power for power in range(low.bit_length() - 1, high.bit_length())]
 
 
-def plan_of(entries, settings, resolutions, shard_images, png_from):
-    """What decides every byte that is written, as plan.json holds it; arguments as `prepare` takes them."""
+def plan_of(
+    entries: Entries, settings: DataSettings, resolutions: list[int], shard_images: int, png_from: int
+) -> dict[str, Any]:
+    """The contents of plan.json; arguments as for `prepare`."""
     return {
         "layout": LAYOUT,
         "source": entries.source,
@@ -40,8 +47,8 @@ def plan_of(entries, settings, resolutions, shard_images, png_from):
     }
 
 
-def channels_of(entries):
-    """Those of the first image that can be read."""
+def channels_of(entries: Entries) -> int:
+    """The number of channels of the first readable image."""
     readable = (entries.read(number)[0] for number in range(len(entries.names)))
     first = next((image for image in readable if image is not None), None)
     if first is None:
@@ -49,58 +56,58 @@ def channels_of(entries):
     return first.shape[2]
 
 
-def nothing_readable(entries):
-    return ZooError(f"none of the {len(entries.names)} files of {entries.source} is an image that can be read.")
+def nothing_readable(entries: Entries) -> ZooError:
+    return ZooError(f"none of the {len(entries.names)} files of {entries.source} is a readable image.")
 
 
-def refuse_other_files(folder):
-    """ZooError where something else than a pyramid lies there."""
+def refuse_other_files(folder: Path) -> None:
+    """Raises `ZooError` if the folder holds anything but a pyramid."""
     if folder.is_file():
         raise ZooError(f"{folder} is a file; give a folder.")
-    there = {path.name for path in folder.iterdir()} - {"plan.json.partial"} if folder.is_dir() else ()
-    if there and "plan.json" not in there:
+    existing = {path.name for path in folder.iterdir()} - {"plan.json.partial"} if folder.is_dir() else set()
+    if existing and "plan.json" not in existing:
         raise ZooError(f"{folder} holds other files and no pyramid; give a new or empty folder.")
 
 
-def refuse_other_plan(folder, plan):
-    """ZooError where a pyramid of another plan is there; the message names the differences."""
+def refuse_other_plan(folder: Path, plan: dict[str, Any]) -> None:
+    """Raises `ZooError`, with the differences, if the folder holds a pyramid of another plan."""
     if not (folder / "plan.json").is_file():
         return
-    there = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
-    other = [key for key in plan if key not in FOLLOWING and there.get(key) != plan[key]]
-    # Images that came from elsewhere, or to another size, are others in any case
-    lines = [difference(key, there, plan) for key in other if key != "state" or other == ["state"]]
+    existing = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+    other = [key for key in plan if key not in DERIVED and existing.get(key) != plan[key]]
+    # Another source or size changes the state anyway, so the state is only worth naming by itself
+    lines = [difference(key, existing, plan) for key in other if key != "state" or other == ["state"]]
     if lines:
         raise ZooError(
-            f"{folder} holds a pyramid of another source or of other settings:{''.join(lines)}\n"
+            f"{folder} holds a pyramid of another source or other settings:{''.join(lines)}\n"
             "Give another folder, or delete this one."
         )
 
 
-def difference(key, there, plan):
+def difference(key: str, existing: dict[str, Any], plan: dict[str, Any]) -> str:
     if key == "state":
         return "\n  the images of the source have changed"
-    return f"\n  {WORDS.get(key, key)}: {there.get(key)} there, {plan[key]} now"
+    return f"\n  {WORDS.get(key, key)}: {existing.get(key)} in the folder, {plan[key]} now"
 
 
-def shards_of(plan):
+def shards_of(plan: dict[str, Any]) -> int:
     """The number of shards."""
     return -(-plan["images"] // plan["shard_images"])
 
 
-def check_room(folder, plan, images):
-    """ZooError where so many images, at all levels, aren't expected to find room."""
+def check_space(folder: Path, plan: dict[str, Any], images: int) -> None:
+    """Raises `ZooError` if this many images, at all levels, are expected to exceed the free disk space."""
     shares = [
         side * side * plan["channels"] * (PNG_SHARE if side in plan["png"] else 1) for side in plan["resolutions"]
     ]
     needed, free = images * sum(shares), shutil.disk_usage(folder).free
     if free < needed:
         raise ZooError(
-            f"{images:,} images at {said(plan['resolutions'])} need about {needed / 2**20:,.0f} MiB in {folder}, which has "
+            f"{images:,} images at {range_text(plan['resolutions'])} need about {needed / 2**20:,.0f} MiB in {folder}, which has "
             f"{free / 2**20:,.0f} MiB free; give a folder on a larger disk, or fewer resolutions."
         )
 
 
-def said(resolutions):
-    """The words for them: "4x4 to 32x32"."""
+def range_text(resolutions: Sequence[int]) -> str:
+    """For example "4x4 to 32x32"."""
     return f"{resolutions[0]}x{resolutions[0]} to {resolutions[-1]}x{resolutions[-1]}"

@@ -1,23 +1,23 @@
-"""How an image of any shape comes to the wanted one. Every source goes through here, image by image or all at once.
+"""Conversion of an image of any shape to a target shape. Every source uses it, image by image or all at once.
 
 Channels first:
     gray -> RGB         the value three times
     RGB -> gray         ITU-R 601 luma, as Pillow computes it
-    RGBA -> RGB, gray   composited on black, the colour of the padding; what lies under full transparency is arbitrary,
-                        so dropping alpha would show pixels that nobody has ever seen
+    RGBA -> RGB, gray   composited on black, the colour of the padding; colours under full transparency are arbitrary,
+                        so dropping alpha would show pixels that nobody was meant to see
     gray, RGB -> RGBA   opaque
 
 Then height and width, by `fit`:
-    pad     The whole image is kept. With s the largest scale at which it still fits into the target:
-            s < 1 shrinks it by s; 1 <= s < 2 leaves its pixels as they are; s >= 2 enlarges it by s.
-            So an image is enlarged only where it would otherwise fill less than half of the target in both directions.
-            What remains is padded with 0 (black; transparent in RGBA) on both sides, an odd pixel below or right.
+    pad     Keeps the whole image. With s the largest scale at which it fits into the target:
+            s < 1 shrinks it by s; 1 <= s < 2 leaves its pixels unchanged; s >= 2 enlarges it by s.
+            So an image is enlarged only if it would otherwise fill less than half of the target in both directions.
+            The rest is padded with 0 (black; transparent in RGBA) on both sides, an odd pixel below or right.
             MNIST's 28 x 28 gets 2 pixels on each side at 32, and is enlarged at 64.
-    crop    The largest centred part that has the target's aspect ratio, resized to the target.
-    refuse  Another shape is an error.
+    crop    Resizes the largest centred part that has the target's aspect ratio.
+    refuse  Any other shape is an error.
 
-Resizing is Pillow's bicubic filter, which is antialiased (its kernel widens when it shrinks) and computed in the same
-way on every machine. It is the one that Parmar et al. 2022, arXiv:2104.11222 (clean-fid) recommend for shrinking, so
+Resizing uses Pillow's bicubic filter, which is antialiased (its kernel widens when it shrinks) and computed identically
+on every machine. It is the one that Parmar et al. 2022, arXiv:2104.11222 (clean-fid) recommend for shrinking, so
 training images and metrics agree; Lanczos is a little sharper, but rings at hard edges such as pen strokes.
 """
 
@@ -25,24 +25,29 @@ import numpy as np
 from PIL import Image
 
 from tfgan_zoo.core.errors import ZooError, no_such
+from tfgan_zoo.core.recipe_tables import DataSettings
 
-CHUNK = 256  # images converted at a time, which bounds the memory for what lies between
+CHUNK = 256  # images converted at a time, which bounds the memory for intermediate results
 
 
-def wanted_size(settings):
-    """(height, width) that `settings.resolution` asks for, (None, None) where images stay as they are."""
-    if settings.resolution is None:
+def target_size(settings: DataSettings) -> tuple[int | None, int | None]:
+    """(height, width) that `settings.resolution` asks for; (None, None) to keep each image's size."""
+    resolution = settings.resolution
+    if resolution is None:
         return None, None
-    return (settings.resolution,) * 2 if np.isscalar(settings.resolution) else tuple(settings.resolution)
+    height, width = (resolution, resolution) if isinstance(resolution, int) else resolution
+    return height, width
 
 
-def to_shape(image, height, width, channels, fit):
-    """One image in the wanted shape.
+def to_shape(
+    image: Image.Image | np.ndarray, height: int | None, width: int | None, channels: int | None, fit: str
+) -> np.ndarray:
+    """One image in the target shape.
 
     Args:
         image: a PIL image, or uint8 [h, w] or [h, w, 1, 3 or 4].
-        height, width: of the result; None leaves both as they are.
-        channels: 1, 3 or 4; None leaves them as they are.
+        height, width: of the result; None keeps them.
+        channels: 1, 3 or 4; None keeps them.
         fit: "pad", "crop" or "refuse", see the module's docstring.
 
     Returns:
@@ -57,25 +62,27 @@ def to_shape(image, height, width, channels, fit):
     return all_to_shape(pixels[None], height, width, channels, fit)[0]
 
 
-def all_to_shape(images, height, width, channels, fit):
-    """`to_shape` for uint8 [N, h, w, c]; where nothing has to change, the same array comes back."""
-    have = images.shape[1:]
-    want = (have[0] if height is None else height, have[1] if width is None else width, channels or have[2])
-    if want == have:
+def all_to_shape(
+    images: np.ndarray, height: int | None, width: int | None, channels: int | None, fit: str
+) -> np.ndarray:
+    """`to_shape` for uint8 [N, h, w, c]; returns the same array if nothing has to change."""
+    source = images.shape[1:]
+    target = (source[0] if height is None else height, source[1] if width is None else width, channels or source[2])
+    if target == source:
         return images
     if fit not in FITS:
         raise no_such("data.fit", fit, FITS)
-    result = np.zeros((len(images), *want), np.uint8)
+    result = np.zeros((len(images), *target), np.uint8)
     for start in range(0, len(images), CHUNK):
-        part = _to_channels(images[start : start + CHUNK], want[2])
-        result[start : start + CHUNK] = part if have[:2] == want[:2] else FITS[fit](part, *want[:2])
+        part = _to_channels(images[start : start + CHUNK], target[2])
+        result[start : start + CHUNK] = part if source[:2] == target[:2] else FITS[fit](part, *target[:2])
     return result
 
 
-def from_pil(image):
+def from_pil(image: Image.Image) -> np.ndarray:
     """The pixels of a PIL image: uint8 [h, w, c], c = 1 for gray, 4 with transparency, else 3.
 
-    16-bit gray is scaled from 0..65535. Palettes, CMYK and the other colour spaces become RGB.
+    16-bit gray is scaled from 0..65535. Palettes, CMYK and other colour spaces become RGB.
 
     Raises:
         ValueError: the pixels have no known range (floats, 32-bit integers beyond 16 bits), or no known conversion.
@@ -101,7 +108,7 @@ def _to_channels(images, channels):
         color, alpha = images[..., :3].astype(np.uint16), images[..., 3:].astype(np.uint16)
         images = ((color * alpha + 127) // 255).astype(np.uint8)
     if images.shape[-1] == 3 and channels == 1:
-        # L = 0.299 R + 0.587 G + 0.114 B in 16-bit fixed point; the weights add up to 65536, so gray stays what it is
+        # L = 0.299 R + 0.587 G + 0.114 B in 16-bit fixed point; the weights add up to 65536, so gray stays unchanged
         luma = images.astype(np.uint32) @ np.array([19595, 38470, 7471], np.uint32)
         return ((luma + 32768) >> 16).astype(np.uint8)[..., None]
     if images.shape[-1] == 1:
@@ -122,17 +129,17 @@ def _pad(images, height, width):
 
 
 def _crop(images, height, width):
-    have_height, have_width = images.shape[1:3]
-    keep_height = min(have_height, max(1, round(have_width * height / width)))
-    keep_width = min(have_width, max(1, round(have_height * width / height)))
-    top, left = (have_height - keep_height) // 2, (have_width - keep_width) // 2
-    return _resize(images[:, top : top + keep_height, left : left + keep_width], height, width)
+    source_height, source_width = images.shape[1:3]
+    crop_height = min(source_height, max(1, round(source_width * height / width)))
+    crop_width = min(source_width, max(1, round(source_height * width / height)))
+    top, left = (source_height - crop_height) // 2, (source_width - crop_width) // 2
+    return _resize(images[:, top : top + crop_height, left : left + crop_width], height, width)
 
 
 def _refuse(images, height, width):
     raise ZooError(
         f"is {images.shape[1]}x{images.shape[2]} (height x width), not {height}x{width}; "
-        "data.fit=pad or data.fit=crop would convert it."
+        "use data.fit=pad or data.fit=crop to convert it."
     )
 
 
@@ -144,6 +151,6 @@ def _resize(images, height, width):
         return images
     channels = images.shape[3]
     flat = images[..., 0] if channels == 1 else images
-    # Pillow weighs the colours of an RGBA image by their alpha
+    # Pillow weights the colours of an RGBA image by their alpha
     resized = [Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC) for image in flat]
     return np.stack(resized).reshape(len(images), height, width, channels)

@@ -1,42 +1,45 @@
-"""stacked:NAME: RGB images of three gray ones, a digit in each channel, on which a mode collapse can be counted.
+"""stacked:NAME: RGB images made of three gray ones, a digit in each channel, on which mode collapse can be counted.
 
-Stacked MNIST is by Metz et al. 2016, arXiv:1611.02163, taken up by VEEGAN (arXiv:1705.07761) and PacGAN
+Stacked MNIST is by Metz et al. 2016, arXiv:1611.02163, and was adopted by VEEGAN (arXiv:1705.07761) and PacGAN
 (arXiv:1712.04086): its 1,000 modes are the triples of digits. Here it is made of mnist5k, with ten images for each digit
-of the split: 50,000 ("all"), 45,000 ("train") or 5,000 ("test", of held-out digits alone).
+of the split: 50,000 ("all"), 45,000 ("train") or 5,000 ("test", of held-out digits only).
 
-Image i is of mode i % 1000, so that any prefix is balanced and the data is uniform over the modes, where the papers draw
-the digits freely. Which digit of its class comes into a channel is drawn once, from a fixed seed, by a bit generator,
-which NumPy promises never to change.
+Image i has mode i % 1000, so any prefix is balanced and the data is uniform over the modes, whereas the papers draw the
+digits independently. Which digit of its class goes into a channel is drawn once, from a fixed seed, by a bit generator,
+whose stream NumPy promises never to change.
 """
 
+from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
 from tfgan_zoo.core.errors import ZooError, no_such
+from tfgan_zoo.core.recipe_tables import DataSettings
 from tfgan_zoo.data import mnist5k
 
-STACKABLE = {"mnist5k": mnist5k.load}  # in which image i is of class i % 10
+STACKABLE: dict[str, Callable[[str, Any], tuple]] = {"mnist5k": mnist5k.load}  # in which image i is of class i % 10
 PER_DIGIT = 10
 SEED = 0
 CHANNELS, CLASSES = 3, 10
 MODES = CLASSES**CHANNELS
 
 
-def load(argument, settings):
-    """(uint8 images [N, 28, 28, 3] or as the settings want them, int32 labels [N], class names "000" to "999").
+def load(argument: str, settings: DataSettings) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """(uint8 images [N, 28, 28, 3] or as the settings say, int32 labels [N], class names "000" to "999").
 
-    The label of an image is its mode, 100 a + 10 b + c with the digits a, b and c in red, green and blue. Splits and
-    sizes are those of the stacked data; the images are put together at once, and held.
+    The label of an image is its mode, 100 a + 10 b + c with the digits a, b and c in red, green and blue. The images are
+    assembled at once and held in memory.
 
     Raises:
-        ZooError: no such data to stack or no such split; other than 3 channels are wanted.
+        ZooError: there is no such data to stack or no such split; `settings.channels` is not 3.
     """
     if argument not in STACKABLE:
         raise no_such("data set to stack", argument, STACKABLE)
     if settings.channels not in (None, CHANNELS):
         raise ZooError(
-            f"stacked:{argument} has a digit in each of its 3 channels, and data.channels={settings.channels} came;"
+            f"data.channels={settings.channels}: stacked:{argument} has a digit in each of its 3 channels;"
             " leave it out."
         )
     gray = SimpleNamespace(split=settings.split, resolution=settings.resolution, channels=1, fit=settings.fit)
@@ -50,6 +53,6 @@ def load(argument, settings):
     return images, modes, tuple(f"{mode:03}" for mode in range(MODES))
 
 
-def digits_of_mode(modes):
+def digits_of_mode(modes: np.ndarray) -> np.ndarray:
     """int [N] in 0..999 -> int [N, 3], the digits in red, green and blue."""
     return np.stack([modes // 100, modes // 10 % 10, modes % 10], axis=1)

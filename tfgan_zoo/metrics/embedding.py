@@ -1,4 +1,4 @@
-"""Features of many images in bounded memory: on disk where they are many, and kept by what they are features of."""
+"""Features of many images in bounded memory: on disk if there are many, and cached under a hash of what they were made from."""
 
 import contextlib
 import fcntl
@@ -7,37 +7,42 @@ import json
 import os
 import tempfile
 import warnings
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tfgan_zoo.metrics.distances import Moments, moments
+from tfgan_zoo.metrics.features import FeatureNetwork
 
-BATCH = 100  # Inception holds some GB at more
-IN_MEMORY = 64 * 2**20  # bytes; more is memory-mapped
-LAYOUT = 1  # part of every key: raise it when what is written changes
+BATCH = 100  # larger batches take GBs in Inception
+IN_MEMORY = 64 * 2**20  # bytes; larger arrays are memory-mapped
+LAYOUT = 1  # part of every key: increment it if the file format changes
 
 
-def slices(count, size=BATCH):
-    """Slices of `size` rows, the last one shorter, that cover `count`."""
+def slices(count: int, size: int = BATCH) -> list[slice]:
+    """Slices of `size` rows, the last one shorter, that cover `count` rows."""
     return [slice(start, min(start + size, count)) for start in range(0, count, size)]
 
 
-def room(rows, columns):
-    """An empty float32 [rows, columns]: in memory, or where that is much in a file that goes with the array."""
+def empty_array(rows: int, columns: int) -> np.ndarray:
+    """An uninitialised float32 [rows, columns]: in memory, or if large in a temporary file deleted along with the array."""
     if rows * columns * 4 <= IN_MEMORY:
         return np.empty([rows, columns], np.float32)
     return np.memmap(tempfile.TemporaryFile(), np.float32, "w+", shape=(rows, columns))
 
 
-def embedded(network, batches, count):
+def embed_batches(network: FeatureNetwork, batches: Iterable[np.ndarray], count: int) -> tuple[np.ndarray, np.ndarray]:
     """(features [count, D], logits [count, K]) of a `FeatureNetwork`, float32.
 
     Args:
-        batches: iterable of uint8 images [B, H, W, C], `count` in all.
+        network: the feature network.
+        batches: uint8 images [B, H, W, C].
+        count: total number of images.
     """
-    features, logits = room(count, network.dimension), room(count, network.classes)
+    features, logits = empty_array(count, network.dimension), empty_array(count, network.classes)
     start = 0
     for images in batches:
         here = slice(start, start + len(images))
@@ -47,81 +52,85 @@ def embedded(network, batches, count):
 
 
 class FeatureCache:
-    """Features of data sets, kept in a folder under a hash of the images, the network and its input's resizing.
+    """Features of data sets, stored in a folder under a hash of the images, the network and the resizing of its input.
 
-    A file that is being made is called `*.partial.npy`, and one that a crash left is gone on with. Of two processes that
-    want the same features one waits for the other. Everything in the folder can be deleted.
+    A file in progress is called `*.partial.npy`, and one left by a crash is resumed. Of two processes that need the same
+    features, one waits for the other. Everything in the folder can be deleted.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
 
-    def path(self, network, source, numbers):
-        """Where the features of these examples are kept."""
+    def path(self, network: FeatureNetwork, source: Any, numbers: np.ndarray) -> Path:
+        """The file for the features of these examples of a source."""
         facts = [LAYOUT, network.name, network.sha256, network.resizing, source.fingerprint(), tf.__version__]
         digest = hashlib.sha256(json.dumps(facts).encode() + np.asarray(numbers, "<i8").tobytes()).hexdigest()
         return self.folder / f"features-{digest[:24]}.npy"
 
-    def features(self, network, source, numbers, watch):
-        """float32 [len(numbers), D], memory-mapped, of those examples of a source.
+    def features(self, network: FeatureNetwork, source: Any, numbers: np.ndarray, watch: Callable) -> np.ndarray:
+        """float32 [len(numbers), D], memory-mapped, of these examples of a source.
 
         Args:
-            watch: function (list, text) -> the same list, telling of progress through it.
+            network: the feature network.
+            source: a data source with `images` and `fingerprint()`.
+            numbers: indices of the examples.
+            watch: function (list, text) -> the same list, which reports progress through it.
         """
-        whole = self.path(network, source, numbers)
-        if not whole.exists():
-            with self.locked(whole) as writable:
+        path = self.path(network, source, numbers)
+        if not path.exists():
+            with self.locked(path) as writable:
                 if not writable:
                     batches = (source.images[numbers[here]] for here in slices(len(numbers)))
-                    return embedded(network, batches, len(numbers))[0]
-                if not whole.exists():
-                    self.make(whole, network, source.images, numbers, watch)
-        return np.load(whole, mmap_mode="r")
+                    return embed_batches(network, batches, len(numbers))[0]
+                if not path.exists():
+                    self.compute(path, network, source.images, numbers, watch)
+        return np.load(path, mmap_mode="r")
 
-    def moments(self, network, source, numbers, features):
-        """The `Moments` of `features`, those of these examples."""
+    def moments(self, network: FeatureNetwork, source: Any, numbers: np.ndarray, features: np.ndarray) -> Moments:
+        """The `Moments` of `features`, which are those of these examples."""
         path = self.path(network, source, numbers).with_suffix(".moments.npz")
         if path.exists():
-            with np.load(path) as kept:
-                return Moments(kept["mean"], kept["covariance"], int(kept["count"]))
-        found = moments(features)
+            with np.load(path) as stored:
+                return Moments(stored["mean"], stored["covariance"], int(stored["count"]))
+        result = moments(features)
         with self.locked(path) as writable:
             if writable:
-                beside = path.with_suffix(".tmp.npz")
-                np.savez(beside, mean=found.mean, covariance=found.covariance, count=found.count)
-                os.replace(beside, path)
-        return found
+                temporary = path.with_suffix(".tmp.npz")
+                np.savez(temporary, mean=result.mean, covariance=result.covariance, count=result.count)
+                os.replace(temporary, path)
+        return result
 
     @contextlib.contextmanager
-    def locked(self, path):
-        """Holds the lock of a file in the folder, which is made. False, with a warning, where that cannot be written."""
+    def locked(self, path: Path) -> Iterator[bool]:
+        """Creates the folder and holds the lock of a file in it. Yields False, with a warning, if it is not writable."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            held = open(path.with_suffix(".lock"), "w")  # noqa: SIM115
+            lock = open(path.with_suffix(".lock"), "w")  # noqa: SIM115
         except OSError as error:
             warnings.warn(
-                f"features are not kept, and are computed anew each time: {error}; name a folder that can be written:"
+                f"features are not cached but recomputed each time: {error}; name a writable folder:"
                 " --set data.cache_dir.",
                 stacklevel=2,
             )
             yield False
             return
-        with held:
-            fcntl.flock(held, fcntl.LOCK_EX)
+        with lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
             yield True
 
-    def make(self, whole, network, images, numbers, watch):
-        partial, count = whole.with_suffix(".partial.npy"), len(numbers)
-        rows = whole.with_suffix(".rows")
-        done = int(rows.read_text()) if rows.exists() and partial.exists() else 0
-        mode, shape = ("r+" if done else "w+"), (count, network.dimension)
-        features = np.lib.format.open_memmap(partial, mode, np.float32, shape)
-        left = [here for here in slices(count) if here.start >= done]
-        for here in watch(left, f"Features of {count:,} real images"):
+    def compute(self, path: Path, network: FeatureNetwork, images: Any, numbers: np.ndarray, watch: Callable) -> None:
+        """Writes the features to `path`, batch by batch, resuming from a partial file."""
+        partial, count = path.with_suffix(".partial.npy"), len(numbers)
+        progress = path.with_suffix(".rows")
+        done = int(progress.read_text()) if progress.exists() and partial.exists() else 0
+        mode: Any = "r+" if done else "w+"
+        features = np.lib.format.open_memmap(partial, mode, np.float32, (count, network.dimension))
+        remaining = [here for here in slices(count) if here.start >= done]
+        for here in watch(remaining, f"Features of {count:,} real images"):
             features[here] = network.features(images[numbers[here]], min(BATCH, count))
             features.flush()
-            beside = rows.with_suffix(".rows.tmp")
-            beside.write_text(str(here.stop))
-            os.replace(beside, rows)
-        os.replace(partial, whole)
-        rows.unlink(missing_ok=True)
+            temporary = progress.with_suffix(".rows.tmp")
+            temporary.write_text(str(here.stop))
+            os.replace(temporary, progress)
+        os.replace(partial, path)
+        progress.unlink(missing_ok=True)

@@ -1,21 +1,25 @@
-"""One number that a score gives, with how sure it is."""
+"""One number of a score, with its uncertainty."""
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from tfgan_zoo.metrics.agreement import share
+from tfgan_zoo.metrics.agreement import proportion
 from tfgan_zoo.metrics.bootstrap import resampled
 
 
 class Estimate(NamedTuple):
     """A named value.
 
-    standard_error: of the value; of an inception score the deviation over its splits, as papers write it. None: not known.
-    resample: function (NumPy generator) -> the value of a sample drawn anew, with replacement, from what was measured, for
-        a confidence interval. None where there is no such thing.
-    bounds: between which the value lies by what it is.
+    Attributes:
+        name: of the value.
+        value: the number.
+        standard_error: of the value; for an inception score the deviation over its splits, as papers report. None: unknown.
+        resample: function (NumPy generator) -> the value for a resample, with replacement, of the examples, for a confidence
+            interval. None if there is none.
+        bounds: the range of the value.
     """
 
     name: str
@@ -25,8 +29,8 @@ class Estimate(NamedTuple):
     bounds: tuple[float, float] = (-np.inf, np.inf)
 
 
-def mean_of(name, values):
-    """The `Measurement` of the mean of values [N], bool or float, one an example."""
+def mean_of(name: str, values: ArrayLike) -> Estimate:
+    """The `Estimate` of the mean of values [N], bool or float, one per example."""
     bounds = (0.0, 1.0) if np.asarray(values).dtype == bool else (-np.inf, np.inf)
     values = np.asarray(values, np.float64)
-    return Estimate(name, *share(values), lambda random: float(resampled(values, random).mean()), bounds)
+    return Estimate(name, *proportion(values), lambda random: float(resampled(values, random).mean()), bounds)

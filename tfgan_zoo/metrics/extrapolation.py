@@ -1,7 +1,7 @@
 """Fréchet distance at infinitely many samples. Chong and Forsyth 2020 (arXiv:1911.07023).
 
-The distance of N samples is biased upwards by about c / N, with a c that depends on the generator: a smaller distance may
-be the smaller bias. A line through the distances of subsets against 1 / N meets 1 / N = 0 at the distance without it.
+The distance of N samples is biased upwards by about c / N, where c depends on the generator, so a smaller distance may only
+be a smaller bias. A line fitted to the distances of subsets against 1 / N gives the unbiased distance at 1 / N = 0.
 """
 
 import typing
@@ -9,11 +9,11 @@ import typing
 import numpy as np
 
 from tfgan_zoo.core.errors import ZooError
-from tfgan_zoo.metrics.distances import checked_features, frechet_distance, moments
+from tfgan_zoo.metrics.distances import Moments, checked_features, frechet_distance, moments
 
 
 class Extrapolated(typing.NamedTuple):
-    """The line's intercept, its standard error, and what it goes through: counts int [points], distances [points]."""
+    """The line's intercept, its standard error, and the points it is fitted to: counts int [points], distances [points]."""
 
     value: float
     standard_error: float
@@ -21,22 +21,35 @@ class Extrapolated(typing.NamedTuple):
     distances: np.ndarray
 
 
-def extrapolated_frechet_distance(real_moments, fake_features, points=15, smallest=None, seed=0):
-    """`Extrapolated` Fréchet distance of `Moments` and features [N, D]; the bias by the real count is left as it is.
+def extrapolated_frechet_distance(
+    real_moments: Moments, fake_features: np.ndarray, points: int = 15, smallest: int | None = None, seed: int = 0
+) -> Extrapolated:
+    """Fréchet distance of `Moments` and features [N, D], extrapolated to N = infinity. The bias of the reals remains.
 
-    Each count's subset is drawn anew, without replacement. The standard error is that of the least squares line: of the
-    scatter about it alone, and a little low, since the larger subsets share most of their features.
+    The subset for each count is drawn independently, without replacement. The standard error is that of the least squares
+    line: it covers only the scatter about it, and is a little low, since the larger subsets share most of their features.
 
     Args:
         real_moments: of D dimensions.
         fake_features: [N, D], N above `smallest`.
-        points: how many counts, 3 or more, evenly spaced from smallest to N.
-        smallest: by default the larger of D + 1, from which on covariances are not singular, and N // 10, as in the
-            paper. `frechet_distance` warns where it is below D + 1: the bias is then not c / N.
-        seed: draws the subsets.
+        points: number of counts, 3 or more, evenly spaced from `smallest` to N.
+        smallest: by default the larger of D + 1, the least for which covariances are not singular, and N // 10, as in the
+            paper. `frechet_distance` warns below D + 1: the bias is then not c / N.
+        seed: for drawing the subsets.
 
     Raises:
-        ZooError: for features that are not finite or of another D, and for fewer of them than the counts need.
+        ZooError: features are not finite or of another D, or too few for the counts.
+
+    Examples:
+        The bias of 1,000 samples in 16 dimensions nearly vanishes:
+
+        >>> import numpy as np
+        >>> from tfgan_zoo.metrics import Moments, extrapolated_frechet_distance, frechet_distance, moments
+        >>> features = np.random.default_rng(0).normal(size=[1000, 16])
+        >>> real = Moments(np.zeros(16), np.eye(16), 10**6)
+        >>> biased, extrapolated = frechet_distance(real, moments(features)), extrapolated_frechet_distance(real, features)
+        >>> abs(extrapolated.value) < biased / 5
+        True
     """
     features = checked_features(fake_features)
     count, dimension = features.shape
@@ -44,7 +57,7 @@ def extrapolated_frechet_distance(real_moments, fake_features, points=15, smalle
     if points < 3 or smallest < 2 or count - smallest < points - 1:
         raise ZooError(
             f"points={points} counts from smallest={smallest} to {count} features of {dimension} dimensions; expected"
-            f" 3 points or more, smallest >= 2, and {max(smallest, 2) + max(points, 3) - 1} features or more."
+            f" at least 3 points, smallest >= 2, and at least {max(smallest, 2) + max(points, 3) - 1} features."
         )
     counts = np.linspace(smallest, count, points).round().astype(np.int64)
     random = np.random.default_rng(seed)
@@ -53,8 +66,8 @@ def extrapolated_frechet_distance(real_moments, fake_features, points=15, smalle
     return Extrapolated(*_intercept(1 / counts, distances), counts, distances)
 
 
-def _intercept(x, y):
-    """(value at x = 0, its standard error) of the least squares line through three points (x, y) or more."""
+def _intercept(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """(value at x = 0, its standard error) of the least squares line through three or more points (x, y)."""
     spread = ((x - x.mean()) ** 2).sum()
     slope = ((x - x.mean()) * y).sum() / spread
     value = y.mean() - slope * x.mean()

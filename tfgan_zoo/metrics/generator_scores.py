@@ -1,7 +1,11 @@
-"""Scores of what the generator makes, by the features or the classes that a feature network sees in it."""
+"""Scores of generated samples, by the features or the classes that a feature network gives them."""
+
+from __future__ import annotations
 
 import dataclasses
 import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,7 +13,10 @@ from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.metrics import manifold
 from tfgan_zoo.metrics.agreement import modes_of
 from tfgan_zoo.metrics.bootstrap import resampled
+from tfgan_zoo.metrics.class_information import inception_score
 from tfgan_zoo.metrics.distances import (
+    KernelDistance,
+    Moments,
     RunningMoments,
     distance_of,
     frechet_distance,
@@ -20,31 +27,35 @@ from tfgan_zoo.metrics.distances import (
 from tfgan_zoo.metrics.estimate import Estimate, mean_of
 from tfgan_zoo.metrics.extrapolation import extrapolated_frechet_distance
 from tfgan_zoo.metrics.features import score_names
-from tfgan_zoo.metrics.inception_score import inception_score
-from tfgan_zoo.metrics.players import ScoreKind
+from tfgan_zoo.metrics.players import GeneratedSamples, Players, ScoreKind
 
-MODE_POINTS = 2500  # as VEEGAN and PacGAN take
+if TYPE_CHECKING:
+    from tfgan_zoo.metrics.protocol import Evaluator, Protocol
+
+MODE_POINTS = 2500  # as in VEEGAN and PacGAN
 SPLITS = 10  # of an inception score
-SUBSETS, SUBSET_SIZE = 100, 1000  # of a kernel distance as its paper takes it
+SUBSETS, SUBSET_SIZE = 100, 1000  # of a kernel distance, as in its paper
 
 
-def frechet_of(real, fake):
-    """The Fréchet distance of two `Moments`, without the warning that the score itself gave."""
+def frechet_of(real: Moments, fake: Moments) -> float:
+    """The Fréchet distance of two `Moments`, without the warning that the score itself has given."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return float(frechet_distance(real, fake))
 
 
-def resampled_moments(features, random):
-    """The `Moments` of as many features drawn with replacement, some thousand at a time."""
+def resampled_moments(features: np.ndarray, random: np.random.Generator) -> Moments:
+    """The `Moments` of a resample of the features, computed in chunks of some thousand."""
     running, numbers = RunningMoments(), random.integers(0, len(features), len(features))
-    for some in np.array_split(np.sort(numbers), max(1, len(numbers) // 5000)):
-        running.update(features[some])
+    for chunk in np.array_split(np.sort(numbers), max(1, len(numbers) // 5000)):
+        running.update(features[chunk])
     return running.result()
 
 
-def kernel_measurement(name, contributions, distance=None):
-    """The `Measurement` of a `KernelDistance` (over all pairs where left out), whose resamples are taken to first order."""
+def kernel_estimate(
+    name: str, contributions: tuple[np.ndarray, np.ndarray], distance: KernelDistance | None = None
+) -> Estimate:
+    """The `Estimate` of a `KernelDistance` (by default over all pairs), resampled to first order."""
     value, error = distance or distance_of(contributions)
 
     def resample(random):
@@ -53,56 +64,57 @@ def kernel_measurement(name, contributions, distance=None):
     return Estimate(name, value, error, resample)
 
 
-def check_features(evaluator):
-    """Raises `ZooError` where the feature network cannot read the judge's images."""
+def check_features(evaluator: Evaluator) -> None:
+    """Raises `ZooError` if the feature network can't take the evaluator's images."""
     evaluator.network.check(evaluator.source.images[:1])
 
 
-def check_logits(evaluator, score):
+def check_logits(evaluator: Evaluator, score: str) -> None:
+    """Raises `ZooError` if the feature network can't take the evaluator's images or has no classes."""
     check_features(evaluator)
     if evaluator.network.classes < 2:
-        raise ZooError(f"{score} reads classes, and {evaluator.network.name} knows none; leave the score out.")
+        raise ZooError(f"{score} needs a classifier, and {evaluator.network.name} has no classes; leave the score out.")
 
 
 class Distances(ScoreKind):
-    """Fréchet and kernel distance of as many generated and real images, labels and codes drawn by seed."""
+    """Fréchet and kernel distance between real and generated images, with labels and codes drawn by seed."""
 
-    def check(self, evaluator, players):
+    def check(self, evaluator: Evaluator, players: Players) -> None:
         check_features(evaluator)
 
-    def __call__(self, evaluator, drawn):
+    def __call__(self, evaluator: Evaluator, generated: GeneratedSamples) -> list[Estimate]:
         frechet, kernel = score_names(evaluator.network.name)
-        real, fake = evaluator.real_features, drawn.features
+        real, fake = evaluator.real_features, generated.features
         return [
             Estimate(
                 frechet,
-                float(frechet_distance(evaluator.real_moments, drawn.moments)),
+                float(frechet_distance(evaluator.real_moments, generated.moments)),
                 resample=lambda random: frechet_of(*(resampled_moments(x, random) for x in (real, fake))),
                 bounds=(0, np.inf),
             ),
-            kernel_measurement(kernel, kernel_contributions(real, fake)),
+            kernel_estimate(kernel, kernel_contributions(real, fake)),
         ]
 
 
 class KernelSubsets(ScoreKind):
-    """The kernel distance as its paper takes it: the mean over 100 draws of 1,000 real and 1,000 generated images."""
+    """The kernel distance as in its paper: the mean over 100 draws of 1,000 real and 1,000 generated images."""
 
-    def check(self, evaluator, players):
+    def check(self, evaluator: Evaluator, players: Players) -> None:
         check_features(evaluator)
         if min(len(evaluator.numbers), evaluator.samples) < SUBSET_SIZE:
             raise ZooError(
-                f"kernel_subsets draws {SUBSET_SIZE:,} of each, and there are {len(evaluator.numbers):,} real and"
-                f" {evaluator.samples:,} generated images; take distances, which uses every pair."
+                f"kernel_subsets draws {SUBSET_SIZE:,} of each, but there are {len(evaluator.numbers):,} real and"
+                f" {evaluator.samples:,} generated images; use distances, which takes every pair."
             )
 
-    def protocol(self, evaluator):
+    def protocol(self, evaluator: Evaluator) -> Protocol:
         return dataclasses.replace(evaluator.protocol, settings=f"{SUBSETS} subsets of {SUBSET_SIZE:,}")
 
-    def __call__(self, evaluator, drawn):
-        real, fake = evaluator.real_features, drawn.features
+    def __call__(self, evaluator: Evaluator, generated: GeneratedSamples) -> list[Estimate]:
+        real, fake = evaluator.real_features, generated.features
         distance = kernel_distance(real, fake, SUBSETS, SUBSET_SIZE, evaluator.seed)
         name = f"{score_names(evaluator.network.name)[1]}_subsets"
-        return [kernel_measurement(name, kernel_contributions(real, fake), distance)]
+        return [kernel_estimate(name, kernel_contributions(real, fake), distance)]
 
 
 class ExtrapolatedDistance(ScoreKind):
@@ -110,35 +122,36 @@ class ExtrapolatedDistance(ScoreKind):
 
     POINTS = 15
 
-    def check(self, evaluator, players):
+    def check(self, evaluator: Evaluator, players: Players) -> None:
         check_features(evaluator)
         least = evaluator.network.dimension + self.POINTS
         if evaluator.samples < least:
             raise ZooError(
-                f"extrapolated needs {least:,} samples or more, {self.POINTS} sizes above the {evaluator.network.dimension:,}"
-                f" dimensions of {evaluator.network.name}, and {evaluator.samples:,} are asked for; see --samples."
+                f"extrapolated needs at least {least:,} samples, {self.POINTS} sizes above the {evaluator.network.dimension:,}"
+                f" dimensions of {evaluator.network.name}, but there are {evaluator.samples:,}; see --samples."
             )
 
-    def protocol(self, evaluator):
+    def protocol(self, evaluator: Evaluator) -> Protocol:
         return dataclasses.replace(evaluator.protocol, settings=f"a line in 1/N through {self.POINTS} sizes")
 
-    def __call__(self, evaluator, drawn):
-        found = extrapolated_frechet_distance(evaluator.real_moments, drawn.features, self.POINTS, seed=evaluator.seed)
+    def __call__(self, evaluator: Evaluator, generated: GeneratedSamples) -> list[Estimate]:
+        real, fake = evaluator.real_features, generated.features
+        result = extrapolated_frechet_distance(evaluator.real_moments, fake, self.POINTS, seed=evaluator.seed)
         name = f"{score_names(evaluator.network.name)[0]}_infinity"
-        real, fake, now = evaluator.real_features, drawn.features, frechet_of(evaluator.real_moments, drawn.moments)
+        distance = frechet_of(evaluator.real_moments, generated.moments)
 
         def resample(random):
-            # The scatter of the distance of all samples stands for that of the line's end.
-            again = frechet_of(resampled_moments(real, random), resampled_moments(fake, random))
-            return found.value + again - now
+            # The scatter of the distance of all samples stands for that of the intercept.
+            replicate = frechet_of(resampled_moments(real, random), resampled_moments(fake, random))
+            return result.value + replicate - distance
 
-        return [Estimate(name, found.value, found.standard_error, resample)]
+        return [Estimate(name, result.value, result.standard_error, resample)]
 
 
 class IntraClassDistance(ScoreKind):
     """The Fréchet distance within each class, averaged over classes: Miyato and Koyama 2018, arXiv:1802.05637."""
 
-    def check(self, evaluator, players):
+    def check(self, evaluator: Evaluator, players: Players) -> None:
         check_features(evaluator)
         if not players.num_classes or players.num_classes != evaluator.source.classes:
             raise ZooError(
@@ -147,16 +160,20 @@ class IntraClassDistance(ScoreKind):
                 " leave the score out."
             )
 
-    def __call__(self, evaluator, drawn):
-        sides = ((evaluator.real_features, evaluator.real_labels), (drawn.embedding_in_turn[0], drawn.labels_in_turn))
+    def __call__(self, evaluator: Evaluator, generated: GeneratedSamples) -> list[Estimate]:
+        sides = (
+            (evaluator.real_features, evaluator.real_labels),
+            (generated.cycled_embedding[0], generated.cycled_labels),
+        )
         classes = [[features[labels == c] for features, labels in sides] for c in range(evaluator.source.classes)]
-        short = [c for c, pair in enumerate(classes) if min(map(len, pair)) < 2]
-        if short:
+        too_few = [c for c, pair in enumerate(classes) if min(map(len, pair)) < 2]
+        if too_few:
             raise ZooError(
-                f"intra_class needs two images of every class, real and generated, and has fewer of {short}."
+                f"intra_class needs two real and two generated images of every class, and has fewer of {too_few};"
+                " take more: --samples."
             )
 
-        def mean(resample):
+        def mean(resample: Callable[[np.ndarray], np.ndarray]) -> float:
             return float(np.mean([frechet_of(*(moments(resample(x)) for x in pair)) for pair in classes]))
 
         name = f"intra_{score_names(evaluator.network.name)[0]}"
@@ -164,7 +181,7 @@ class IntraClassDistance(ScoreKind):
         if fewest <= evaluator.network.dimension:
             warnings.warn(
                 f"{fewest} images of a class and {evaluator.network.dimension} dimensions: {name} is biased upwards; compare it"
-                " at this number of samples alone.",
+                " only at this number of samples.",
                 stacklevel=2,
             )
         return [Estimate(name, mean(lambda x: x), resample=lambda random: mean(lambda x: resampled(x, random)))]
@@ -173,19 +190,19 @@ class IntraClassDistance(ScoreKind):
 class InceptionScore(ScoreKind):
     """exp E KL(p(y|x) || p(y)): Salimans et al. 2016, arXiv:1606.03498. `inception_score` on Inception, else `is_<network>`."""
 
-    def check(self, evaluator, players):
+    def check(self, evaluator: Evaluator, players: Players) -> None:
         check_logits(evaluator, "inception_score")
         if evaluator.samples < SPLITS:
             raise ZooError(
-                f"inception_score takes {SPLITS} splits, and {evaluator.samples} samples are asked for; see --samples."
+                f"inception_score needs {SPLITS} splits, but there are {evaluator.samples} samples; see --samples."
             )
 
-    def protocol(self, evaluator):
+    def protocol(self, evaluator: Evaluator) -> Protocol:
         return dataclasses.replace(evaluator.protocol, real_images=0, settings=f"{SPLITS} splits")
 
-    def __call__(self, evaluator, drawn):
+    def __call__(self, evaluator: Evaluator, generated: GeneratedSamples) -> list[Estimate]:
         name = "inception_score" if evaluator.network.name == "inception" else f"is_{evaluator.network.name}"
-        logits = drawn.logits
+        logits = generated.logits
         return [
             Estimate(
                 name,
@@ -196,76 +213,76 @@ class InceptionScore(ScoreKind):
 
 
 class PrecisionRecall(ScoreKind):
-    """Improved precision and recall: Kynkäänniemi et al. 2019, arXiv:1904.06991. The interval is for the other set as it is."""
+    """Improved precision and recall: Kynkäänniemi et al. 2019, arXiv:1904.06991. The interval holds the other set fixed."""
 
     NEIGHBOURS = 3
 
-    def check(self, evaluator, players):
+    def check(self, evaluator: Evaluator, players: Players) -> None:
         check_features(evaluator)
         fewest = min(len(evaluator.numbers), evaluator.samples)
         if fewest <= self.NEIGHBOURS:
             raise ZooError(f"k={self.NEIGHBOURS} nearest neighbours among {fewest} images; take more: --samples.")
 
-    def protocol(self, evaluator):
+    def protocol(self, evaluator: Evaluator) -> Protocol:
         return dataclasses.replace(evaluator.protocol, settings=f"k={self.NEIGHBOURS}")
 
-    def __call__(self, evaluator, drawn):
-        found = manifold.precision_recall(evaluator.real_features, drawn.features, self.NEIGHBOURS)
-        return [mean_of(name, values) for name, values in found._asdict().items()]
+    def __call__(self, evaluator: Evaluator, generated: GeneratedSamples) -> list[Estimate]:
+        scores = manifold.precision_recall(evaluator.real_features, generated.features, self.NEIGHBOURS)
+        return [mean_of(name, values) for name, values in scores._asdict().items()]
 
 
 class DensityCoverage(PrecisionRecall):
-    """Density and coverage: Naeem et al. 2020, arXiv:2002.09797. The interval is for the other set as it is."""
+    """Density and coverage: Naeem et al. 2020, arXiv:2002.09797. The interval holds the other set fixed."""
 
     NEIGHBOURS = 5
 
-    def __call__(self, evaluator, drawn):
-        found = manifold.density_coverage(evaluator.real_features, drawn.features, self.NEIGHBOURS)
-        return [mean_of(name, values) for name, values in found._asdict().items()]
+    def __call__(self, evaluator: Evaluator, generated: GeneratedSamples) -> list[Estimate]:
+        scores = manifold.density_coverage(evaluator.real_features, generated.features, self.NEIGHBOURS)
+        return [mean_of(name, values) for name, values in scores._asdict().items()]
 
 
 class ClassAccuracy(ScoreKind):
-    """The share of generated images, labels in turn, that the feature network calls by the label asked for."""
+    """The proportion of generated images, their labels cycling, that the feature network assigns to their label."""
 
-    def check(self, evaluator, players):
+    def check(self, evaluator: Evaluator, players: Players) -> None:
         check_features(evaluator)
         if not players.num_classes:
             raise ZooError("class_accuracy needs a generator that takes labels, and this one does not; leave it out.")
         if players.num_classes != evaluator.network.classes:
             raise ZooError(
                 f"class_accuracy needs a classifier of the generator's {players.num_classes} classes, and"
-                f" {evaluator.network.name} knows {evaluator.network.classes}; leave the score out, or take another network."
+                f" {evaluator.network.name} has {evaluator.network.classes}; leave the score out, or use another network."
             )
 
-    def protocol(self, evaluator):
+    def protocol(self, evaluator: Evaluator) -> Protocol:
         return dataclasses.replace(evaluator.protocol, real_images=0)
 
-    def __call__(self, evaluator, drawn):
-        logits = drawn.embedding_in_turn[1]
-        return [mean_of("class_accuracy", logits.argmax(axis=1) == drawn.labels_in_turn)]
+    def __call__(self, evaluator: Evaluator, generated: GeneratedSamples) -> list[Estimate]:
+        logits = generated.cycled_embedding[1]
+        return [mean_of("class_accuracy", logits.argmax(axis=1) == generated.cycled_labels)]
 
 
 class Modes(ScoreKind):
-    """How many modes of a mixture of Gaussians 2,500 samples find, and the share of them that is near one."""
+    """How many modes of a mixture of Gaussians are found by 2,500 samples, and the proportion of samples near a mode."""
 
-    def check(self, evaluator, players):
+    def check(self, evaluator: Evaluator, players: Players) -> None:
         if evaluator.modes is None:
             raise ZooError(
                 f"modes are counted on toy:ring8 and toy:grid25, and data.source is {evaluator.source.name};"
                 " leave the score out."
             )
 
-    def protocol(self, evaluator):
+    def protocol(self, evaluator: Evaluator) -> Protocol:
         same = dataclasses.replace(evaluator.protocol, real_images=0, generated_images=MODE_POINTS)
         return dataclasses.replace(same, features="points", features_sha256="", resizing="none")
 
-    def __call__(self, evaluator, drawn):
-        points = np.concatenate([some for _, some in drawn.images(MODE_POINTS)])
-        found, good = modes_of(points, *evaluator.modes)
+    def __call__(self, evaluator: Evaluator, generated: GeneratedSamples) -> list[Estimate]:
+        points = np.concatenate([batch for _, batch in generated.images(MODE_POINTS)])
+        count, good = modes_of(points, *evaluator.modes)
         return [
             Estimate(
                 "modes_found",
-                float(found),
+                float(count),
                 resample=lambda random: float(modes_of(resampled(points, random), *evaluator.modes)[0]),
                 bounds=(0, len(evaluator.modes[0])),
             ),

@@ -1,12 +1,14 @@
 """The Inception network of 2015 behind clean resizing, for clean_fid and clean_kid. Parmar et al. 2022, arXiv:2104.11222.
 
-The graph's own resize skips pixels of large images, and so sees aliases. Here images come to 299x299 by Pillow's bicubic
-filter, which averages over all the pixels that it shrinks: each channel in float32, clipped to 0..255, not rounded. They
-are fed in the place of what the graph's resize gives; the weights, features and logits are those of `inception`.
+The graph's own resize skips pixels of large images, and so aliases. Here images are resized to 299x299 by Pillow's bicubic
+filter, which averages over all pixels when shrinking: each channel in float32, clipped to 0..255, not rounded. They replace
+the output of the graph's resize; the weights, features and logits are those of `inception`.
 """
 
 import concurrent.futures
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -23,9 +25,9 @@ RESIZING = (
 )
 
 
-def to_input(images):
-    """uint8 [B, H, W, 1 or 3] -> float32 [B, 299, 299, 3] in 0..255, as `RESIZING` says."""
-    with concurrent.futures.ThreadPoolExecutor() as threads:  # Pillow lets go of the interpreter while it resizes
+def to_input(images: np.ndarray) -> np.ndarray:
+    """uint8 [B, H, W, 1 or 3] -> float32 [B, 299, 299, 3] in 0..255, as `RESIZING` describes."""
+    with concurrent.futures.ThreadPoolExecutor() as threads:  # Pillow releases the GIL while it resizes
         resized = np.stack(list(threads.map(_resized, images)))
     return np.repeat(resized, 3 // images.shape[-1], axis=-1)
 
@@ -37,14 +39,14 @@ def _resized(image):
     return np.stack(resized, axis=-1).clip(0, 255)
 
 
-def load(path=None):
-    """SHA-256 of the file, and the forward pass that `FeatureNetwork` wants.
+def load(path: Any = None) -> tuple[str, Callable]:
+    """SHA-256 of the file, and the forward pass of the `FeatureNetwork`.
 
-    path: `classify_image_graph_def.pb`, as for `inception`, with its errors and its warning.
+    path: `classify_image_graph_def.pb`, with the same errors and warning as `inception`.
     """
     if path is None:
         raise ZooError(
-            f"the features inception_clean need the file of inception, which is not shipped: get {inception.URL},"
+            f"the inception_clean features need the file of inception, which is not shipped: get {inception.URL},"
             f" unpack {inception.FILE} from it, and pass it: evaluate --features=inception_clean"
             f" --inception_file={inception.FILE}, or train --set evaluation.inception_file={inception.FILE}."
         )
@@ -52,7 +54,7 @@ def load(path=None):
     images, outputs = inception._build(inception._parsed(content, path), path)
     if sha256 != inception.SHA256:
         warnings.warn(
-            f"{str(path)!r} has the SHA-256 {sha256}, the known {inception.FILE} has {inception.SHA256}: scores taken"
+            f"{str(path)!r} has the SHA-256 {sha256}, but the known {inception.FILE} has {inception.SHA256}: scores computed"
             f" with it are not comparable with published ones. The known file is in {inception.URL}",
             stacklevel=2,
         )

@@ -1,12 +1,14 @@
-"""A small convolutional classifier of digits: features for digits, whose weights come with the package.
+"""A small convolutional classifier of digits: features for digits, with weights that come with the package.
 
-Inception was trained on photographs, and says little of digits. This network was trained on the 4,500 training digits
-of mnist5k by `tfgan_zoo.metrics.train_mnist_cnn`; ACCURACY is the share of the 500 held-out ones that it gets right.
+Inception was trained on photographs, and says little about digits. This network was trained on the 4,500 training digits
+of mnist5k by `tfgan_zoo.metrics.train_mnist_cnn`; ACCURACY is the proportion of the 500 held-out digits it gets right.
 """
 
 import io
 import pathlib
 import zipfile
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -24,11 +26,11 @@ DIMENSION, CLASSES = 64, 10
 RESIZING = "28x28 is padded to 32x32 with black, other sizes are resized to 32x32 (bilinear, antialiased)"
 
 
-def network():
+def network() -> keras.Model:
     """Keras model: images [B, 32, 32, 1] in [-1, 1] -> {"features": [B, 64], >= 0; "logits": [B, 10]}.
 
     Three blocks of convolution, batch normalisation, ReLU and pooling, then the features, then the logits: 90,330
-    weights. Always in float32, whatever precision the generator at hand was trained in.
+    weights. Always in float32, whatever precision the generator was trained in.
     """
     layers, float32 = keras.layers, {"dtype": "float32"}
     images = x = keras.Input([SIZE, SIZE, 1], name="images")
@@ -39,15 +41,15 @@ def network():
         x = layers.MaxPooling2D(name=f"pool_{block}", **float32)(x)
     x = layers.Flatten(name="flatten", **float32)(x)
     x = layers.Dense(DIMENSION, use_bias=False, name="dense", **float32)(x)
-    # Without it two features in three die, and the others grow to any scale.
+    # Without it, two features in three die and the others grow without bound.
     x = layers.BatchNormalization(name="normalization_features", **float32)(x)
     features = layers.ReLU(name="features", **float32)(x)
     logits = layers.Dense(CLASSES, name="logits", **float32)(features)
     return keras.Model(images, {"features": features, "logits": logits}, name="mnist_cnn")
 
 
-def to_input(images):
-    """uint8 [B, H, W, 1] -> float32 [B, 32, 32, 1] in [-1, 1], as `RESIZING` says."""
+def to_input(images: tf.Tensor) -> tf.Tensor:
+    """uint8 [B, H, W, 1] -> float32 [B, 32, 32, 1] in [-1, 1], as `RESIZING` describes."""
     images = tf.cast(images, tf.float32)
     height, width = images.shape[1:3]
     if (height, width) == (28, 28):
@@ -57,15 +59,15 @@ def to_input(images):
     return images / 127.5 - 1
 
 
-def load(path=None):
-    """SHA-256 of the weights file, and the forward pass that `FeatureNetwork` wants.
+def load(path: Any = None) -> tuple[str, Callable]:
+    """SHA-256 of the weights file, and the forward pass of the `FeatureNetwork`.
 
-    path: an npz that `save` wrote; the package's own by default. Raises `ZooError` where there is none, where the
-    package's own is damaged, or where the arrays are not this network's.
+    path: an npz written by `save`; by default the package's own. Raises `ZooError` if it is missing, if the package's own is
+    damaged, or if the arrays are not this network's.
     """
     content, sha256 = read_weights(path or WEIGHTS)
     if path is None and sha256 != SHA256:
-        raise ZooError(f"{WEIGHTS} has the SHA-256 {sha256}, expected {SHA256}; install the package anew.")
+        raise ZooError(f"{WEIGHTS} has the SHA-256 {sha256}, expected {SHA256}; reinstall the package.")
     model = network()
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
@@ -81,6 +83,7 @@ def load(path=None):
     return sha256, on_all_replicas(forward)
 
 
-def save(model, path):
-    """Writes the weights of `network()` to an npz, float32, by their paths in the model. Same weights, same bytes."""
-    np.savez_compressed(path, **{weight.path: np.asarray(weight, np.float32) for weight in model.weights})
+def save(model: keras.Model, path: Any) -> None:
+    """Writes the weights of `network()` to an npz, float32, under their paths in the model. Same weights, same bytes."""
+    arrays: dict[str, Any] = {weight.path: np.asarray(weight, np.float32) for weight in model.weights}
+    np.savez_compressed(path, **arrays)

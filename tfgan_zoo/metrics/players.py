@@ -1,108 +1,123 @@
-"""The two players as scores see them, what the generator drew for them, and what every kind of score has."""
+"""The two players as scores see them, the samples the generator makes for them, and the interface of a score."""
+
+from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfgan_zoo.metrics.distances import moments
-from tfgan_zoo.metrics.embedding import embedded, slices
+from tfgan_zoo.metrics.distances import Moments, moments
+from tfgan_zoo.metrics.embedding import embed_batches, slices
+
+if TYPE_CHECKING:
+    from tfgan_zoo.metrics.estimate import Estimate
+    from tfgan_zoo.metrics.protocol import Evaluator, Protocol
 
 
 @dataclasses.dataclass(frozen=True)
 class Players:
     """The two players as scores see them.
 
-    generate: function (int64 seeds [B], labels=None, codes=None) -> uint8 images [B, H, W, C], or float32 points [B, 2].
-    discriminate: function (such images or points [N, ...], labels=None) -> {output: float32 [N, ...]}, at inference. None
-        where there is only a generator, such as in an export.
-    prior: the generator's `Prior`; None where there are only images.
-    truncation: the bound by which `generate` draws, for the protocol.
-    outputs: {output: columns} of `discriminate`.
-    shape: of one image or point that is generated; None where it is not known.
-    limit: how many images there are to draw; None for any number.
+    Attributes:
+        generate: function (int64 seeds [B], labels=None, codes=None) -> uint8 images [B, H, W, C], or float32 points [B, 2].
+        discriminate: function (such images or points [N, ...], labels=None) -> {output: float32 [N, ...]}, in inference mode.
+            None if there is only a generator, as in an export.
+        prior: the generator's `Prior`; None if there are only images.
+        truncation: the bound with which `generate` draws, for the protocol.
+        outputs: {output: columns} of `discriminate`.
+        shape: of one generated image or point; None if unknown.
+        limit: number of images available; None for any number.
     """
 
-    generate: Callable
-    discriminate: Callable | None = None
-    prior: object = None
+    generate: Callable[..., Any]
+    discriminate: Any = None
+    prior: Any = None
+
     truncation: float | None = None
     outputs: dict[str, int] = dataclasses.field(default_factory=dict)
     shape: tuple[int, ...] | None = None
     limit: int | None = None
 
     @property
-    def num_classes(self):
-        """How many labels the generator takes, 0 for none."""
+    def num_classes(self) -> int:
+        """The number of classes of the generator's labels, 0 if it takes none."""
         return self.prior.num_classes if self.prior else 0
 
     @property
-    def codes(self):
-        """The `Codes` that the generator takes, None for none."""
+    def codes(self) -> Any:
+        """The `Codes` that the generator takes, or None."""
         return self.prior.codes if self.prior else None
 
 
 class GeneratedSamples:
-    """What players draw for one judging: features are taken once, for all scores that want them.
+    """The samples for one evaluation. Features are computed once, for all scores that need them.
 
     Args:
-        judge: the `Judge`; players: the `Players`.
+        evaluator: the `Evaluator`.
+        players: the `Players`.
     """
 
-    def __init__(self, evaluator, players):
+    def __init__(self, evaluator: Evaluator, players: Players) -> None:
         self.evaluator, self.players = evaluator, players
 
-    def images(self, count, labels=None, codes=None):
-        """Yields (slice, images or points) of `count` examples, of seeds judge.seed on; labels [count], codes [count, size]."""
+    def images(
+        self, count: int, labels: np.ndarray | None = None, codes: np.ndarray | None = None
+    ) -> Iterator[tuple[slice, np.ndarray]]:
+        """Yields (slice, images or points) of `count` examples, whose seeds are evaluator.seed, evaluator.seed + 1, ...
+
+        labels: [count]; codes: [count, size].
+        """
         for here in self.evaluator.watch(slices(count), f"{count:,} samples"):
             seeds = self.evaluator.seed + np.arange(here.start, here.stop, dtype=np.int64)
-            some_labels, some_codes = (None if given is None else given[here] for given in (labels, codes))
-            yield here, self.players.generate(seeds, labels=some_labels, codes=some_codes)
+            batch_labels, batch_codes = (None if values is None else values[here] for values in (labels, codes))
+            yield here, self.players.generate(seeds, labels=batch_labels, codes=batch_codes)
 
     @functools.cached_property
-    def embedding(self):
-        """(features [N, D], logits [N, K]) of judge.samples examples, labels and codes drawn by seed."""
-        images = (some for _, some in self.images(self.evaluator.samples))
-        return embedded(self.evaluator.network, images, self.evaluator.samples)
+    def embedding(self) -> tuple[np.ndarray, np.ndarray]:
+        """(features [N, D], logits [N, K]) of evaluator.samples examples, with labels and codes drawn by seed."""
+        images = (batch for _, batch in self.images(self.evaluator.samples))
+        return embed_batches(self.evaluator.network, images, self.evaluator.samples)
 
     @property
-    def features(self):
+    def features(self) -> np.ndarray:
         return self.embedding[0]
 
     @property
-    def logits(self):
+    def logits(self) -> np.ndarray:
         return self.embedding[1]
 
     @functools.cached_property
-    def moments(self):
+    def moments(self) -> Moments:
         return moments(self.features)
 
     @functools.cached_property
-    def labels_in_turn(self):
-        """int64 [judge.samples]: 0, 1, ... over the classes, again and again."""
+    def cycled_labels(self) -> np.ndarray:
+        """int64 [evaluator.samples]: 0, 1, ... over the classes, repeatedly."""
         return np.arange(self.evaluator.samples) % self.players.num_classes
 
     @functools.cached_property
-    def embedding_in_turn(self):
-        """(features, logits) of as many examples whose labels are `labels_in_turn`."""
-        images = (some for _, some in self.images(self.evaluator.samples, self.labels_in_turn))
-        return embedded(self.evaluator.network, images, self.evaluator.samples)
+    def cycled_embedding(self) -> tuple[np.ndarray, np.ndarray]:
+        """(features, logits) of evaluator.samples examples with `cycled_labels`."""
+        images = (batch for _, batch in self.images(self.evaluator.samples, self.cycled_labels))
+        return embed_batches(self.evaluator.network, images, self.evaluator.samples)
 
 
 class ScoreKind:
-    """A way to judge players; gives one score or several."""
+    """A way to score players, which gives one or several values."""
 
-    def check(self, evaluator, players):
-        """Raises `ZooError` where these scores cannot be taken of such `Players` on the judge's data.
+    def check(self, evaluator: Evaluator, players: Players) -> None:
+        """Raises `ZooError` if these scores can't be computed for such `Players` on the evaluator's data.
 
-        Only `prior` and `outputs` of the players are looked at.
+        Reads only `prior` and `outputs` of the players.
         """
 
-    def protocol(self, evaluator):
-        """The `Protocol`, truncation aside."""
+    def protocol(self, evaluator: Evaluator) -> Protocol:
+        """The `Protocol`, without the truncation."""
         return evaluator.protocol
 
-    def __call__(self, evaluator, drawn):
-        """Returns `Measurement`s of what was `Drawn`."""
+    def __call__(self, evaluator: Evaluator, generated: GeneratedSamples) -> list[Estimate]:
+        """The `Estimate`s from the generated samples."""
         raise NotImplementedError

@@ -1,4 +1,7 @@
-"""The feature network of toy data, which is none: points in the plane are their own features, and have no logits."""
+"""The feature network of toy data, the identity: points in the plane are their own features, and have no logits."""
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -6,6 +9,6 @@ DIMENSION, CLASSES = 2, 0
 RESIZING = "none"
 
 
-def load(path=None):
-    """No hash, for there are no weights, and the identity as the forward pass that `FeatureNetwork` wants."""
+def load(path: Any = None) -> tuple[str, Callable]:
+    """An empty hash, since there are no weights, and the identity as the forward pass of the `FeatureNetwork`."""
     return "", lambda points: (points, np.empty([len(points), CLASSES], np.float32))

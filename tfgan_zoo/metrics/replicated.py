@@ -1,15 +1,17 @@
 """A network's forward pass on every replica of a strategy, from and to NumPy."""
 
+from collections.abc import Callable
+
 import numpy as np
 import tensorflow as tf
 
 
-def on_all_replicas(forward):
-    """The function uint8 [B, ...] -> tuple of arrays [B, ...] that shares each batch out among the replicas.
+def on_all_replicas(forward: Callable) -> Callable[[np.ndarray], tuple[np.ndarray, ...]]:
+    """A function uint8 [B, ...] -> tuple of arrays [B, ...] that splits each batch among the replicas.
 
     Args:
-        forward: such a function of tensors, a tf.function, whose variables were made in the scope of the strategy that is
-            the current one. With fewer images than replicas the first replica gets all.
+        forward: such a function of tensors, a tf.function, whose variables were created in the scope of the current
+            strategy. With fewer images than replicas, the first replica gets all.
     """
     strategy = tf.distribute.get_strategy()
     replicas = strategy.num_replicas_in_sync

@@ -1,9 +1,12 @@
-"""The scores by name; what each needs and how it is taken is in its class."""
+"""The scores by name. The class of each says what it needs and how it is computed."""
+
+from collections.abc import Iterable
 
 from tfgan_zoo.core.errors import no_such
 from tfgan_zoo.metrics import discriminator_scores, generator_scores, image_scores
+from tfgan_zoo.metrics.players import ScoreKind
 
-# Of all other scores, distances and errors, the lower one is the better.
+# For all other scores, which are distances and errors, lower is better.
 HIGHER_IS_BETTER = frozenset(
     {
         "inception_score",
@@ -21,7 +24,7 @@ HIGHER_IS_BETTER = frozenset(
     }
 )
 
-SCORES = {
+SCORES: dict[str, ScoreKind] = {
     "distances": generator_scores.Distances(),
     "kernel_subsets": generator_scores.KernelSubsets(),
     "extrapolated": generator_scores.ExtrapolatedDistance(),
@@ -41,18 +44,19 @@ SCORES = {
     "stacked_modes": image_scores.StackedModes(),
 }
 
-NEITHER = ("ms_ssim", "d_accuracy", "d_rank", "cas_real")  # beginnings: read beside another value, as their classes say
+NEITHER = ("ms_ssim", "d_accuracy", "d_rank", "cas_real")  # prefixes: compared with a reference, see their classes
 
 
-def direction(name):
-    """Of two values of the score `name` the better one: "higher", "lower", or "" where that cannot be said."""
+def direction(name: str) -> str:
+    """Which values of the score `name` are better: "higher", "lower", or "" if neither."""
     if name.startswith(NEITHER):
         return ""
     return "higher" if name in HIGHER_IS_BETTER or name.startswith("is_") else "lower"
 
 
-def kinds_of(names):
-    """The `ScoreKind`s of these names, each once. Raises `ZooError` for one that is not in `SCORES`."""
+def kinds_of(names: Iterable[str]) -> list[ScoreKind]:
+    """The `ScoreKind`s of these names, without duplicates. Raises `ZooError` for a name that is not in `SCORES`."""
+    names = list(names)
     for name in names:
         if name not in SCORES:
             raise no_such("score", name, SCORES)

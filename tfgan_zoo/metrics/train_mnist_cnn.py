@@ -1,7 +1,7 @@
 """Trains the feature network of `mnist_cnn.py`: `python -m tfgan_zoo.metrics.train_mnist_cnn [file.npz]`.
 
 Two minutes on two cores. Prints the accuracy on the 500 held-out digits and the SHA-256 of the file, which both belong
-into `mnist_cnn.py` where the file replaces the package's own. This script alone may read the data floor from here.
+in `mnist_cnn.py` if the file replaces the package's own. Only this script of the room may import from `data`.
 """
 
 import sys
@@ -15,19 +15,19 @@ from tfgan_zoo.metrics import mnist_cnn
 from tfgan_zoo.metrics.features import read_weights
 
 SEED, EPOCHS, BATCH_SIZE, LEARNING_RATE = 0, 60, 100, 2e-3
-ROTATION, SCALE, SHIFT = 0.2, 0.12, 2.0  # radians, relative, pixels: the ends of uniform ranges around none
+ROTATION, SCALE, SHIFT = 0.2, 0.12, 2.0  # radians, relative, pixels: bounds of symmetric uniform distributions
 
 
-def digits(split):
+def digits(split: str) -> tuple[np.ndarray, np.ndarray]:
     """(images uint8 [N, 28, 28, 1], labels uint8 [N]) of a split of mnist5k, "train" (4,500) or "test" (500)."""
     with np.load(mnist5k.FILE) as file:
         return file["images"][mnist5k.SPLITS[split], ..., None], file["labels"][mnist5k.SPLITS[split]]
 
 
-def distort(images, seed):
-    """images: [B, S, S, 1] in [-1, 1] -> the same, each turned, scaled and shifted at random; black comes in.
+def distort(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """images: [B, S, S, 1] in [-1, 1] -> the same, each randomly rotated, scaled and shifted, with black outside.
 
-    Output pixel p is read at A (p - c) + c + t, with A = (1 + scale) rotation(angle) and c the middle.
+    Output pixel p is read at A (p - c) + c + t, with A = (1 + scale) rotation(angle) and c the centre.
     """
     draws = tf.random.stateless_uniform([4, len(images)], seed, -1, 1)
     angle, scale = ROTATION * draws[0], 1 + SCALE * draws[1]
@@ -44,7 +44,7 @@ def distort(images, seed):
     )
 
 
-def train(images, labels):
+def train(images: np.ndarray, labels: np.ndarray) -> keras.Model:
     """`mnist_cnn.network()` trained on images uint8 [N, 28, 28, 1], labels [N]; a pure function of them and SEED."""
     keras.utils.set_random_seed(SEED)
     model = mnist_cnn.network()

@@ -1,1 +1,1 @@
-"""What happens to images, real and generated alike, before the discriminator sees them: measurements and augmentation."""
+"""What the discriminator sees instead of the images, real and generated alike: measurements and augmented images."""

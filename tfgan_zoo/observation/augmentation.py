@@ -1,30 +1,52 @@
-"""Differentiable augmentation: what is done to real and fake images alike before the discriminator sees them, so that few images
-last longer. DiffAugment: Zhao et al. 2020, arXiv:2006.10738, section 3 and its code's numbers.
+"""Differentiable augmentation of real and fake images alike, before the discriminator sees them, to train on few images.
 
-Images are in [-1, 1], and what is empty after a shift or a cut is 0, mid-grey. Colours may leave [-1, 1], as in the authors' code.
-Each function is differentiable in its images, and draws what it needs for each example by `Draws`, whose purposes begin with
-`purpose`.
+DiffAugment: Zhao et al. 2020, arXiv:2006.10738, section 3, with the numbers of its code. Images are in [-1, 1], and what a shift
+or a cutout leaves empty is 0, mid-grey. Colours may leave [-1, 1], as in the authors' code. Each function is differentiable in its
+images and draws its parameters per example from `Draws`, for purposes that begin with `purpose`.
 """
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import tensorflow as tf
 
 from tfgan_zoo.core.draws import Draws
 from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.core.game import Game
 
-SHIFT, CUT = 1 / 8, 1 / 2  # of the side: the longest shift, and the side of the square that is cut out
-SEEN = ("images", "labelled_images")  # what of a batch a discriminator is shown
+SHIFT, CUT = 1 / 8, 1 / 2  # of the side: the largest shift, and the side of the square that is cut out
+AUGMENTED = ("images", "labelled_images")  # the images in a batch that a discriminator sees
 
 
-def shaped(values, images):
-    """values [B] of the images' dtype, shaped [B, 1, 1, 1]."""
+def shaped(values: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
+    """values [B] as [B, 1, 1, 1], with the images' dtype."""
     return tf.cast(values, images.dtype)[:, None, None, None]
 
 
-def color(images, draws, purpose=""):
-    """Brightness x + b, b in (-1/2, 1/2); then saturation, the distance from the mean over channels times s in (0, 2);
-    then contrast, the distance from the mean over the image times c in (1/2, 3/2).
+def color(images: tf.Tensor, draws: Draws, purpose: str = "") -> tf.Tensor:
+    """Random brightness, saturation and contrast, in this order.
 
-    images: [B, H, W, C]. Returns as many.
+    Brightness adds b in (-1/2, 1/2); saturation multiplies the distance from the mean over channels by s in (0, 2); contrast
+    multiplies the distance from the mean over the image by c in (1/2, 3/2).
+
+    Args:
+        images: [B, H, W, C].
+        draws: `Draws` for B examples.
+        purpose: prefix of the purposes of the draws.
+
+    Returns:
+        [B, H, W, C].
+
+    Examples:
+        Each example is shifted by its own brightness; gray images of one value have no saturation or contrast to change:
+
+        >>> import tensorflow as tf
+        >>> from tfgan_zoo.core.draws import Draws, seed_of
+        >>> from tfgan_zoo.observation.augmentation import color
+        >>> draws = Draws(seed_of(0), 2)
+        >>> shifted = color(tf.zeros([2, 4, 4, 1]), draws)[:, 0, 0, 0]
+        >>> bool(tf.reduce_all(tf.abs(shifted - (draws.uniform("brightness") - 0.5)) < 1e-6))
+        True
     """
     images += shaped(draws.uniform(f"{purpose}brightness") - 0.5, images)
     mean = tf.reduce_mean(images, axis=3, keepdims=True)
@@ -33,27 +55,62 @@ def color(images, draws, purpose=""):
     return mean + shaped(draws.uniform(f"{purpose}contrast") + 0.5, images) * (images - mean)
 
 
-def translation(images, draws, purpose=""):
-    """Shifts by whole numbers of rows and columns of [-r, r], r = round(side / 8): what comes in is 0.
+def translation(images: tf.Tensor, draws: Draws, purpose: str = "") -> tf.Tensor:
+    """Shifts by integer numbers of rows and columns in [-r, r], r = round(side / 8), filling with 0.
 
-    images: [B, H, W, C]. Returns as many.
+    Args:
+        images: [B, H, W, C].
+        draws: `Draws` for B examples.
+        purpose: prefix of the purposes of the draws.
+
+    Returns:
+        [B, H, W, C].
+
+    Examples:
+        A white pixel in the centre of 16 x 16 moves by at most 2 rows and 2 columns:
+
+        >>> import numpy as np
+        >>> from tfgan_zoo.core.draws import Draws, seed_of
+        >>> from tfgan_zoo.observation.augmentation import translation
+        >>> images = np.zeros([50, 16, 16, 1], np.float32)
+        >>> images[:, 8, 8] = 1
+        >>> _, rows, columns, _ = np.nonzero(translation(images, Draws(seed_of(0), 50)).numpy())
+        >>> np.unique(rows).tolist(), np.unique(columns).tolist()
+        ([6, 7, 8, 9, 10], [6, 7, 8, 9, 10])
     """
     for axis in (1, 2):
         side = images.shape[axis]
         reach = int(side * SHIFT + 0.5)
         shift = draws.integers(f"{purpose}shift {axis}", 2 * reach + 1) - reach
         source = tf.range(side)[None] + shift[:, None]
-        there = (source >= 0) & (source < side)
+        inside = (source >= 0) & (source < side)
         images = tf.gather(images, tf.clip_by_value(source, 0, side - 1), axis=axis, batch_dims=1)
-        there = there[:, :, None, None] if axis == 1 else there[:, None, :, None]
-        images = tf.where(there, images, tf.zeros([], images.dtype))
+        inside = inside[:, :, None, None] if axis == 1 else inside[:, None, :, None]
+        images = tf.where(inside, images, tf.zeros([], images.dtype))
     return images
 
 
-def cutout(images, draws, purpose=""):
-    """A rectangle of round(H / 2) x round(W / 2) pixels is 0, its centre anywhere in the image, so that it may stand out of it.
+def cutout(images: tf.Tensor, draws: Draws, purpose: str = "") -> tf.Tensor:
+    """Sets a rectangle of round(H / 2) x round(W / 2) pixels to 0, centred anywhere in the image, so it may extend beyond it.
 
-    images: [B, H, W, C]. Returns as many.
+    Args:
+        images: [B, H, W, C].
+        draws: `Draws` for B examples.
+        purpose: prefix of the purposes of the draws.
+
+    Returns:
+        [B, H, W, C].
+
+    Examples:
+        Of 8 x 8 pixels between 2 x 2 (at a corner) and 4 x 4 (inside) are cut out:
+
+        >>> import tensorflow as tf
+        >>> from tfgan_zoo.core.draws import Draws, seed_of
+        >>> from tfgan_zoo.observation.augmentation import cutout
+        >>> images = cutout(tf.ones([500, 8, 8, 1]), Draws(seed_of(0), 500))
+        >>> cut = 64 - tf.reduce_sum(images, axis=[1, 2, 3])
+        >>> float(tf.reduce_min(cut)), float(tf.reduce_max(cut))
+        (4.0, 16.0)
     """
     inside = []
     for axis in (1, 2):
@@ -68,9 +125,20 @@ def cutout(images, draws, purpose=""):
 AUGMENTATIONS = {"color": color, "translation": translation, "cutout": cutout}
 
 
-def draws_for(draws, count):
-    """`Draws` for `count` examples a share, where `draws` are for another number of them: in a generator's turn there may be
-    more fakes than reals."""
+def draws_for(draws: Draws, count: int) -> Draws:
+    """`Draws` for `count` examples per share, from `draws` for another number of them.
+
+    In a generator's turn there may be more fakes than reals.
+
+    Examples:
+        Share 2 of 4 shares of 5 fakes, when each share has 3 reals: reals 6 to 8 of 12.
+
+        >>> from tfgan_zoo.core.draws import Draws, seed_of
+        >>> from tfgan_zoo.observation.augmentation import draws_for
+        >>> share = draws_for(Draws(seed_of(0), 20, 10, 5), 3)
+        >>> share.total, share.first, share.count
+        (12, 6, 3)
+    """
     if count == draws.count:
         return draws
     shares = draws.total // draws.count
@@ -86,19 +154,32 @@ class Augmentation:
     Attributes:
         probability: with which each of them is applied to an image: a number, or a function without arguments that returns a
             scalar tensor (a schedule).
+
+    Examples:
+        >>> import numpy as np
+        >>> from tfgan_zoo.core.draws import Draws, seed_of
+        >>> from tfgan_zoo.observation.augmentation import Augmentation
+        >>> batch = {"images": np.ones([2, 16, 16, 1], np.float32), "labels": [0, 1]}
+        >>> augmented = Augmentation(["color", "translation"])(batch, Draws(seed_of(0), 2), "real")
+        >>> augmented["images"].shape, augmented["labels"]
+        (TensorShape([2, 16, 16, 1]), [0, 1])
     """
 
-    def __init__(self, names):
+    def __init__(self, names: Iterable[str]) -> None:
         self.functions = [AUGMENTATIONS[name] for name in names]
-        self.probability = 1.0
+        self.probability: float | Callable[[], tf.Tensor] = 1.0
 
-    def __call__(self, batch, draws, purpose):
-        """batch: a dict with "images" [B, H, W, C] of static B; purpose: a word, another for reals than for fakes.
+    def __call__(self, batch: Mapping[str, Any], draws: Draws, purpose: str) -> dict[str, Any]:
+        """The batch with its images augmented.
 
-        Returns the dict with them, and with "labelled_images" where there are such, augmented by draws of their own.
+        Args:
+            batch: holds "images" [B, H, W, C] with static B, and "labelled_images" where there are labelled batches; the
+                two are augmented by independent draws.
+            draws: `Draws` of this step.
+            purpose: a word that differs between reals and fakes.
         """
         augmented = dict(batch)
-        for name in SEEN:
+        for name in AUGMENTED:
             if name in batch:
                 images = batch[name]
                 for function in self.functions:
@@ -106,8 +187,8 @@ class Augmentation:
                 augmented[name] = images
         return augmented
 
-    def applied(self, function, images, draws, purpose):
-        """function(images), for each image with the probability, else the image itself."""
+    def applied(self, function: Callable, images: tf.Tensor, draws: Draws, purpose: str) -> tf.Tensor:
+        """Applies `function` to each image with the probability, and leaves the other images unchanged."""
         draws = draws_for(draws, images.shape[0])
         augmented = function(images, draws, purpose)
         if not callable(self.probability) and self.probability == 1:
@@ -117,21 +198,34 @@ class Augmentation:
         return tf.where(chosen[:, None, None, None], augmented, images)
 
 
-def augment(game, names):
-    """Has `game` show its discriminator nothing but augmented images; names: keys of `AUGMENTATIONS`, none for no change.
+def augment(game: Game, names: Iterable[str]) -> Game:
+    """Sets `game` to show its discriminator only augmented images, and returns it.
+
+    Args:
+        game: changed in place.
+        names: keys of `AUGMENTATIONS`; empty for no change.
 
     Raises:
-        ZooError: the game is not one of images, or its discriminator is shown something else.
+        ZooError: the data is not images, or the discriminator sees something else.
+
+    Examples:
+        >>> from tfgan_zoo.models.sngan import build
+        >>> from tfgan_zoo.observation.augmentation import augment
+        >>> game = augment(build((32, 32, 1), generator_channels=2, discriminator_channels=2), ["translation"])
+        >>> game.augmentation is not None
+        True
     """
     if not names:
         return game
     shape = tuple(game.generator.output_shape[1:])
     if len(shape) != 3:
-        raise ZooError(f"augmentation={list(names)} is for images, and the data has shape {list(shape)}; leave it out.")
+        raise ZooError(
+            f"augmentation={list(names)} applies to images, but the data has shape {list(shape)}; leave it out."
+        )
     if not game.sees_images:
         raise ZooError(
-            f"augmentation={list(names)} is for images, and this model's discriminator is shown measurements of them; "
-            "leave it out, or data.measurement."
+            f"augmentation={list(names)} applies to images, but this model's discriminator sees measurements of them; "
+            "leave out it or data.measurement."
         )
     game.augmentation = Augmentation(names)
     return game

@@ -1,1 +1,1 @@
-"""Published weights of other zoos, brought into the networks of this one."""
+"""Readers of weights that other libraries published, for the networks of this one."""

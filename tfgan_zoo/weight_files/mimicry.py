@@ -1,13 +1,19 @@
 """Weights of torch-mimicry (Lee and Town 2020, arXiv:2005.02494): SNGAN, cGAN with projection discriminator and SAGAN.
 
-A checkpoint of its own (`model_state_dict`, ...) or a state_dict, of 32, 48, 64 or 128 pixels.
+A torch-mimicry checkpoint (`model_state_dict`, ...) or a state_dict, for images of 32, 48, 64 or 128 pixels.
 """
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.weight_files.transfer import (
     RecognizedWeights,
+    Tensors,
     Transfer,
     count_of,
     image_order,
@@ -16,34 +22,38 @@ from tfgan_zoo.weight_files.transfer import (
     u_only_spectral,
 )
 
-WHAT = "a generator of torch-mimicry"
+if TYPE_CHECKING:
+    import keras
+
+LAYOUT = "a generator of torch-mimicry"
 
 
-def find(tensors, discriminator=None):
-    """What these tensors are.
+def recognize(tensors: Tensors, discriminator: Tensors | None = None) -> RecognizedWeights:
+    """Recognizes the tensors of this library.
 
-    tensors, discriminator: {name: array} of the generator, and of the discriminator where there is one. Returns a `Found`.
-
+    Args:
+        tensors: {name: array} of the generator.
+        discriminator: likewise, if there is one.
     Raises:
-        ZooError: they are no generator of this library.
+        ZooError: they are not a generator of this library.
     """
     stem = "l1.weight_orig" if "l1.weight_orig" in tensors else "l1.weight"
-    outputs, noise_size = shape_of(tensors, stem, 2, WHAT)
+    outputs, noise_size = shape_of(tensors, stem, 2, LAYOUT)
     blocks = count_of(tensors, r"block(\d+)\.")
     convolution = "block2.c1.weight_orig" if "block2.c1.weight_orig" in tensors else "block2.c1.weight"
-    channels = shape_of(tensors, convolution, 4, WHAT)[1]
+    channels = shape_of(tensors, convolution, 4, LAYOUT)[1]
     bottom = math.isqrt(outputs // channels)
     last = next(
         (f"c{blocks + 2}.{kind}" for kind in ("weight_orig", "weight") if f"c{blocks + 2}.{kind}" in tensors), ""
     )
-    width = shape_of(tensors, last or f"c{blocks + 2}.weight", 4, WHAT)[1]
+    width = shape_of(tensors, last or f"c{blocks + 2}.weight", 4, LAYOUT)[1]
     image_channels = tensors[last].shape[0]
     embedding = tensors.get("block2.b1.embed.weight")
     attention = "attn_block.gamma" in tensors
     if attention and embedding is None:
-        raise ZooError(f"this is not {WHAT}: it has attention and no classes, which none of its models has.")
+        raise ZooError(f"this is not {LAYOUT}: it has attention but no classes, unlike any of that library's models.")
     classes = 0 if embedding is None else len(embedding)
-    arguments = {"mimicry": True, "noise_size": noise_size, "generator_channels": width}
+    arguments: dict[str, object] = {"mimicry": True, "noise_size": noise_size, "generator_channels": width}
     if discriminator is not None:
         arguments["discriminator_channels"] = discriminator_width(discriminator)
     return RecognizedWeights(
@@ -56,33 +66,33 @@ def find(tensors, discriminator=None):
     )
 
 
-def discriminator_width(tensors):
+def discriminator_width(tensors: Tensors) -> int:
     """The width of the first block.
 
     Raises:
-        ZooError: it is no discriminator under spectral normalisation.
+        ZooError: it is not a discriminator with spectral normalisation.
     """
     if "block1.c1.weight" in tensors:
         raise ZooError(
-            "this discriminator has no spectral normalisation: DCGAN's and WGAN-GP's look alike in a file, and pool "
-            "differently. Leave --discriminator out; the generator can be imported alone."
+            "this discriminator has no spectral normalisation: DCGAN's and WGAN-GP's can't be told apart in a file, but pool "
+            "differently; leave --discriminator out to import only the generator."
         )
     return shape_of(tensors, "block1.c1.weight_orig", 4, "a discriminator of torch-mimicry")[0]
 
 
-def assign_generator(network, tensors):
-    """Puts a state_dict into one of our residual generators.
+def assign_generator(network: keras.Model, tensors: Tensors) -> None:
+    """Loads a state_dict into one of our residual generators.
 
     Raises:
-        ZooError: names tensors that are missing, left over or of another shape.
+        ZooError: tensors are missing, left over or of another shape; names them.
     """
     transfer = Transfer(tensors, network, "the generator's file")
     blocks = count_of(transfer.variables, r"block_(\d+)_conv_1/")
     _, height, width, channels = network.get_layer("stem_reshape").output.shape
     transfer.kernel("dense", "l1", order=image_order(channels, height, width))
     for i in range(1, blocks + 1):
-        for ours, theirs in (("conv_1", "c1"), ("conv_2", "c2"), ("shortcut", "c_sc")):
-            transfer.kernel(f"block_{i}_{ours}", f"block{i + 1}.{theirs}")
+        for part, source in (("conv_1", "c1"), ("conv_2", "c2"), ("shortcut", "c_sc")):
+            transfer.kernel(f"block_{i}_{part}", f"block{i + 1}.{source}")
         for n in (1, 2):
             norm(transfer, f"block_{i}_norm_{n}", f"block{i + 1}.b{n}")
     if "attention/gain" in transfer.variables:
@@ -92,8 +102,8 @@ def assign_generator(network, tensors):
     transfer.finish()
 
 
-def norm(transfer, layer, key):
-    """A batch norm; a conditional one keeps [gamma, beta] of a class in a row there, and a gamma of 1 is our 0."""
+def norm(transfer: Transfer, layer: str, key: str) -> None:
+    """A batch norm. A conditional one stores [gamma, beta] of a class in a row, and its gamma of 1 is our 0."""
     if f"{layer}/gamma/kernel" not in transfer.variables:
         transfer.batch_norm(layer, key)
         return
@@ -104,25 +114,25 @@ def norm(transfer, layer, key):
     transfer.batch_norm(layer, f"{key}.bn", ("running_mean", "running_var"))
 
 
-def spectral(transfer, key, shape):
-    """PyTorch's spectral norm, or the library's own, which the heads of its projection discriminator have."""
+def spectral(transfer: Transfer, key: str, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """PyTorch's spectral norm, or the library's own, which is used in the heads of its projection discriminator."""
     if f"{key}.sn_u" in transfer.tensors:
         return u_only_spectral(transfer, key, shape, ("sn_u", "sn_sigma"))
     return torch_spectral(transfer, key, shape)
 
 
-def assign_discriminator(network, tensors):
-    """Puts a state_dict into one of our residual discriminators.
+def assign_discriminator(network: keras.Model, tensors: Tensors) -> None:
+    """Loads a state_dict into one of our residual discriminators.
 
     Raises:
-        ZooError: names tensors that are missing, left over or of another shape.
+        ZooError: tensors are missing, left over or of another shape; names them.
     """
     transfer = Transfer(tensors, network, "the discriminator's file", spectral)
     blocks = count_of(transfer.variables, r"block_(\d+)_conv_1/")
     for i in range(1, blocks + 1):
-        for ours, theirs in (("conv_1", "c1"), ("conv_2", "c2"), ("shortcut", "c_sc")):
-            if f"block_{i}_{ours}/kernel" in transfer.variables:
-                transfer.kernel(f"block_{i}_{ours}", f"block{i}.{theirs}")
+        for part, source in (("conv_1", "c1"), ("conv_2", "c2"), ("shortcut", "c_sc")):
+            if f"block_{i}_{part}/kernel" in transfer.variables:
+                transfer.kernel(f"block_{i}_{part}", f"block{i}.{source}")
     if "attention/gain" in transfer.variables:
         transfer.attention("attention", "attn_block")
     transfer.kernel("logits", f"l{blocks + 1}")

@@ -1,11 +1,11 @@
-"""Reads the tensors of a PyTorch checkpoint without PyTorch, and without running anything that the file asks for.
+"""Reads the tensors of a PyTorch checkpoint without PyTorch, and without running anything that the file names.
 
-A checkpoint is a pickle, and a pickle may name any function of any package to be called on loading. Here the only names
-that are known are `OrderedDict`, the classes of storages and the function that makes a tensor of one; the first two
-make plain values, the third is ours and stays inside its storage. A file that names anything else is refused.
+A checkpoint is a pickle, and a pickle may name any function of any package to be called on loading. Here the only allowed
+names are `OrderedDict`, the storage classes and the function that makes a tensor from a storage; the first two make plain
+values, the third is our own and stays inside its storage. A file that names anything else is refused.
 
-Both formats are read: the zip archive of PyTorch 1.6 and later, and the older sequence of pickles, in which the bytes of
-the storages follow the pickle that speaks of them.
+Both formats are read: the zip archive of PyTorch 1.6 and later, and the older sequence of pickles, where the bytes of the
+storages follow the pickle that refers to them.
 """
 
 import collections
@@ -13,13 +13,14 @@ import io
 import math
 import pathlib
 import pickle
+import typing
 import zipfile
 
 import numpy as np
 
 from tfgan_zoo.core.errors import ZooError
 
-# The first pickle of the older format, and the one version of it that was ever written.
+# The first pickle of the older format, and its only version.
 MAGIC, VERSION = 0x1950A86A20F9469CFC6C, 1001
 DTYPES = {
     "FloatStorage": "<f4", "DoubleStorage": "<f8", "HalfStorage": "<f2", "LongStorage": "<i8", "IntStorage": "<i4",
@@ -27,13 +28,18 @@ DTYPES = {
 }  # fmt: skip
 
 
-def read_tensors(source):
+def read_tensors(source: typing.Any) -> dict[str, np.ndarray]:
     """The tensors of a checkpoint: {name: NumPy array}, in the file's order, each with memory of its own.
 
-    source: the file's bytes, or its path. A checkpoint of dictionaries in dictionaries gives names joined by dots, such
-    as "state_dict.conv.weight"; what is no tensor in it, such as the number of steps, is left out. Raises `ZooError`
-    where there is no such file, where it is not a checkpoint or is damaged, where it names a class or function that
-    tensors do not need, and where it holds no named tensor.
+    Nested dictionaries give names joined by dots, such as "state_dict.conv.weight"; other values, such as the number of
+    steps, are left out.
+
+    Args:
+        source: the file's bytes, or its path.
+
+    Raises:
+        ZooError: there is no such file, it is not a checkpoint or is damaged, it names a class or function that tensors do
+            not need, or it has no named tensors.
     """
     name = "this PyTorch checkpoint"
     if not isinstance(source, bytes):
@@ -47,18 +53,18 @@ def read_tensors(source):
         tensors = dict(_named(tree, "", set()))
     except ZooError as error:
         raise ZooError(f"{name} is refused: {error}") from error
-    except Exception as error:  # whatever a pickle machine says of bytes that are none
-        raise ZooError(f"{name} is damaged, or is none ({type(error).__name__}: {error}).") from error
+    except Exception as error:  # on bytes that are not a pickle, the unpickler raises nearly everything
+        raise ZooError(f"{name} is damaged or not a checkpoint ({type(error).__name__}: {error}).") from error
     if not tensors:
-        raise ZooError(f"{name} holds no tensors by name; expected a state_dict, or dictionaries of them.")
+        raise ZooError(f"{name} has no named tensors; expected a state_dict, or dictionaries of them.")
     return tensors
 
 
 class _TensorUnpickler(pickle.Unpickler):
-    """Knows nothing but dictionaries and tensors.
+    """Allows only dictionaries and tensors.
 
-    make_storage: function (key, dtype, count) -> array [count], called once for each storage. `storages` keeps them.
-    A pickle gets only keys in hand, and tensors that were checked; so it cannot make a tensor of anything else.
+    make_storage: function (key, dtype, count) -> array [count], called once per storage; the arrays are kept in `storages`.
+    A pickle only handles their keys, and tensors that were checked, so it cannot make a tensor of anything else.
     """
 
     def __init__(self, file, make_storage):
@@ -72,7 +78,7 @@ class _TensorUnpickler(pickle.Unpickler):
             return self.make_tensor
         if module == "torch" and name in DTYPES:
             return np.dtype(DTYPES[name])
-        raise ZooError(f"it asks for {module}.{name}; expected dictionaries and tensors alone, as in a state_dict.")
+        raise ZooError(f"it names {module}.{name}; expected only dictionaries and tensors, as in a state_dict.")
 
     def persistent_load(self, identity):
         kind, dtype, key, _, count, *view = identity
@@ -83,12 +89,14 @@ class _TensorUnpickler(pickle.Unpickler):
         return key
 
     def make_tensor(self, key, offset, shape, strides, *_):
-        """A view of a storage; shape and strides are counted in elements, and must not reach beyond it."""
+        """A view of a storage, within its bounds; shape and strides are in elements."""
         storage = self.storages[key]
         last = offset + sum((n - 1) * stride for n, stride in zip(shape, strides, strict=True))
         size = math.prod(shape)
         if min([offset, *shape, *strides]) < 0 or size > storage.size or (size and last >= storage.size):
-            raise ZooError(f"a tensor of {shape} by {strides} at {offset} reaches beyond its {storage.size} numbers.")
+            raise ZooError(
+                f"a tensor of shape {shape}, strides {strides} and offset {offset} exceeds its storage of {storage.size} numbers."
+            )
         strides = [stride * storage.itemsize for stride in strides]
         return np.lib.stride_tricks.as_strided(storage[offset:], shape, strides)
 
@@ -101,7 +109,7 @@ def _from_zip(content):
 
         def read(name):
             if archive.getinfo(name).compress_type != zipfile.ZIP_STORED:  # which PyTorch never does
-                raise ZooError(f"its {name} is compressed, and may be of any size.")
+                raise ZooError(f"its {name} is compressed, so its size is unbounded.")
             return archive.read(name)
 
         if f"{folder}byteorder" in archive.namelist() and read(f"{folder}byteorder") != b"little":
@@ -117,17 +125,17 @@ def _from_zip(content):
 
 
 def _from_pickles(content):
-    """The object in the older format: four pickles, a list of keys, then each storage's length and bytes."""
+    """The object in the older format: four pickles, a list of keys, then the length and bytes of each storage."""
     file = io.BytesIO(content)
 
     def make_storage(key, dtype, count):
         if not 0 <= count * dtype.itemsize <= len(content):
-            raise ZooError(f"its storage {key} of {count} numbers is larger than the file.")
+            raise ZooError(f"its storage {key} of {count} numbers exceeds the size of the file.")
         return np.zeros(count, dtype)  # filled below
 
     magic, version, system = (_TensorUnpickler(file, make_storage).load() for _ in range(3))
     if (magic, version) != (MAGIC, VERSION):
-        raise ZooError(f"it starts with {magic!r}, {version!r}, not as PyTorch's files do.")
+        raise ZooError(f"it starts with {magic!r}, {version!r}; expected PyTorch's {MAGIC!r}, {VERSION!r}.")
     if not system["little_endian"]:
         raise ZooError("it was written on a big-endian machine.")
     unpickler = _TensorUnpickler(file, make_storage)
@@ -142,7 +150,7 @@ def _from_pickles(content):
 
 
 def _named(tree, prefix, seen):
-    """Yields (name, array) of a dictionary and those in it, each once: a file may hold one that holds itself."""
+    """Yields (name, array) of a dictionary and the nested ones, each once, since a file may nest one in itself."""
     if not isinstance(tree, dict) or id(tree) in seen:
         return
     seen.add(id(tree))
