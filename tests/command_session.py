@@ -9,7 +9,7 @@ from pathlib import Path
 SESSION = """
 import importlib, json, os, sys, tempfile
 from absl import flags
-from tfgan_zoo import command_line
+from tfgan_zoo.cli import command_line
 
 module = importlib.import_module("tfgan_zoo." + sys.argv[1])
 answers = os.fdopen(os.dup(1), "w")

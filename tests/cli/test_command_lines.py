@@ -130,7 +130,7 @@ def test_another_recipe_is_refused_with_the_differing_keys(fails, run):
 
 
 def test_fewer_steps_than_are_taken_are_refused(fails, run):
-    assert "steps: '6 are taken' there, 4 now" in fails("train", *SMALL, "--set=steps=4", f"--workdir={run[0]}")
+    assert "steps: '6 completed' there, 4 now" in fails("train", *SMALL, "--set=steps=4", f"--workdir={run[0]}")
     assert json.loads((run[0] / "recipe.json").read_text())["steps"] == 6
 
 
@@ -251,7 +251,7 @@ def test_mistakes_with_runs_and_exports_are_told_in_a_sentence(fails, run, tmp_p
     assert "is not a run" in fails("sample", f"--run={tmp_path}")
     assert "either --run or --export" in fails("sample")
     assert "give a folder such as export/sngan_mnist" in fails("sample", f"--export={tmp_path}")
-    assert "there is latest, best, 3, 6" in fails("evaluate", f"--run={run[0]}", "--checkpoint=5")
+    assert "expected latest, best or one of 3, 6" in fails("evaluate", f"--run={run[0]}", "--checkpoint=5")
     (tmp_path / "file").write_text("")
     assert "is not a run" in fails("sample", f"--run={tmp_path / 'file'}")
     assert "inception-2015-12-05.tgz" in fails("evaluate", f"--run={run[0]}", "--features=inception")
@@ -262,7 +262,7 @@ def test_mistakes_with_runs_and_exports_are_told_in_a_sentence(fails, run, tmp_p
 def test_list_and_help_need_no_tensorflow():
     code = (
         "import sys; sys.modules['tensorflow'] = None; sys.argv = ['train', '--list'];"
-        "from tfgan_zoo import command_line, train; command_line.run(train.main)"
+        "from tfgan_zoo import train; from tfgan_zoo.cli import command_line; command_line.run(train.main)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

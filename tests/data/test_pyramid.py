@@ -369,7 +369,7 @@ def test_level_that_is_not_there_names_those_that_are(pyramid):
     assert refusal(level(pyramid, 4).at, 2) == message.replace("32x32", "2x2")
     assert "data.resolution=4x8 came, and the images of" in refusal(level, pyramid, (4, 8))
     assert "have 3 channels, and data.channels=1 came" in refusal(level, pyramid, channels=1)
-    assert "no split of a pyramid 'test'. There is: all." in refusal(level, pyramid, split="test")
+    assert "no split of a pyramid 'test'. Available: all." in refusal(level, pyramid, split="test")
     assert level(pyramid, (8, 8), channels=3).image_shape == (8, 8, 3)
 
 
