@@ -271,7 +271,7 @@ def test_discriminators_that_pool_in_ways_a_file_does_not_show_are_refused(tmp_p
 
 def test_folder_that_is_there_is_refused(imported):
     before = {path: path.read_bytes() for path in imported.folder.rglob("*") if path.is_file()}
-    with pytest.raises(ZooError, match="is there already; choose another --to"):
+    with pytest.raises(ZooError, match="exists already; choose another --to"):
         write_run(imported.folder)
     assert {path: path.read_bytes() for path in imported.folder.rglob("*") if path.is_file()} == before
 
@@ -328,4 +328,4 @@ def test_command_imports_a_file_of_mimicrys_own(tmp_path):
     assert Run(tmp_path / "run").recipe.arguments["mimicry"]
     for flag, only in (("--truncation=0.4", "hf_biggan_deep"), ("--batch_norm_epsilon=1e-4", "biggan_pytorch")):
         done = command("--from=mimicry", file, flag, f"--to={tmp_path / 'other'}")
-        assert (done.returncode, f"is for --from={only} alone" in done.stderr) == (2, True)
+        assert (done.returncode, f"applies only to --from={only}" in done.stderr) == (2, True)
