@@ -24,7 +24,7 @@ from tfgan_zoo.html_report.event_history import History, read_history, thinned
 from tfgan_zoo.html_report.facts import Facts, command_of, facts_of
 from tfgan_zoo.html_report.gallery import Gallery
 from tfgan_zoo.html_report.html_page import Figure, Section, picture, render
-from tfgan_zoo.html_report.resemblance import chosen_images, resemblance_section
+from tfgan_zoo.html_report.resemblance import resemblance_section, searched_images
 from tfgan_zoo.html_report.score_table import scores_section
 from tfgan_zoo.html_report.truncation_sweep import stored_sweep, truncation_section
 from tfgan_zoo.metrics.protocol import Protocol, Score
@@ -157,7 +157,7 @@ def test_a_sweep_is_read_from_the_scores_with_a_truncation_of_the_last_step():
     assert truncation_section([]).figures == []
     both = [(bound, {"fd_n": 9 / bound, "is_n": bound}) for bound in (0.5, 1.0)]
     titles = [figure.title for figure in truncation_section(both).figures]
-    assert titles == ["fd_n against the bound", "is_n against the bound", "fd_n against is_n", "The same in numbers"]
+    assert titles == ["fd_n against the bound", "is_n against the bound", "fd_n against is_n", "The same as numbers"]
 
 
 def generator_of(prior, points=False):
@@ -178,12 +178,12 @@ def generator_of(prior, points=False):
 def test_the_gallery_has_a_row_a_class_by_name_and_a_row_a_bound():
     generator = generator_of(Prior(1, num_classes=3))
     figures = {f.title: f for f in Gallery(generator, ("cat", "dog", "owl")).section(5).figures}
-    assert [row.label for row in figures["Class by class"].rows] == ["cat", "dog", "owl"]
-    (strip,) = figures["Class by class"].rows[1].pictures
+    assert [row.label for row in figures["Samples by class"].rows] == ["cat", "dog", "owl"]
+    (strip,) = figures["Samples by class"].rows[1].pictures
     expected = generator.sample(np.arange(10), labels=1)
     np.testing.assert_array_equal(shown(strip)[1:3, 1:3], expected[0, :, :, 0])
     np.testing.assert_array_equal(shown(strip)[1:3, 28:30], expected[9, :, :, 0])
-    bounds = [row.label for row in figures["From typical to varied"].rows]
+    bounds = [row.label for row in figures["Truncation: from typical to varied"].rows]
     assert bounds == ["0.25", "0.5", "0.75", "1", "1.5", "2", "no bound"]
     assert len(figures) == 3
 
@@ -210,8 +210,8 @@ def test_a_generator_that_copies_is_seen_to():
             np.testing.assert_array_equal(shown(sample)[1:9, 1:9], images[i, :, :, 0])
             np.testing.assert_array_equal(shown(nearest)[1:9, 1:9], images[i, :, :, 0])
             assert shown(nearest).shape == (10, 46)  # five of 8 pixels and six gaps
-    assert [tile.label for tile in twins.tiles] == ["0.00 apart"] * 6
-    assert "0.00 apart" not in [tile.label for tile in reals.tiles]
+    assert [tile.label for tile in twins.tiles] == ["distance 0.00"] * 6
+    assert "distance 0.00" not in [tile.label for tile in reals.tiles]
     assert left_out == []
 
 
@@ -225,8 +225,8 @@ def test_what_features_cannot_be_taken_of_is_left_out_with_the_reason():
 
 def test_a_large_training_set_is_searched_in_part():
     images = np.broadcast_to(np.zeros([1, 4, 4, 1], np.uint8), [30_000, 4, 4, 1])
-    assert len(chosen_images(images)) == 20_000
-    assert len(chosen_images(np.broadcast_to(images[:1, :1, :1], [30_000, 256, 256, 3]))) == 1000
+    assert len(searched_images(images)) == 20_000
+    assert len(searched_images(np.broadcast_to(images[:1, :1, :1], [30_000, 256, 256, 3]))) == 1000
 
 
 def untrained_run(folder, table, events=True):
@@ -294,7 +294,7 @@ def test_the_page_of_images_tells_the_whole_story(image_report):
     report, html = image_report
     titles = re.findall("<h2>(.*?)</h2>", html)
     assert titles == ["Samples", "Scores", "What the generator makes", "Does it copy?", "How the training went",
-                      "Singular values", "Every number"]  # fmt: skip
+                      "Singular values", "Settings and versions"]  # fmt: skip
     assert report.left_out == []
     for words in (
         "A &amp; B",
@@ -312,9 +312,9 @@ def test_the_page_of_points_has_clouds_and_a_sweep_and_no_neighbours(points_repo
     report, html = points_report
     titles = re.findall("<h2>(.*?)</h2>", html)
     assert "Does it copy?" not in titles
-    assert "Typical against varied, in numbers" in titles
+    assert "Scores under truncation" in titles
     assert "fd_points against the bound" in html
-    assert "20 samples at each bound" in html
+    assert "Each bound has 20 samples" in html
     assert report.left_out == []
 
 
@@ -324,8 +324,8 @@ def test_without_its_data_or_a_checkpoint_the_rest_is_told_and_the_reason(image_
     settings = run.recipe.model_copy(update={"data": run.recipe.data.model_copy(update={"source": "arrays:gone.npz"})})
     Run.start(other, settings, run.dataset)
     html = (report := Report(Run(other))).html()
-    assert report.left_out == ["Pictures drawn anew: the run has no checkpoint yet."]
-    assert "Left out. Pictures drawn anew" in html
+    assert report.left_out == ["New samples: the run has no checkpoint yet."]
+    assert "Left out: New samples" in html
     (other / "checkpoints").symlink_to(run.folder / "checkpoints")
     html = (report := Report(Run(other))).html()
     assert "What the generator makes" in html
