@@ -59,8 +59,9 @@ def facts_of(run: Run, history: History, step: int | None) -> Facts:
     ]
     if history.sessions:
         start = time.strftime("%d %B %Y, %H:%M UTC", time.gmtime(history.sessions[0][0]))
+        unit = "h" if history.seconds >= 3600 else "min"
         sessions = f" in {len(history.sessions)} sessions" if len(history.sessions) > 1 else ""
-        rows += [("Started", start.lstrip("0")), ("Training time", duration(history.seconds) + sessions)]
+        rows += [("Started", start.lstrip("0")), ("Training time", f"{duration(history.seconds)} {unit}{sessions}")]
     classes = f", {data['num_classes']} classes" if data["num_classes"] else ""
     rows.append(("Data", f"{data['source']}, split {run.recipe.data.split}: {size}{classes}"))
     rows.append(("SHA-256 of the data", data["sha256"]))
