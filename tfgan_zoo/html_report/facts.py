@@ -59,7 +59,7 @@ def facts_of(run: Run, history: History, step: int | None) -> Facts:
     ]
     if history.sessions:
         start = time.strftime("%d %B %Y, %H:%M UTC", time.gmtime(history.sessions[0][0]))
-        unit = "h" if history.seconds >= 3600 else "min"
+        unit = "h" if round(history.seconds) >= 3600 else "min"
         sessions = f" in {len(history.sessions)} sessions" if len(history.sessions) > 1 else ""
         rows += [("Started", start.lstrip("0")), ("Training time", f"{duration(history.seconds)} {unit}{sessions}")]
     classes = f", {data['num_classes']} classes" if data["num_classes"] else ""
