@@ -4,6 +4,7 @@ import base64
 import dataclasses
 import io
 import re
+import shlex
 import subprocess
 import sys
 import types
@@ -21,7 +22,7 @@ from tfgan_zoo.data.sources import load_source
 from tfgan_zoo.html_report import gallery, plots
 from tfgan_zoo.html_report.chapters import Report
 from tfgan_zoo.html_report.event_history import History, read_history, thinned
-from tfgan_zoo.html_report.facts import Facts, command_of, facts_of
+from tfgan_zoo.html_report.facts import Facts, command_of, facts_of, toml
 from tfgan_zoo.html_report.gallery import Gallery
 from tfgan_zoo.html_report.html_page import Figure, Section, picture, render
 from tfgan_zoo.html_report.resemblance import resemblance_section, searched_images
@@ -104,6 +105,22 @@ def test_the_command_names_the_preset_and_the_differences():
     assert command_of(changed).endswith("--preset=ring8 --set 'arguments.hidden=[3, 4]' --set seed=5")
     assignments = ["arguments.hidden=[3, 4]", "seed=5"]
     assert recipe.parse(recipe.override(table, assignments)).arguments["hidden"] == [3, 4]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "text"),
+    [
+        ({"start": 0.1, "end": 0.0, "over": 9}, '{start = 0.1, end = 0.0, over = 9, after = 0, shape = "linear"}'),
+        ({"points": [[0, 0.1], [9, 0.2]]}, "{points = [[0, 0.1], [9, 0.2]]}"),
+    ],
+)
+def test_the_command_sets_a_schedule_as_a_whole(schedule, text):
+    table = {"model": "wgan_gp", **catalog.preset_table("wgan_gp", "quickstart")}
+    moving = recipe.override(table, [f"generator_optimizer.learning_rate={toml(schedule)}"])
+    parsed = catalog.completed(recipe.parse(moving))
+    _, *options = shlex.split(command_of(parsed).partition(" --model=wgan_gp")[2])
+    assert options == [f"generator_optimizer.learning_rate={text}"]
+    assert catalog.completed(recipe.parse(recipe.override(table, options))) == parsed
 
 
 def test_a_recipe_that_set_cannot_express_is_trained_from_its_file():

@@ -12,11 +12,13 @@ from typing import Any
 from tfgan_zoo import __version__
 from tfgan_zoo.core import catalog, recipe
 from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.core.recipe_tables import Schedule
 from tfgan_zoo.html_report.event_history import History
 from tfgan_zoo.runs.publish import first_paragraph
 from tfgan_zoo.runs.run_folder import Run
 from tfgan_zoo.training.progress import duration
 
+SCHEDULE = Schedule.model_fields.keys()
 LIBRARIES = ("tensorflow", "keras", "numpy", "scipy", "matplotlib", "jinja2")
 
 
@@ -102,11 +104,32 @@ def changes_from(preset: str, a_recipe: recipe.Recipe) -> list[tuple[str, str]] 
         base = catalog.completed(recipe.parse({"model": model, **catalog.preset_table(model, preset)}, preset))
     except ZooError:
         return None
-    old, new = recipe.flatten(base.as_dict()), recipe.flatten(a_recipe.as_dict())
-    changed = {key: new.get(key) for key in sorted(new) if key != "summary" and old.get(key) != new.get(key)}
+    changed = differences(base.as_dict(), a_recipe.as_dict())
     if any(not expressible(value) for value in changed.values()):
         return None
-    return [(key, toml(value)) for key, value in changed.items()]
+    return [(key, toml(value)) for key, value in sorted(changed.items()) if key != "summary"]
+
+
+def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """{key as in --set: new value} of two recipes as plain values; None for a key that only the old one has.
+
+    A `Schedule` counts as one value: --set replaces it as a whole.
+    """
+    changed: dict[str, Any] = {}
+    for key in old.keys() | new.keys():
+        before: Any = old.get(key)
+        after: Any = new.get(key)
+        if before == after:
+            continue
+        schedules = [isinstance(value, dict) and value.keys() == SCHEDULE for value in (before, after)]
+        if isinstance(before, dict) and isinstance(after, dict) and not any(schedules):
+            changed |= differences(before, after, f"{prefix}{key}.")
+        elif schedules[1]:
+            unused = SCHEDULE - {"points"} if after["points"] else {"points"}
+            changed[prefix + key] = {name: value for name, value in after.items() if name not in unused}
+        else:
+            changed[prefix + key] = after
+    return changed
 
 
 def expressible(value: Any) -> bool:
