@@ -23,9 +23,12 @@ def test_every_shipped_recipe_says_on_what_it_was_run_or_that_it_was_not(model, 
     )
 
 
-def documented_scores(model, preset):
-    """(seeds, {score: the value stated first}) of the first row of the table of a preset in docs/<model>.md."""
-    page = (PACKAGE.parent / "docs" / f"{model}.md").read_text(encoding="utf-8")
+def page_of(model):
+    return (PACKAGE.parent / "docs" / f"{model}.md").read_text(encoding="utf-8")
+
+
+def documented_scores(page, model, preset):
+    """(seeds, {score: the value stated first}) of the first row of the table of a preset in a model's page."""
     named = f"{model}, {preset}" if preset != "quickstart" else rf"{model}(?:, quickstart)?"
     table = re.search(rf"^\| {named}, (\d) seeds?.*? \| (.*) \|\n\|[-|]+\|\n\| .*? \| (.*) \|$", page, re.MULTILINE)
     assert table, f"docs/{model}.md has no table of {preset}"
@@ -37,16 +40,19 @@ TRIED = [names for names in PRESETS if isinstance(tried(*names), catalog.Trial) 
 
 
 @pytest.mark.parametrize(("model", "preset"), TRIED)
-def test_the_scores_of_a_tried_recipe_are_those_of_its_models_page(model, preset):
-    trial = tried(model, preset)
-    assert (trial.seeds, trial.scores) == documented_scores(model, preset)
+def test_the_scores_and_the_time_of_a_tried_recipe_are_those_of_its_models_page(model, preset):
+    page, trial = page_of(model), tried(model, preset)
+    where = f"[tried] of zoo_configs/{model}/{preset}.toml and docs/{model}.md disagree"
+    assert (trial.seeds, trial.scores) == documented_scores(page, model, preset), where
+    if measured := re.fullmatch(r"(\d+) min (\d+) s", trial.time):
+        assert re.search(rf"\b{measured[1]} min(utes)? {measured[2]} s", page), where
 
 
 def test_the_score_of_the_circles_is_the_one_in_the_text_of_catgans_page():
-    page = (PACKAGE.parent / "docs" / "catgan.md").read_text(encoding="utf-8")
     trial = tried("catgan", "circles")
     assert (trial.seeds, trial.scores) == (3, {"clustering_error": 0.122})
-    assert re.search(r"CatGAN on 12\.2 % \(10\.5, 20\.6, 5\.5\), over three seeds", page.replace("\n", " "))
+    text = page_of("catgan").replace("\n", " ")
+    assert re.search(r"CatGAN on 12\.2 % \(10\.5, 20\.6, 5\.5\), over three seeds", text)
 
 
 def test_some_recipes_were_run_and_others_not():
