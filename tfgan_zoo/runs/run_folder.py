@@ -145,11 +145,11 @@ class Run:
         best = self.best_step()
         if which == "best" and best not in steps:
             raise ZooError(f"{self.folder} has no best checkpoint, because none was scored; use --checkpoint=latest.")
-        step = {"latest": steps[-1], "best": best}.get(str(which), which)
-        if not str(step).isdigit() or int(step) not in steps:
+        text = str({"latest": steps[-1], "best": best}.get(str(which), which))
+        if not text.isdigit() or (step := int(text)) not in steps:
             raise ZooError(f"checkpoint {which!r}: expected latest, best or one of {', '.join(map(str, steps))}.")
-        arrays = read(checkpoints.path(int(step)))
-        stage = self.recipe.stage_at(int(step))
+        arrays = read(checkpoints.path(step))
+        stage = self.recipe.stage_at(step)
         game = self.build_game(stage)
         for network, group in ((game.generator, "average/"), (game.discriminator, "discriminator/")):
             values = [array for name, array in arrays.items() if name.startswith(group)]
@@ -159,7 +159,7 @@ class Run:
             for variable, value in zip(network.variables, values, strict=True):  # saved in the network's order
                 variable.assign(value)
         refresh_standing_statistics(game, self.recipe, stage)
-        return game, int(step)
+        return game, step
 
     def imported(self) -> dict[str, Any] | None:
         """imported.json, which names the files that imported weights came from; None for a run trained here."""
