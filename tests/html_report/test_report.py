@@ -172,11 +172,11 @@ def test_a_stored_sweep_is_read_from_the_truncated_scores_of_the_last_step():
     )  # another protocol
     assert results == [(1.0, {"fd_points": 4.0}), (2.0, {"fd_points": 3.0})]
     section = truncation_section(results, samples=7)
-    assert section.figures[-1].table == (["bound", "fd_points"], [["1", "4"], ["2", "3"]])
+    assert section.figures[-1].table == (["truncation", "fd_points"], [["1", "4"], ["2", "3"]])
     assert truncation_section([]).figures == []
     both = [(bound, {"fd_n": 9 / bound, "is_n": bound}) for bound in (0.5, 1.0)]
     titles = [figure.title for figure in truncation_section(both).figures]
-    assert titles == ["fd_n against the bound", "is_n against the bound", "fd_n against is_n", "The same as numbers"]
+    assert titles == ["fd_n against truncation", "is_n against truncation", "fd_n against is_n", "The same as numbers"]
 
 
 def generator_of(prior, points=False):
@@ -203,7 +203,7 @@ def test_the_gallery_has_a_row_per_class_by_name_and_a_row_per_bound():
     np.testing.assert_array_equal(shown(strip)[1:3, 1:3], expected[0, :, :, 0])
     np.testing.assert_array_equal(shown(strip)[1:3, 28:30], expected[9, :, :, 0])
     bounds = [row.label for row in figures["Truncation: from typical to varied"].rows]
-    assert bounds == ["0.25", "0.5", "0.75", "1", "1.5", "2", "no bound"]
+    assert bounds == ["0.25", "0.5", "0.75", "1", "1.5", "2", "none"]
     assert len(figures) == 3
 
 
@@ -332,8 +332,8 @@ def test_the_page_of_a_run_on_points_has_scatter_plots_and_a_sweep_and_no_neighb
     titles = re.findall("<h2>(.*?)</h2>", html)
     assert "Does it copy?" not in titles
     assert "Scores under truncation" in titles
-    assert "fd_points against the bound" in html
-    assert "Each bound has 20 samples" in html
+    assert "fd_points against truncation" in html
+    assert "Each value has 20 samples" in html
     assert report.left_out == []
 
 

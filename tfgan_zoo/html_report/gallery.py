@@ -10,7 +10,7 @@ from tfgan_zoo.saved_model import sweeps
 from tfgan_zoo.saved_model.signature_calls import Sampler
 
 COLUMNS = 10  # samples per row
-BOUNDS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)  # of the latent
+BOUNDS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)  # values of truncation
 MOST_CLASSES, MOST_CODES = 12, 6  # that the page shows
 SCATTER, POINTS = 300, 1000  # side of a scatter plot in pixels, and points in it
 LATENT_VALUES = 100_000  # that are drawn to find their maximum: larger bounds have no effect
@@ -54,12 +54,12 @@ class Gallery:
         latents = self.generator.latent_inputs(np.arange(min(count, 1000)))
         largest = min(max(np.abs(values).max() for values in latents.values()), self.generator.truncation.none)
         bounds = [*(bound for bound in BOUNDS if bound < largest), None]
-        labels = ["no bound" if bound is None else f"{bound:g}" for bound in bounds]
+        labels = ["none" if bound is None else f"{bound:g}" for bound in bounds]
         samples = [self.generator.sample(self.seeds(), bound) for bound in bounds]
         unit = "plot" if self.generator.points else "row"
         text = (
-            f"The same seeds in every {unit}, with the latent restricted to a range that widens from the first to the last."
-            " A narrow range gives typical samples that look alike; a wide one more varied and odder samples."
+            f"The same seeds in every {unit}, at increasing truncation values ({self.generator.truncation.meaning})."
+            " Small values give typical samples that look alike, large ones more varied and odder samples."
         )
         return self.figure("Truncation: from typical to varied", text, labels, samples)
 
@@ -93,7 +93,8 @@ class Gallery:
     def code(self, number: int) -> Figure:
         """One code varies along the columns; points have a scatter plot per value."""
         values = sweeps.values_of(self.generator, number)
-        categorical = number < len(self.generator.codes.categorical)
+        code_sizes = self.generator.codes.categorical if self.generator.codes else ()
+        categorical = number < len(code_sizes)
         extent = f"its {len(values)} categories" if categorical else f"{values[0]:g} to {values[-1]:g}"
         title = f"Code {number}: {extent}"
         if self.generator.points:
@@ -107,8 +108,8 @@ class Gallery:
             "Only this code changes along a row, so the difference is what the code has come to mean, which the model found"
             " without labels."
         )
-        samples = sheet.samples.reshape(6, len(values), *sheet.samples.shape[1:])
-        return self.figure(title, text, [""] * 6, samples)
+        rows = sheet.samples.reshape(6, len(values), *sheet.samples.shape[1:])
+        return self.figure(title, text, [""] * 6, list(rows))
 
     def section(self, step: int) -> Section:
         """The `Section` of everything that this generator can show; `step` is its checkpoint's."""

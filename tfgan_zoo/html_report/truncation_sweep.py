@@ -1,4 +1,4 @@
-"""The chapter on truncation: fidelity against diversity as the bound of the latent changes. BigGAN, arXiv:1809.11096, 3.1."""
+"""The chapter on truncation: fidelity against diversity. BigGAN, arXiv:1809.11096, 3.1."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -19,13 +19,13 @@ from tfgan_zoo.saved_model.signature_calls import Sampler
 
 SCORES = ("distances", "inception_score")
 
-Sweep = list[tuple[float, dict[str, float]]]  # [(bound, {score name: value})], bounds ascending
+Sweep = list[tuple[float, dict[str, float]]]  # [(truncation, {score name: value})], ascending
 
 
 def stored_sweep(scores: Sequence[Score]) -> Sweep:
     """The truncated scores of the last step that has any.
 
-    For each score name, only those of its latest protocol are used; they may differ in the bound alone.
+    For each score name, only those of its latest protocol are used; they may differ in the truncation alone.
     """
     scores = [score for score in scores if score.protocol.truncation is not None]
     last = max((score.step for score in scores), default=0)
@@ -40,15 +40,15 @@ def stored_sweep(scores: Sequence[Score]) -> Sweep:
 
 
 def sweep(run: Run, game: Game, generator: Sampler, source: Source, bounds: Sequence[float], samples: int) -> Sweep:
-    """Measures a checkpoint's generator at each bound, with the recipe's feature network.
+    """Measures a checkpoint's generator at each truncation, with the recipe's feature network.
 
     Args:
         run: the run.
         game: the run's game in float32.
         generator: samples from it.
         source: the training data.
-        bounds: of the latent, numbers above 0.
-        samples: images to generate per bound.
+        bounds: values of truncation, above 0.
+        samples: images to generate at each.
 
     Raises:
         ZooError: the feature network is missing, or cannot read the data.
@@ -73,7 +73,7 @@ def can_take(evaluator: Evaluator, name: str, players: Players) -> bool:
 
 
 def truncation_section(results: Sweep, samples: int | None = None) -> Section:
-    """The `Section` of a sweep, without figures if it is empty; `samples` per bound, if it was measured for the page."""
+    """The `Section` of a sweep, without figures if it is empty; `samples` at each value, if it was measured for the page."""
     names = list(dict.fromkeys(name for _, values in results for name in values))
     figures = []
     for name in names:
@@ -81,10 +81,10 @@ def truncation_section(results: Sweep, samples: int | None = None) -> Section:
         better = direction(name).capitalize()
         plot = plots.curves(
             {name: ([bound for bound, _ in points], [value for _, value in points])},
-            xlabel="bound of the latent",
+            xlabel="truncation",
             marks=True,
         )
-        figures.append(Figure(f"{name} against the bound", f"{better} is better." if better else "", plot))
+        figures.append(Figure(f"{name} against truncation", f"{better} is better." if better else "", plot))
     distance = next((n for n in names if n.startswith(("fd_", "fid", "clean_fid"))), None)
     inception = next((n for n in names if n.startswith(("is_", "inception_score"))), None)
     if distance and inception:
@@ -93,14 +93,14 @@ def truncation_section(results: Sweep, samples: int | None = None) -> Section:
         ]
         curve = [x for x, _ in both], [y for _, y in both]
         plot = plots.curves({distance: curve}, xlabel=inception, marks=True, ticks=False)
-        text = "One point per bound, from the narrowest to the widest; good is to the lower right."
+        text = "One point per truncation value, in ascending order; good is to the lower right."
         figures.append(Figure(f"{distance} against {inception}", text, plot))
     if names:
         rows = [[f"{bound:g}", *(number(v[n]) if n in v else "" for n in names)] for bound, v in results]
-        figures.append(Figure("The same as numbers", table=(["bound", *names], rows), wide=True))
-    counted = f" Each bound has {samples:,} samples, so the scores above are not comparable." if samples else ""
+        figures.append(Figure("The same as numbers", table=(["truncation", *names], rows), wide=True))
+    counted = f" Each value has {samples:,} samples, so the scores above are not comparable." if samples else ""
     text = (
-        "A narrow range of latents gives typical samples, a wide one diverse samples. A Fréchet distance counts both odd"
+        "Small values of truncation give typical samples, large ones diverse samples. A Fréchet distance counts both odd"
         f" samples and missing diversity, so it is often lowest in between.{counted}"
     )
     return Section("truncation", "Scores under truncation", text, figures)

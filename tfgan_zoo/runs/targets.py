@@ -85,7 +85,7 @@ def players_of(game: Game, generator: Any = None, truncation: float | None = Non
     Args:
         game: in float32. Weights assigned to its networks later take effect.
         generator: the `Sampler` of the game's generator; None if the players are only checked and nothing is sampled.
-        truncation: bound of the latent, None for none.
+        truncation: None for none.
     """
     inputs = {tensor.name: tensor for tensor in game.discriminator.inputs}
 
@@ -175,7 +175,7 @@ class ExportTarget:
 
     def players(self, truncation: float | None = None) -> Players:
         """The generator alone, with samples truncated at this bound."""
-        shape = self.generator.sample_shape
+        shape: Any = self.generator.sample_shape
         return Players(sampler(self.generator, truncation), prior=self.prior, truncation=truncation, shape=shape)
 
     def check_source(self, source: Source, data: DataSettings) -> None:
