@@ -1,15 +1,15 @@
-"""Command lines one after another in a process each keeps: TensorFlow, which takes seconds to import, is imported once."""
+"""Runs each command line in one long-lived process of its own, so that TensorFlow is imported once per command line."""
 
 import json
 import subprocess
 import sys
 from pathlib import Path
 
-# Reads a JSON [folder, arguments] a line and answers with [status, stdout, stderr]; what C++ writes past Python is caught too.
+# Reads JSON lines [folder, arguments] and answers each with [status, stdout, stderr], output of C++ included.
 SESSION = """
 import importlib, json, os, sys, tempfile
 from absl import flags
-from tfgan_zoo import command_line
+from tfgan_zoo.cli import command_line
 
 module = importlib.import_module("tfgan_zoo." + sys.argv[1])
 answers = os.fdopen(os.dup(1), "w")
@@ -38,13 +38,13 @@ for line in sys.stdin:
 
 
 class CommandSession:
-    """Runs `tfgan_zoo.NAME` as a command; to be closed."""
+    """Runs `tfgan_zoo.NAME` as a command; call `close` at the end."""
 
     def __init__(self):
         self.processes = {}
 
     def run(self, name, *arguments, cwd=None):
-        """A `subprocess.CompletedProcess` of the command, with its stdout and stderr as text."""
+        """Runs a command; returns a `subprocess.CompletedProcess` with stdout and stderr as text."""
         if name not in self.processes:
             command = [sys.executable, "-c", SESSION, name]
             self.processes[name] = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -56,5 +56,5 @@ class CommandSession:
 
     def close(self):
         for process in self.processes.values():
-            process.kill()  # nothing is left to write, and TensorFlow's own end takes seconds
+            process.kill()  # it has nothing left to write, and TensorFlow takes seconds to shut down
             process.communicate()

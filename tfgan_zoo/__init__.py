@@ -1,20 +1,33 @@
 """A model zoo of generative adversarial networks in TensorFlow and Keras.
 
-`load(name)` gives a trained generator of the zoo; the rest is in the modules, and `python -m tfgan_zoo.train --help`.
+`load(name)` returns a trained generator of the zoo. To train one, see `python -m tfgan_zoo.train --help`.
 """
+
+import typing
 
 __version__ = "0.1.0"
 
 
-def load(name, version=None):
-    """A trained generator of the zoo, as `tf.saved_model.load` gives it; its signatures are in its README.
+def load(name: str, version: int | None = None) -> typing.Any:
+    """A trained generator of the zoo, as `tf.saved_model.load` returns it.
+
+    Its signatures are `sample`, `png`, `latents` and `serving_default`; the README in its folder explains them.
 
     Args:
         name: such as "sngan_mnist".
-        version: a number; the newest where left out.
+        version: a number; the newest by default.
 
     Raises:
-        ZooError: no such generator or version; lists those that there are. Or its files are not what its card says.
+        ZooError: there is no such generator or version (the message lists those that exist), or its files differ from
+            those that its model card lists.
+
+    Examples:
+        >>> import tensorflow as tf
+        >>> import tfgan_zoo
+        >>> sample = tfgan_zoo.load("sngan_mnist").signatures["sample"]
+        >>> no_truncation = tf.constant([float("inf")] * 2)
+        >>> sample(seed=tf.constant([0, 1], tf.int64), truncation=no_truncation)["images"].shape
+        TensorShape([2, 32, 32, 1])
     """
     import tensorflow as tf
 
@@ -27,9 +40,9 @@ def load(name, version=None):
     names = sorted(p.name for p in zoo.glob("*") if versions(p))
     if name not in names:
         raise no_such("trained generator", name, names)
-    there = versions(zoo / name)
-    if version is not None and version not in there:
-        raise no_such(f"version of {name}", version, there)
-    folder = zoo / name / str(version or there[-1])
+    existing = versions(zoo / name)
+    if version is not None and version not in existing:
+        raise no_such(f"version of {name}", version, existing)
+    folder = zoo / name / str(version or existing[-1])
     trust.check(folder)
     return tf.saved_model.load(str(folder))

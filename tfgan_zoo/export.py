@@ -1,6 +1,7 @@
-"""Writes a run's averaged generator as a SavedModel version folder that TensorFlow Serving loads.
+"""Exports a run's averaged generator as a SavedModel version folder that TensorFlow Serving loads.
 
 python -m tfgan_zoo.export --run=runs/my-run --to=export/my_sngan
+python -m tfgan_zoo.export --run=runs/my-run --to=export/my_sngan --checkpoint=best
 """
 
 from absl import flags
@@ -11,11 +12,13 @@ flags.adopt_module_key_flags(command_line)
 
 RUN = flags.DEFINE_string("run", None, "The run's folder.", required=True)
 TO = flags.DEFINE_string("to", None, "The model's folder; its name is the model's name in TF Serving.", required=True)
-CHECKPOINT = flags.DEFINE_string("checkpoint", "latest", "latest, best or a step.")
-VERSION = flags.DEFINE_integer("version", None, "The version; one more than the last where left out.", lower_bound=1)
+CHECKPOINT = flags.DEFINE_string("checkpoint", "latest", "Which checkpoint: latest, best or a step.")
+VERSION = flags.DEFINE_integer(
+    "version", None, "The version's number; by default one more than the newest.", lower_bound=1
+)
 
 
-def main():
+def main() -> int:
     command_line.load_tensorflow()
     from tfgan_zoo.runs.publish import export_run
     from tfgan_zoo.runs.run_folder import Run

@@ -1,7 +1,7 @@
-"""Shows how a run's samples grew, from the grids that it drew on its way.
+"""Shows how a run's samples developed, from the sample grids that it stored during training.
 
-python -m tfgan_zoo.growth --run=runs/my-pggan                     a strip: a row a stage, of the same latents
-python -m tfgan_zoo.growth --run=runs/my-pggan --out=growth.gif    every grid in turn; or .mp4
+python -m tfgan_zoo.growth --run=runs/my-pggan                     a strip: one row per stage, the same latents in each
+python -m tfgan_zoo.growth --run=runs/my-pggan --out=growth.gif    every grid in turn; also .mp4
 """
 
 from pathlib import Path
@@ -12,14 +12,14 @@ from tfgan_zoo.cli import command_line
 
 flags.adopt_module_key_flags(command_line)
 
-RUN = flags.DEFINE_string("run", None, "A run's folder.")
-OUT = flags.DEFINE_string("out", "growth.png", "The file: .png for the strip, .gif or .mp4 for an animation.")
-COLUMNS = flags.DEFINE_integer("columns", 8, "Images a row of the strip.", lower_bound=1)
-SCALE = flags.DEFINE_integer("scale", 2, "Enlarges each pixel.", lower_bound=1)
-RATE = flags.DEFINE_integer("frames_per_second", 4, "Of the animation.", lower_bound=1)
+RUN = flags.DEFINE_string("run", None, "The run's folder.")
+OUT = flags.DEFINE_string("out", "growth.png", "The file to write: .png for the strip, .gif or .mp4 for an animation.")
+COLUMNS = flags.DEFINE_integer("columns", 8, "Images per row of the strip.", lower_bound=1)
+SCALE = flags.DEFINE_integer("scale", 2, "Enlarges each pixel by this factor.", lower_bound=1)
+RATE = flags.DEFINE_integer("frames_per_second", 4, "Frame rate of the animation.", lower_bound=1)
 
 
-def main():
+def main() -> int:
     command_line.load_tensorflow()
     from tfgan_zoo import pictures
     from tfgan_zoo.core.errors import ZooError

@@ -1,4 +1,4 @@
-"""Writes the whole story of a run as one HTML file, to be opened in a browser; it asks the network for nothing.
+"""Writes everything about a run as one HTML file, which a browser opens without a network.
 
 python -m tfgan_zoo.report --run=runs/my-run
 python -m tfgan_zoo.report --run=runs/my-run --out=my-run.html --checkpoint=best
@@ -15,21 +15,26 @@ flags.adopt_module_key_flags(command_line)
 
 RUN = flags.DEFINE_string("run", None, "The run's folder.", required=True)
 OUT = flags.DEFINE_string("out", "report.html", "The file to write.")
-CHECKPOINT = flags.DEFINE_string("checkpoint", "latest", "Of the pictures drawn anew: latest, best or a step.")
-TRUNCATION = flags.DEFINE_multi_float("truncation", None, "Bound of the latent to score at; given again, a sweep.", 0)
-SAMPLES = flags.DEFINE_integer("samples", 2000, "Images to generate at each of these bounds.", lower_bound=2)
+CHECKPOINT = flags.DEFINE_string(
+    "checkpoint", "latest", "Which checkpoint the new samples are from: latest, best or a step."
+)
+TRUNCATION = flags.DEFINE_multi_float(
+    "truncation", None, "Adds scores of samples at this truncation; give it several times for a sweep.", 0
+)
+SAMPLES = flags.DEFINE_integer("samples", 2000, "Images to generate at each --truncation.", lower_bound=2)
 
 
-def main():
+def main() -> int:
     command_line.load_tensorflow()
     from tfgan_zoo.html_report.chapters import Report
     from tfgan_zoo.html_report.html_page import write
     from tfgan_zoo.runs.run_folder import Run
 
-    report = Report(Run(RUN.value), CHECKPOINT.value, TRUNCATION.value or (), SAMPLES.value, command_line.watched)
+    bounds = TRUNCATION.value or ()
+    report = Report(Run(RUN.value), CHECKPOINT.value, bounds, SAMPLES.value, command_line.with_progress)
     write(report.html(), OUT.value)
-    for sentence in report.left_out:
-        print(f"Left out: {sentence}")
+    for reason in report.left_out:
+        print(f"Left out: {reason}")
     print(f"{OUT.value} ({Path(OUT.value).stat().st_size / 2**20:.1f} MB)")
     return 0
 

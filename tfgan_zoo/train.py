@@ -5,7 +5,7 @@
   python -m tfgan_zoo.train --model=sngan --set data.source=folder:/my/pictures --set data.resolution=64
   python -m tfgan_zoo.train --list                              every model and preset
 
-The same command with the same --workdir, or --workdir alone, goes on where a run stopped.
+The same command with the same --workdir, or --workdir alone, resumes a run that was stopped.
 """
 
 import json
@@ -15,42 +15,46 @@ from pathlib import Path
 from absl import flags
 
 from tfgan_zoo.cli import command_line
+from tfgan_zoo.core.errors import ZooError
 
 flags.adopt_module_key_flags(command_line)
 
-MODEL = flags.DEFINE_string("model", None, "The model, a name from --list.")
-PRESET = flags.DEFINE_string("preset", "quickstart", "The recipe of that model, a name from --list.")
-CONFIG = flags.DEFINE_string("config", None, "A recipe file of your own, in place of --model and --preset.")
-SET = flags.DEFINE_multi_string("set", [], "Changes the recipe: key=value, such as --set steps=500. Repeatable.")
-WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; runs/<model>-<time> where left out.")
-RESUME = flags.DEFINE_bool("resume", True, "Go on with a run of the same recipe in --workdir; --noresume refuses.")
-STRATEGY = flags.DEFINE_string("strategy", "one", "one device; mirrored over all GPUs; mirrored:2 over two.")
-LIST = flags.DEFINE_bool("list", False, "List the models and presets, and stop.")
-DRY_RUN = flags.DEFINE_bool("dry_run", False, "Print the resolved recipe and the networks, and stop.")
+MODEL = flags.DEFINE_string("model", None, "The model: a name from --list.")
+PRESET = flags.DEFINE_string("preset", "quickstart", "One of the model's recipes: a name from --list.")
+CONFIG = flags.DEFINE_string("config", None, "A recipe file of your own, instead of --model and --preset.")
+SET = flags.DEFINE_multi_string("set", [], "Changes a value of the recipe: key=value, such as --set steps=500.")
+WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; by default runs/<model>-<time>.")
+RESUME = flags.DEFINE_bool("resume", True, "Resume a run of the same recipe in --workdir; --noresume refuses to.")
+STRATEGY = flags.DEFINE_string("strategy", "one", "one: a single device; mirrored: all GPUs; mirrored:2: two of them.")
+LIST = flags.DEFINE_bool("list", False, "List the models and presets and exit; --verbose adds how each was run.")
+DRY_RUN = flags.DEFINE_bool("dry_run", False, "Print the resolved recipe and the networks, and exit.")
+
+
+def recipe_file():
+    """The TOML file that --config or --model names; None if neither is given."""
+    from tfgan_zoo.core import catalog
+
+    return CONFIG.value or (MODEL.value and catalog.preset_file(MODEL.value, PRESET.value))
 
 
 def resolved_recipe():
     from tfgan_zoo.core import catalog, recipe
-    from tfgan_zoo.core.errors import ZooError
 
     if CONFIG.value and MODEL.value:
-        raise ZooError("give either --config, a whole recipe, or --model with --preset.")
-    if CONFIG.value:
-        table, origin = recipe.read_toml(CONFIG.value), CONFIG.value
-    elif MODEL.value:
-        table, origin = catalog.preset_table(MODEL.value, PRESET.value), f"{MODEL.value}/{PRESET.value}"
-        table = {"model": MODEL.value, **table}
+        raise ZooError("--config and --model were both given; give either --config, or --model with --preset.")
+    if path := recipe_file():
+        origin = CONFIG.value or f"{MODEL.value}/{PRESET.value}"
+        table = {**({"model": MODEL.value} if MODEL.value else {}), **catalog.recipe_table(path)}
     elif WORKDIR.value and (Path(WORKDIR.value) / "recipe.json").exists():
-        origin = Path(WORKDIR.value) / "recipe.json"
-        table = json.loads(origin.read_text())
+        table = json.loads((origin := Path(WORKDIR.value) / "recipe.json").read_text())
     else:
         raise ZooError(f"give --model, one of {', '.join(catalog.model_names())}, or a recipe by --config; see --help.")
     parsed = recipe.parse(recipe.override(table, SET.value), origin)
-    command_line.load_tensorflow()  # not before it is needed: a mistyped key is told at once
+    command_line.load_tensorflow()  # only now, so that a mistyped key is reported at once
     return catalog.completed(parsed)
 
 
-def dry_run(recipe):
+def dry_run(recipe) -> None:
     import keras
 
     from tfgan_zoo.data.sources import load_source
@@ -59,7 +63,7 @@ def dry_run(recipe):
 
     print(json.dumps(recipe.as_dict(), indent=2))
     data = recipe.data
-    if data.resolution and data.channels:  # the shape is known without the data, which may lie elsewhere
+    if data.resolution and data.channels:  # the shape is known without the data, which may be on another machine
         size = [data.resolution] * 2 if isinstance(data.resolution, int) else data.resolution
         shape, classes = (*size, data.channels), data.classes or 0
         print(f"\n{data.source}, not read: images of {shape}\n")
@@ -75,35 +79,37 @@ def dry_run(recipe):
         print(f"{network.name}: {int(count):,} trainable parameters\n")
 
 
-def main():
-    if LIST.value:
-        from tfgan_zoo.core import catalog
+def main() -> int:
+    from tfgan_zoo.core import catalog
 
+    if LIST.value:
         for model, preset, summary in catalog.listing():
             print(f"{model:<12} {preset:<16} {summary}")
+            if command_line.VERBOSE.value:
+                print(f"{'':<30}Tried: {catalog.tried(catalog.preset_file(model, preset))}")
         return 0
     recipe = resolved_recipe()
     if DRY_RUN.value:
         dry_run(recipe)
+        if path := recipe_file():
+            print(f"Tried{' without --set' if SET.value else ''}: {catalog.tried(path)}")
         return 0
     folder = Path(WORKDIR.value or f"runs/{recipe.model}-{time.strftime('%Y%m%d-%H%M%S')}")
-    from tfgan_zoo.core.errors import ZooError
-
     if not RESUME.value and (folder / "recipe.json").exists():
         raise ZooError(f"{folder} holds a run, and --noresume was given; choose another --workdir.")
     from tfgan_zoo.runs.training_run import TrainingRun
 
     print(f"{recipe.model}: {recipe.summary}\nRun folder: {folder}", flush=True)
     run = TrainingRun(recipe, folder, STRATEGY.value)
-    version = run.execute()
-    if version is None:
-        print(f"Stopped and saved. Go on:\n  python -m tfgan_zoo.train --workdir={folder}")
+    if (version := run.execute()) is None:
+        print(f"Stopped and saved. To resume:\n  python -m tfgan_zoo.train --workdir={folder}")
         return 1
     for score in run.final_scores():
         print(f"{score.name} = {score.value:.4g}  ({score.protocol.counts()})")
     print(f"Generator: {version}\nNext:\n"
           f"  python -m tfgan_zoo.sample --run={folder}\n"
           f"  python -m tfgan_zoo.evaluate --run={folder}\n"
+          f"  python -m tfgan_zoo.report --run={folder}\n"
           f"  python -m tfgan_zoo.export --run={folder} --to=export/my_{recipe.model}\n"
           f"  tensorboard --logdir={folder}")  # fmt: skip
     return 0

@@ -1,4 +1,4 @@
-"""The command lines as a user meets them: one small run, all that can be done with it, and every mistake told plainly."""
+"""The command lines as a user runs them: one small run, the commands that use it, and the messages for mistakes."""
 
 import contextlib
 import functools
@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from command_session import CommandSession
 from PIL import Image
+
+from tfgan_zoo.core import catalog
 
 SMALL = [
     "--model=sngan",
@@ -29,7 +31,7 @@ SMALL = [
 
 
 def fresh_command(name, *arguments, cwd=None):
-    """In a process of its own, as a user's."""
+    """Runs a command in its own process, as a user does."""
     process = [sys.executable, "-m", f"tfgan_zoo.{name}", *arguments]
     return subprocess.run(process, capture_output=True, text=True, cwd=cwd, timeout=300)
 
@@ -46,33 +48,33 @@ def fails(command):
 
 
 def message_of_mistake(command, name, *arguments, cwd=None):
-    """The one message of a command that a user got wrong: status 2, no traceback."""
-    done = command(name, *arguments, cwd=cwd)
-    assert done.returncode == 2, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    assert done.stderr.startswith("error: "), done.stderr
-    return done.stderr
+    """The message of a command with a mistake in it; asserts status 2 and no traceback."""
+    result = command(name, *arguments, cwd=cwd)
+    assert result.returncode == 2, result.stdout + result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.stderr.startswith("error: "), result.stderr
+    return result.stderr
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "small"
-    done = fresh_command("train", *SMALL, f"--workdir={folder}")
-    assert done.returncode == 0, done.stderr
-    return folder, done
+    result = fresh_command("train", *SMALL, f"--workdir={folder}")
+    assert result.returncode == 0, result.stderr
+    return folder, result
 
 
 def test_training_is_quiet_and_prints_scores_and_what_to_do_next(run):
-    _, done = run
-    assert "oneDNN" not in done.stderr
-    assert "cuda" not in done.stderr.lower()
-    assert re.search(r"^fd_mnist_cnn = [\d.]+ ", done.stdout, re.MULTILINE)
+    _, result = run
+    assert "oneDNN" not in result.stderr
+    assert "cuda" not in result.stderr.lower()
+    assert re.search(r"^fd_mnist_cnn = [\d.]+ ", result.stdout, re.MULTILINE)
     for next_command in ("tfgan_zoo.sample", "tfgan_zoo.evaluate", "tfgan_zoo.export", "tensorboard"):
-        assert next_command in done.stdout
-    assert re.search(r"step 6/6  24 images  [\d,]+ images/s  0:00 left  discriminator/hinge ", done.stderr)
+        assert next_command in result.stdout
+    assert re.search(r"step 6/6  24 images  [\d,]+ images/s  0:00 left  discriminator/hinge ", result.stderr)
 
 
-def test_the_run_folder_explains_itself(run):
+def test_the_run_folder_holds_what_the_readme_lists(run):
     folder, _ = run
     recipe = json.loads((folder / "recipe.json").read_text())
     assert (recipe["steps"], recipe["arguments"]["weights"]) == (6, "spectral_norm")
@@ -98,7 +100,7 @@ def test_every_score_has_its_protocol(run):
     assert (protocol["generated_images"], protocol["real_images"], protocol["seed"]) == (120, 120, 0)
 
 
-def test_the_scalars_hold_terms_norms_scores_and_speed(run):
+def test_the_scalars_are_terms_norms_scores_and_speed(run):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     events = EventAccumulator(str(run[0]))
@@ -110,27 +112,27 @@ def test_the_scalars_hold_terms_norms_scores_and_speed(run):
     assert [e.step for e in events.Tensors("generator/hinge")] == [2, 4, 6]
 
 
-def test_the_same_command_again_finds_the_run_complete(command, run):
-    done = command("train", *SMALL, f"--workdir={run[0]}")
-    assert done.returncode == 0, done.stderr
-    assert "is complete: all 6 steps have been taken" in done.stdout
-    assert [p.name for p in (run[0] / "export" / "sngan").iterdir()] == ["1"]  # and no second export
+def test_the_same_command_again_reports_that_the_run_is_complete(command, run):
+    result = command("train", *SMALL, f"--workdir={run[0]}")
+    assert result.returncode == 0, result.stderr
+    assert "is complete: all 6 steps have been taken" in result.stdout
+    assert [p.name for p in (run[0] / "export" / "sngan").iterdir()] == ["1"]  # not exported a second time
 
 
-def test_the_folder_alone_is_enough_to_go_on(command, run):
-    done = command("train", f"--workdir={run[0]}")
-    assert done.returncode == 0, done.stderr
-    assert "is complete" in done.stdout
+def test_the_folder_alone_is_enough_to_resume(command, run):
+    result = command("train", f"--workdir={run[0]}")
+    assert result.returncode == 0, result.stderr
+    assert "is complete" in result.stdout
 
 
-def test_another_recipe_is_refused_with_the_differing_keys(fails, run):
+def test_another_recipe_is_refused_naming_the_keys_that_differ(fails, run):
     message = fails("train", *SMALL, "--set=arguments.loss=non_saturating", "--set=seed=3", f"--workdir={run[0]}")
     assert "arguments.loss: 'hinge' there, 'non_saturating' now" in message
     assert "seed: 0 there, 3 now" in message
 
 
-def test_fewer_steps_than_are_taken_are_refused(fails, run):
-    assert "steps: '6 are taken' there, 4 now" in fails("train", *SMALL, "--set=steps=4", f"--workdir={run[0]}")
+def test_fewer_steps_than_are_completed_are_refused(fails, run):
+    assert "steps: '6 completed' there, 4 now" in fails("train", *SMALL, "--set=steps=4", f"--workdir={run[0]}")
     assert json.loads((run[0] / "recipe.json").read_text())["steps"] == 6
 
 
@@ -139,8 +141,8 @@ def test_images_that_the_feature_network_cannot_read_are_refused_before_the_firs
     changes = [f"--set=data.source=arrays:{tmp_path / 'rgb.npz'}", f"--workdir={tmp_path / 'run'}"]
     assert "--set evaluation.samples=0" in fails("train", *SMALL, *changes)
     assert not (tmp_path / "run").exists()
-    done = command("train", *SMALL, "--set=evaluation.samples=0", *changes)
-    assert done.returncode == 0, done.stderr
+    result = command("train", *SMALL, "--set=evaluation.samples=0", *changes)
+    assert result.returncode == 0, result.stderr
     assert not (tmp_path / "run" / "scores.jsonl").read_text()
 
 
@@ -148,7 +150,7 @@ def test_noresume_refuses_a_folder_that_holds_a_run(fails, run):
     assert "--noresume was given" in fails("train", *SMALL, "--noresume", f"--workdir={run[0]}")
 
 
-def test_a_folder_of_other_files_is_not_touched(fails, tmp_path):
+def test_a_folder_of_other_files_is_left_alone(fails, tmp_path):
     (tmp_path / "thesis.txt").write_text("dear")
     assert "is not empty and holds no run" in fails("train", *SMALL, f"--workdir={tmp_path}")
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
@@ -156,8 +158,10 @@ def test_a_folder_of_other_files_is_not_touched(fails, tmp_path):
 
 def test_same_seed_same_image_from_the_run_and_from_its_export(command, run, tmp_path):
     for source, out in ((f"--run={run[0]}", "a"), (f"--export={run[0] / 'export' / 'sngan'}", "b")):
-        done = command("sample", source, "--num=3", "--seed=7", "--format=png", "--scale=1", f"--out={tmp_path / out}")
-        assert done.returncode == 0, done.stderr
+        result = command(
+            "sample", source, "--num=3", "--seed=7", "--format=png", "--scale=1", f"--out={tmp_path / out}"
+        )
+        assert result.returncode == 0, result.stderr
     names = [f"seed-{n:06d}.png" for n in (7, 8, 9)]
     assert sorted(p.name for p in (tmp_path / "a").iterdir()) == names
     for name in names:
@@ -174,34 +178,34 @@ def test_a_truncated_grid_and_an_interpolation(command, run, tmp_path):
     assert Image.open(path).size == (2 * (5 * 17 + 1), 2 * (17 + 1))
 
 
-def test_an_interpolation_moves_as_a_gif(command, run, tmp_path):
+def test_an_interpolation_can_be_a_gif(command, run, tmp_path):
     moving = tmp_path / "way.gif"
-    done = command("sample", f"--run={run[0]}", "--interpolate=1,9", "--num=5", f"--out={moving}")
-    assert done.returncode == 0, done.stderr
+    result = command("sample", f"--run={run[0]}", "--interpolate=1,9", "--num=5", f"--out={moving}")
+    assert result.returncode == 0, result.stderr
     assert (Image.open(moving).n_frames, Image.open(moving).size) == (5, (32, 32))
-    done = command("sample", f"--run={run[0]}", f"--out={moving}")
-    assert done.returncode != 0
-    assert "give --interpolate=A,B too" in done.stderr
+    result = command("sample", f"--run={run[0]}", f"--out={moving}")
+    assert result.returncode != 0
+    assert "give --interpolate=A,B too" in result.stderr
 
 
-def test_growth_of_a_run_as_a_strip_and_as_a_gif(command, run, tmp_path):
+def test_the_growth_of_a_run_is_shown_as_a_strip_and_as_a_gif(command, run, tmp_path):
     for name in ("growth.png", "growth.gif"):
-        done = command("growth", f"--run={run[0]}", f"--out={tmp_path / name}", "--columns=3")
-        assert done.returncode == 0, done.stderr
+        result = command("growth", f"--run={run[0]}", f"--out={tmp_path / name}", "--columns=3")
+        assert result.returncode == 0, result.stderr
     assert Image.open(tmp_path / "growth.png").size == (2 * (3 * 17 + 1), 2 * (17 + 1))  # one stage
     assert Image.open(tmp_path / "growth.gif").n_frames == len(list((run[0] / "samples").iterdir()))
 
 
-def test_evaluate_gives_the_number_of_the_end_of_training_and_keeps_others_apart(command, run):
-    done = command("evaluate", f"--run={run[0]}")
-    assert done.returncode == 0, done.stderr
+def test_evaluate_repeats_the_final_score_of_training_and_stores_other_protocols_beside_it(command, run):
+    result = command("evaluate", f"--run={run[0]}")
+    assert result.returncode == 0, result.stderr
     stored = [json.loads(line) for line in (run[0] / "scores.jsonl").read_text().splitlines()]
-    assert len(stored) == 4  # the same score, not a second one
-    value = float(re.search(r"fd_mnist_cnn = ([\d.e+-]+)", done.stdout)[1])
+    assert len(stored) == 4  # the score was replaced, not added
+    value = float(re.search(r"fd_mnist_cnn = ([\d.e+-]+)", result.stdout)[1])
     final = next(s for s in stored if s["step"] == 6 and s["name"] == "fd_mnist_cnn")
     assert value == pytest.approx(final["value"], rel=1e-5)
-    done = command("evaluate", f"--run={run[0]}", "--truncation=0.5", "--checkpoint=3", "--samples=100")
-    assert done.returncode == 0, done.stderr
+    result = command("evaluate", f"--run={run[0]}", "--truncation=0.5", "--checkpoint=3", "--samples=100")
+    assert result.returncode == 0, result.stderr
     stored = [json.loads(line) for line in (run[0] / "scores.jsonl").read_text().splitlines()]
     assert len(stored) == 6
     assert stored[-1]["protocol"]["truncation"] == 0.5
@@ -209,9 +213,9 @@ def test_evaluate_gives_the_number_of_the_end_of_training_and_keeps_others_apart
 
 def test_export_writes_the_next_version(command, run, tmp_path):
     for version in ("1", "2"):
-        done = command("export", f"--run={run[0]}", f"--to={tmp_path / 'mine'}", "--checkpoint=best")
-        assert done.returncode == 0, done.stderr
-        assert done.stdout.strip().endswith(f"mine/{version}")
+        result = command("export", f"--run={run[0]}", f"--to={tmp_path / 'mine'}", "--checkpoint=best")
+        assert result.returncode == 0, result.stderr
+        assert result.stdout.strip().endswith(f"mine/{version}")
 
 
 @pytest.mark.parametrize(
@@ -236,9 +240,9 @@ def test_export_writes_the_next_version(command, run, tmp_path):
         (["--model=sngan", "--strategy=mirored"], "Did you mean 'mirrored'"),
     ],
 )
-def test_mistakes_are_told_in_a_sentence(fails, arguments, message, tmp_path):
+def test_a_mistake_is_reported_in_a_sentence(fails, arguments, message, tmp_path):
     assert message in fails("train", *arguments, cwd=tmp_path)
-    assert list(tmp_path.iterdir()) == []  # nothing is left of a run that did not begin
+    assert list(tmp_path.iterdir()) == []  # a run that did not start leaves nothing behind
 
 
 def test_a_batch_that_the_replicas_cannot_share_is_refused(tmp_path):
@@ -247,26 +251,26 @@ def test_a_batch_that_the_replicas_cannot_share_is_refused(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_mistakes_with_runs_and_exports_are_told_in_a_sentence(fails, run, tmp_path):
+def test_a_mistake_with_a_run_or_an_export_is_reported_in_a_sentence(fails, run, tmp_path):
     assert "is not a run" in fails("sample", f"--run={tmp_path}")
     assert "either --run or --export" in fails("sample")
     assert "give a folder such as export/sngan_mnist" in fails("sample", f"--export={tmp_path}")
-    assert "there is latest, best, 3, 6" in fails("evaluate", f"--run={run[0]}", "--checkpoint=5")
+    assert "expected latest, best or one of 3, 6" in fails("evaluate", f"--run={run[0]}", "--checkpoint=5")
     (tmp_path / "file").write_text("")
     assert "is not a run" in fails("sample", f"--run={tmp_path / 'file'}")
     assert "inception-2015-12-05.tgz" in fails("evaluate", f"--run={run[0]}", "--features=inception")
-    told = fails("sample", "--server=localhost:1", "--model=sngan_mnist", "--ca=no.pem")
-    assert told == "error: no.pem: No such file or directory.\n"
+    message = fails("sample", "--server=localhost:1", "--model=sngan_mnist", "--ca=no.pem")
+    assert message == "error: no.pem: No such file or directory.\n"
 
 
 def test_list_and_help_need_no_tensorflow():
     code = (
         "import sys; sys.modules['tensorflow'] = None; sys.argv = ['train', '--list'];"
-        "from tfgan_zoo import command_line, train; command_line.run(train.main)"
+        "from tfgan_zoo import train; from tfgan_zoo.cli import command_line; command_line.run(train.main)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert re.search(r"^sngan +quickstart +SNGAN", done.stdout, re.MULTILINE)
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert re.search(r"^sngan +quickstart +SNGAN", result.stdout, re.MULTILINE)
     helped = fresh_command("train", "--help").stdout
     assert "--workdir" in helped
     assert "--[no]verbose" in helped
@@ -274,36 +278,45 @@ def test_list_and_help_need_no_tensorflow():
 
 @pytest.mark.parametrize("preset", ["cifar10", "cifar10_cnn", "stl10"])
 def test_the_papers_settings_dry_run_without_their_data(command, preset, tmp_path):
-    done = command("train", "--model=sngan", f"--preset={preset}", "--dry_run", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    counts = dict(re.findall(r"(\w+): ([\d,]+) trainable parameters", done.stdout))
+    result = command("train", "--model=sngan", f"--preset={preset}", "--dry_run", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    counts = dict(re.findall(r"(\w+): ([\d,]+) trainable parameters", result.stdout))
     if preset == "cifar10":
         assert counts == {"generator": "4,276,739", "discriminator": "1,053,825"}
     assert set(counts) == {"generator", "discriminator"}
 
 
-def test_dry_run_prints_the_recipe_and_the_networks_and_stops(command, tmp_path):
-    done = command("train", "--model=sngan", "--dry_run", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert '"beta_2": 0.9' in done.stdout
-    assert "generator: 125,441 trainable parameters" in done.stdout
+def test_dry_run_prints_the_recipe_the_networks_and_how_it_was_tried_and_stops(command, tmp_path):
+    result = command("train", "--model=sngan", "--dry_run", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert '"beta_2": 0.9' in result.stdout
+    assert "generator: 125,441 trainable parameters" in result.stdout
+    assert re.search(r"^Tried: two CPU cores, .*; fd_mnist_cnn 1\.89", result.stdout, re.MULTILINE)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_dry_run_without_the_data_takes_the_number_of_classes_from_the_recipe(monkeypatch):
+def test_a_shipped_recipe_works_as_a_recipe_of_ones_own(command, tmp_path):
+    path = catalog.preset_file("sngan", "cifar10")
+    result = command("train", f"--config={path}", "--set=model=sngan", "--set=steps=7", "--dry_run", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert '"steps": 7' in result.stdout
+    assert result.stdout.endswith("Tried without --set: not run\n")
+
+
+def test_dry_run_without_the_data_reads_the_number_of_classes_from_the_recipe(monkeypatch):
     from tfgan_zoo import train
     from tfgan_zoo.core import recipe
     from tfgan_zoo.runs import building
 
-    seen, build = [], building.game_builder
+    calls, build = [], building.game_builder
 
-    def watched(settings, image_shape, num_classes):
-        seen.append((image_shape, num_classes))
+    def recorded(settings, image_shape, num_classes):
+        calls.append((image_shape, num_classes))
         return build(settings, image_shape, num_classes)
 
-    monkeypatch.setattr(building, "game_builder", watched)
+    monkeypatch.setattr(building, "game_builder", recorded)
     arguments = {"network": "cnn", "generator_channels": 4, "discriminator_channels": 4}
     for classes in ({}, {"classes": 7}):
         data = {"source": "folder:/not/there", "resolution": 16, "channels": 1, **classes}
         train.dry_run(recipe.parse({"model": "sngan", "steps": 1, "arguments": arguments, "data": data}))
-    assert seen == [((16, 16, 1), 0), ((16, 16, 1), 7)]
+    assert calls == [((16, 16, 1), 0), ((16, 16, 1), 7)]

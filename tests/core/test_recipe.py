@@ -91,7 +91,7 @@ def test_unknown_key_is_refused_with_its_place_and_the_nearest_name(changes, key
 
 def test_unknown_key_lists_what_its_own_table_takes():
     assert refusal(averaging={"rate": 0.9}).endswith(
-        "There is: decay, half_life, rampup, standing_batches, start_step."
+        "Available: decay, half_life, rampup, standing_batches, start_step."
     )
     assert "learning_rate" not in refusal(data={"rate": 0.9})
 
@@ -353,7 +353,7 @@ def test_unknown_preset_is_refused_with_the_nearest():
 
 @pytest.mark.parametrize("key", ["noise", "image_shape", "num_classes"])
 def test_unknown_argument_is_refused_and_what_the_data_says_is_none(key):
-    with pytest.raises(ZooError, match=rf"arguments\.{key}: no argument of sngan '{key}'\..* There is: .*noise_size"):
+    with pytest.raises(ZooError, match=rf"arguments\.{key}: no argument of sngan '{key}'\..* Available: .*noise_size"):
         catalog.checked_arguments("sngan", {key: 3})
 
 
@@ -402,6 +402,8 @@ def test_game_builder_checks_at_once_and_builds_when_called():
 
 def test_a_failed_look_up_names_the_nearest_first_and_then_everything():
     error = no_such("model", "sgan", ["wgan", "sngan", "biggan"])
-    assert str(error) == ("no model 'sgan'. Did you mean 'sngan' or 'wgan' or 'biggan'? There is: biggan, sngan, wgan.")
-    assert str(no_such("model", "xyz", ["wgan", "sngan"])) == "no model 'xyz'. There is: sngan, wgan."
-    assert str(no_such("run", "x", [])) == "no run 'x'. There is: none."
+    assert str(error) == (
+        "no model 'sgan'. Did you mean 'sngan' or 'wgan' or 'biggan'? Available: biggan, sngan, wgan."
+    )
+    assert str(no_such("model", "xyz", ["wgan", "sngan"])) == "no model 'xyz'. Available: sngan, wgan."
+    assert str(no_such("run", "x", [])) == "no run 'x'. Available: none."

@@ -377,7 +377,7 @@ def test_missing_level_lists_the_available_ones(pyramid):
     assert refusal(level, pyramid, channels=1).startswith(
         f"data.channels=1: the images of {pyramid} have 3 channels; leave it out"
     )
-    assert "no split of a pyramid 'test'. There is: all." in refusal(level, pyramid, split="test")
+    assert "no split of a pyramid 'test'. Available: all." in refusal(level, pyramid, split="test")
     assert level(pyramid, (8, 8), channels=3).image_shape == (8, 8, 3)
 
 

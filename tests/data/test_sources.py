@@ -67,7 +67,7 @@ def test_source_without_its_argument_says_what_to_write(tmp_path):
 
 def test_sources_without_splits_refuse_one(tmp_path):
     for source in ("arrays:x.npz", f"folder:{tmp_path}"):
-        assert "'train'. There is: all." in refusal(source, split="train")
+        assert "'train'. Available: all." in refusal(source, split="train")
 
 
 def test_source_reports_its_size_shape_and_classes():
@@ -241,7 +241,7 @@ def test_matching_height_alone_is_not_the_target_shape():
     assert to_shape(gray(4, 4), 4, 6, None, "pad").shape == (4, 6, 1)
     with pytest.raises(ZooError, match=r"is 4x4 \(height x width\), not 4x6"):
         to_shape(gray(4, 4), 4, 6, None, "refuse")
-    with pytest.raises(ZooError, match=r"no data\.fit 'strech'\. There is: crop, pad, refuse"):
+    with pytest.raises(ZooError, match=r"no data\.fit 'strech'\. Available: crop, pad, refuse"):
         to_shape(gray(4, 4), 4, 6, None, "strech")
 
 
@@ -835,7 +835,7 @@ def test_circles_are_two_classes_with_radii_one_and_two():
         assert len(of_class) == 5000
         # a Gaussian across the radius lengthens it by sd^2 / (2 radius) on average
         assert abs(of_class.mean() - radius - 0.01 / (2 * radius)) < 4 * 0.1 / 5000**0.5
-    with pytest.raises(ZooError, match=r"no toy mixture with modes 'circles'\. There is: grid25, ring8"):
+    with pytest.raises(ZooError, match=r"no toy mixture with modes 'circles'\. Available: grid25, ring8"):
         toy.modes("circles")
 
 

@@ -74,9 +74,9 @@ def test_resolution_32_pads_28_pixels():
 
 def test_stacked_source_refuses_unsupported_settings():
     for settings, message in (
-        ({"source": "stacked"}, "no data set to stack ''. There is: mnist5k."),
+        ({"source": "stacked"}, "no data set to stack ''. Available: mnist5k."),
         ({"source": "stacked:mnist"}, "no data set to stack 'mnist'. Did you mean 'mnist5k'?"),
-        ({"split": "validation"}, "no split of mnist5k 'validation'. There is: all, test, train."),
+        ({"split": "validation"}, "no split of mnist5k 'validation'. Available: all, test, train."),
         ({"channels": 1}, "data.channels=1: stacked:mnist5k has a digit in each of its 3 channels; leave it out."),
         ({"resolution": 30, "fit": "refuse"}, "an image of mnist5k is 28x28"),
         ({"source": "stack:mnist5k"}, "no data source 'stack'. Did you mean 'stacked'"),

@@ -1,9 +1,10 @@
-"""The report of a run: its curves, its facts, its pictures, and a page that asks the network for nothing."""
+"""The report of a run: its curves, facts and pictures, and a page that loads nothing from the network."""
 
 import base64
 import dataclasses
 import io
 import re
+import shlex
 import subprocess
 import sys
 import types
@@ -21,10 +22,10 @@ from tfgan_zoo.data.sources import load_source
 from tfgan_zoo.html_report import gallery, plots
 from tfgan_zoo.html_report.chapters import Report
 from tfgan_zoo.html_report.event_history import History, read_history, thinned
-from tfgan_zoo.html_report.facts import Facts, command_of, facts_of
+from tfgan_zoo.html_report.facts import Facts, command_of, facts_of, toml
 from tfgan_zoo.html_report.gallery import Gallery
 from tfgan_zoo.html_report.html_page import Figure, Section, picture, render
-from tfgan_zoo.html_report.resemblance import chosen_images, resemblance_section
+from tfgan_zoo.html_report.resemblance import resemblance_section, searched_images
 from tfgan_zoo.html_report.score_table import scores_section
 from tfgan_zoo.html_report.truncation_sweep import stored_sweep, truncation_section
 from tfgan_zoo.metrics.protocol import Protocol, Score
@@ -49,13 +50,13 @@ def write_events(folder, scalars, first):
 
 
 def shown(tile):
-    """The image of a `Picture`, as it is decoded from the page."""
+    """The image of a `Picture`, decoded."""
     kind, _, data = tile.src.partition(",")
     assert kind == "data:image/png;base64"
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))))
 
 
-def test_a_resumed_run_takes_steps_of_the_later_file_where_two_overlap(tmp_path):
+def test_where_event_files_of_a_resumed_run_overlap_the_later_one_counts(tmp_path):
     write_events(tmp_path, {"generator/loss": 1.0, "only/before": 7.0}, first=10)
     write_events(tmp_path, {"generator/loss": 2.0}, first=20)
     history = read_history(tmp_path)
@@ -67,18 +68,18 @@ def test_a_resumed_run_takes_steps_of_the_later_file_where_two_overlap(tmp_path)
     assert history.named("generator/", without=("loss",)) == {}
 
 
-def test_a_run_without_events_has_an_empty_history_and_time_between_sessions_does_not_count(tmp_path):
+def test_a_run_without_events_has_an_empty_history_and_only_time_within_sessions_counts(tmp_path):
     assert read_history(tmp_path) == History({}, ())
     assert History({}, ((100.0, 160.0), (1000.0, 1005.0))).seconds == 65
 
 
-def test_long_curves_are_thinned_to_means_and_short_ones_stay():
+def test_long_curves_are_averaged_and_short_ones_unchanged():
     steps, values = thinned(np.arange(6), np.array([1.0, 3, 5, 7, 9, 11]), most=3)
     assert (steps.tolist(), values.tolist()) == ([0.5, 2.5, 4.5], [2, 6, 10])
     assert thinned(np.arange(3), np.arange(3.0), most=3)[0].tolist() == [0, 1, 2]
 
 
-def test_plots_take_their_colours_from_the_page_and_name_no_address():
+def test_plots_take_their_colours_from_the_page_and_contain_no_address():
     plot = plots.curves({"a": ([0, 1], [1.0, 2.0]), "b": ([0, 1], [2.0, 1.0])})
     assert plot.keys == [("a", "var(--c1)"), ("b", "var(--c2)")]
     assert plot.svg.startswith("<svg viewBox=")
@@ -88,14 +89,14 @@ def test_plots_take_their_colours_from_the_page_and_name_no_address():
     assert len({colour for _, colour in many.keys}) == 12
 
 
-def test_spikes_are_cut_where_they_would_press_all_else_flat_and_only_there():
+def test_spikes_are_cut_off_only_if_they_would_flatten_the_rest():
     level = np.sin(np.arange(300.0))
     assert not plots.curves({"a": (np.arange(300), level)}).cut
     level[7] = 1000
     assert plots.curves({"a": (np.arange(300), level)}).cut
 
 
-def test_the_command_names_the_preset_and_what_differs_from_it():
+def test_the_command_names_the_preset_and_the_differences():
     table = {"model": "wgan_gp", **catalog.preset_table("wgan_gp", "ring8")}
     arguments = catalog.checked_arguments("wgan_gp", table["arguments"])
     plain = recipe.parse({**table, "arguments": arguments})
@@ -106,19 +107,35 @@ def test_the_command_names_the_preset_and_what_differs_from_it():
     assert recipe.parse(recipe.override(table, assignments)).arguments["hidden"] == [3, 4]
 
 
-def test_a_recipe_that_set_cannot_say_is_trained_by_its_own_file():
+@pytest.mark.parametrize(
+    ("schedule", "text"),
+    [
+        ({"start": 0.1, "end": 0.0, "over": 9}, '{start = 0.1, end = 0.0, over = 9, after = 0, shape = "linear"}'),
+        ({"points": [[0, 0.1], [9, 0.2]]}, "{points = [[0, 0.1], [9, 0.2]]}"),
+    ],
+)
+def test_the_command_sets_a_schedule_as_a_whole(schedule, text):
+    table = {"model": "wgan_gp", **catalog.preset_table("wgan_gp", "quickstart")}
+    moving = recipe.override(table, [f"generator_optimizer.learning_rate={toml(schedule)}"])
+    parsed = catalog.completed(recipe.parse(moving))
+    _, *options = shlex.split(command_of(parsed).partition(" --model=wgan_gp")[2])
+    assert options == [f"generator_optimizer.learning_rate={text}"]
+    assert catalog.completed(recipe.parse(recipe.override(table, options))) == parsed
+
+
+def test_a_recipe_that_set_cannot_express_is_trained_from_its_file():
     table = {"model": "infogan", **catalog.preset_table("infogan", "quickstart")}
-    table["data"] = {**table["data"], "resolution": None}  # which TOML has no word for, where the presets have a number
+    table["data"] = {**table["data"], "resolution": None}  # TOML has no null, and the presets have a number here
     assert "recipe.json" in command_of(recipe.parse(table))
 
 
-def test_real_images_are_counted_over_the_stages():
+def test_real_images_are_counted_across_stages():
     stages = [{"steps": 10, "batch_size": 4, "resolution": 4}, {"steps": 10, "batch_size": 2, "resolution": 8}]
     staged = recipe.parse({"model": "a", "steps": 20, "stages": stages, "discriminator_steps": 3})
     assert [staged.images_seen(step) for step in (0, 5, 10, 15, 20)] == [0, 60, 120, 150, 180]
 
 
-def test_the_page_escapes_what_a_run_says_and_leaves_out_empty_sections():
+def test_the_page_escapes_text_of_the_run_and_leaves_out_empty_sections():
     facts = Facts("a", "<script>alert(1)</script>", "b", "", "c", [("x", "<b>")])
     html = render(facts, [Section("empty", "Nothing here")], [("t", "</pre><i>")], ["<u>"])
     assert "<script" not in html
@@ -131,7 +148,7 @@ def score(name, value, step, truncation=None, interval=None):
     return Score(name, value, 0.5, step, protocol, interval)
 
 
-def test_the_table_has_the_latest_of_each_score_and_a_history_where_there_are_several():
+def test_the_table_has_the_latest_value_of_each_score_and_a_history_if_there_are_several():
     scores = [score("fd_points", 3.0, 10), score("fd_points", 2.0, 20, interval=(1.5, 2.5)), score("recall", 0.25, 20)]
     section = scores_section(scores)
     rows = [(row.name, row.value, row.interval, row.better, row.step) for row in section.scores]
@@ -146,22 +163,24 @@ def test_the_table_has_the_latest_of_each_score_and_a_history_where_there_are_se
     assert "10 generated against 10 real images of toy:ring8, all" in html
 
 
-def test_a_sweep_is_read_from_the_scores_with_a_truncation_of_the_last_step():
+def test_a_stored_sweep_is_read_from_the_truncated_scores_of_the_last_step():
     scores = [score("fd_points", 9.0, 10, 1.0), score("fd_points", 3.0, 20, 2.0), score("fd_points", 4.0, 20, 1.0)]
-    found = stored_sweep([*scores, score("fd_points", 1.0, 30)])
+    results = stored_sweep([*scores, score("fd_points", 1.0, 30)])
     fewer = dataclasses.replace(scores[1].protocol, generated_images=5)
-    assert stored_sweep([dataclasses.replace(scores[0], step=20, protocol=fewer), *scores]) == found  # another protocol
-    assert found == [(1.0, {"fd_points": 4.0}), (2.0, {"fd_points": 3.0})]
-    section = truncation_section(found, samples=7)
-    assert section.figures[-1].table == (["bound", "fd_points"], [["1", "4"], ["2", "3"]])
+    assert (
+        stored_sweep([dataclasses.replace(scores[0], step=20, protocol=fewer), *scores]) == results
+    )  # another protocol
+    assert results == [(1.0, {"fd_points": 4.0}), (2.0, {"fd_points": 3.0})]
+    section = truncation_section(results, samples=7)
+    assert section.figures[-1].table == (["truncation", "fd_points"], [["1", "4"], ["2", "3"]])
     assert truncation_section([]).figures == []
     both = [(bound, {"fd_n": 9 / bound, "is_n": bound}) for bound in (0.5, 1.0)]
     titles = [figure.title for figure in truncation_section(both).figures]
-    assert titles == ["fd_n against the bound", "is_n against the bound", "fd_n against is_n", "The same in numbers"]
+    assert titles == ["fd_n against truncation", "is_n against truncation", "fd_n against is_n", "The same as numbers"]
 
 
 def generator_of(prior, points=False):
-    """Images [2, 2, 1] that are black or white by the latent's sign and gray for labels and codes; or points."""
+    """A generator of images [2, 2, 1], or of points, whose output is linear in the latent, the label and the codes."""
     inputs = {"noise": keras.Input([prior.noise_size], name="noise")}
     h = inputs["noise"]
     if prior.num_classes:
@@ -175,20 +194,20 @@ def generator_of(prior, points=False):
     return ExportedGenerator(network, prior).generator()
 
 
-def test_the_gallery_has_a_row_a_class_by_name_and_a_row_a_bound():
+def test_the_gallery_has_a_row_per_class_by_name_and_a_row_per_bound():
     generator = generator_of(Prior(1, num_classes=3))
     figures = {f.title: f for f in Gallery(generator, ("cat", "dog", "owl")).section(5).figures}
-    assert [row.label for row in figures["Class by class"].rows] == ["cat", "dog", "owl"]
-    (strip,) = figures["Class by class"].rows[1].pictures
+    assert [row.label for row in figures["Samples by class"].rows] == ["cat", "dog", "owl"]
+    (strip,) = figures["Samples by class"].rows[1].pictures
     expected = generator.sample(np.arange(10), labels=1)
     np.testing.assert_array_equal(shown(strip)[1:3, 1:3], expected[0, :, :, 0])
     np.testing.assert_array_equal(shown(strip)[1:3, 28:30], expected[9, :, :, 0])
-    bounds = [row.label for row in figures["From typical to varied"].rows]
-    assert bounds == ["0.25", "0.5", "0.75", "1", "1.5", "2", "no bound"]
+    bounds = [row.label for row in figures["Truncation: from typical to varied"].rows]
+    assert bounds == ["0.25", "0.5", "0.75", "1", "1.5", "2", "none"]
     assert len(figures) == 3
 
 
-def test_the_gallery_sweeps_every_code_and_knows_points(monkeypatch):
+def test_the_gallery_sweeps_every_code_of_images_and_of_points(monkeypatch):
     monkeypatch.setattr(gallery, "POINTS", 20)
     codes = Codes(categorical=(3,), continuous=1)
     titles = [f.title for f in Gallery(generator_of(Prior(1, codes=codes))).section(5).figures]
@@ -199,38 +218,38 @@ def test_the_gallery_sweeps_every_code_and_knows_points(monkeypatch):
     assert shown(figures[0].tiles[0]).shape == (300, 300, 3)
 
 
-def test_a_generator_that_copies_is_seen_to():
+def test_a_generator_that_copies_is_exposed():
     images = np.random.default_rng(0).integers(0, 256, [30, 8, 8, 1], np.uint8)
-    copies = types.SimpleNamespace(sample=lambda seeds: images[np.asarray(seeds) % 30])
-    section, left_out = resemblance_section(copies, images, recipe_tables.EvaluationSettings())
-    by_pixels, by_features, twins, reals = section.figures
+    copier = types.SimpleNamespace(sample=lambda seeds: images[np.asarray(seeds) % 30])
+    section, left_out = resemblance_section(copier, images, recipe_tables.EvaluationSettings())
+    by_pixels, by_features, duplicates, reals = section.figures
     for figure in (by_pixels, by_features):
         for i, row in enumerate(figure.rows):
             sample, nearest = row.pictures
             np.testing.assert_array_equal(shown(sample)[1:9, 1:9], images[i, :, :, 0])
             np.testing.assert_array_equal(shown(nearest)[1:9, 1:9], images[i, :, :, 0])
             assert shown(nearest).shape == (10, 46)  # five of 8 pixels and six gaps
-    assert [tile.label for tile in twins.tiles] == ["0.00 apart"] * 6
-    assert "0.00 apart" not in [tile.label for tile in reals.tiles]
+    assert [tile.label for tile in duplicates.tiles] == ["distance 0.00"] * 6
+    assert "distance 0.00" not in [tile.label for tile in reals.tiles]
     assert left_out == []
 
 
-def test_what_features_cannot_be_taken_of_is_left_out_with_the_reason():
+def test_neighbours_by_features_are_left_out_with_the_reason_if_the_network_cannot_read_the_images():
     images = np.random.default_rng(0).integers(0, 256, [30, 8, 8, 3], np.uint8)
-    copies = types.SimpleNamespace(sample=lambda seeds: images[np.asarray(seeds) % 30])
-    section, left_out = resemblance_section(copies, images, recipe_tables.EvaluationSettings())
+    copier = types.SimpleNamespace(sample=lambda seeds: images[np.asarray(seeds) % 30])
+    section, left_out = resemblance_section(copier, images, recipe_tables.EvaluationSettings())
     assert len(section.figures) == 3
     assert "mnist_cnn reads images of 1 channel" in left_out[0]
 
 
 def test_a_large_training_set_is_searched_in_part():
     images = np.broadcast_to(np.zeros([1, 4, 4, 1], np.uint8), [30_000, 4, 4, 1])
-    assert len(chosen_images(images)) == 20_000
-    assert len(chosen_images(np.broadcast_to(images[:1, :1, :1], [30_000, 256, 256, 3]))) == 1000
+    assert len(searched_images(images)) == 20_000
+    assert len(searched_images(np.broadcast_to(images[:1, :1, :1], [30_000, 256, 256, 3]))) == 1000
 
 
 def untrained_run(folder, table, events=True):
-    """A `Run` of a recipe with a checkpoint of its first weights, one grid of samples and a short history."""
+    """A `Run` of a recipe with a checkpoint of its initial weights, two sample grids and a short history."""
     parsed = recipe.parse(table)
     run = Run.start(folder, parsed, describe(load_source(parsed.data)))
     game = run.build_game(run.recipe.schedule[0])
@@ -278,7 +297,7 @@ def points_report(tmp_path_factory):
 
 
 @pytest.mark.parametrize("kind", ["image_report", "points_report"])
-def test_the_page_asks_the_network_for_nothing(kind, request):
+def test_the_page_loads_nothing_from_the_network(kind, request):
     report, html = request.getfixturevalue(kind)
     paper = facts_of(report.run, report.history, 20).arxiv
     links = re.findall(r"""<a [^>]*href=["'](https?:[^"']*)""", html)
@@ -290,11 +309,11 @@ def test_the_page_asks_the_network_for_nothing(kind, request):
     assert all(re.search(r' src="data:image/png;base64,[A-Za-z0-9+/]+=*"', image) for image in images)
 
 
-def test_the_page_of_images_tells_the_whole_story(image_report):
+def test_the_page_of_a_run_on_images_has_every_chapter(image_report):
     report, html = image_report
     titles = re.findall("<h2>(.*?)</h2>", html)
     assert titles == ["Samples", "Scores", "What the generator makes", "Does it copy?", "How the training went",
-                      "Singular values", "Every number"]  # fmt: skip
+                      "Singular values", "Settings and versions"]  # fmt: skip
     assert report.left_out == []
     for words in (
         "A &amp; B",
@@ -308,24 +327,24 @@ def test_the_page_of_images_tells_the_whole_story(image_report):
     assert html.count("<svg") == 1 + 2 + 1 + 1 + 1  # score, losses, gradient norm, speed, singular values
 
 
-def test_the_page_of_points_has_clouds_and_a_sweep_and_no_neighbours(points_report):
+def test_the_page_of_a_run_on_points_has_scatter_plots_and_a_sweep_and_no_neighbours(points_report):
     report, html = points_report
     titles = re.findall("<h2>(.*?)</h2>", html)
     assert "Does it copy?" not in titles
-    assert "Typical against varied, in numbers" in titles
-    assert "fd_points against the bound" in html
-    assert "20 samples at each bound" in html
+    assert "Scores under truncation" in titles
+    assert "fd_points against truncation" in html
+    assert "Each value has 20 samples" in html
     assert report.left_out == []
 
 
-def test_without_its_data_or_a_checkpoint_the_rest_is_told_and_the_reason(image_report, tmp_path):
+def test_without_data_or_checkpoint_the_page_has_the_rest_and_the_reason(image_report, tmp_path):
     run = image_report[0].run
     other = tmp_path / "run"
     settings = run.recipe.model_copy(update={"data": run.recipe.data.model_copy(update={"source": "arrays:gone.npz"})})
     Run.start(other, settings, run.dataset)
     html = (report := Report(Run(other))).html()
-    assert report.left_out == ["Pictures drawn anew: the run has no checkpoint yet."]
-    assert "Left out. Pictures drawn anew" in html
+    assert report.left_out == ["New samples: the run has no checkpoint yet."]
+    assert "Left out: New samples" in html
     (other / "checkpoints").symlink_to(run.folder / "checkpoints")
     html = (report := Report(Run(other))).html()
     assert "What the generator makes" in html
@@ -341,7 +360,7 @@ def test_changed_data_is_not_searched_for_copies(image_report):
     report.run.dataset["sha256"] = load_source(report.run.recipe.data).fingerprint()
 
 
-def test_pictures_of_small_samples_are_enlarged_by_pixels_and_large_ones_smoothly():
+def test_small_samples_are_enlarged_with_sharp_pixels_and_large_ones_smoothly():
     small, large = (picture(np.zeros([size, size, 1], np.uint8)) for size in (32, 128))
     html = render(NO_FACTS, [Section("a", "A", figures=[Figure("f", tiles=[small, large])])], [])
     assert [' class="sharp"' in image for image in re.findall("<img[^>]*>", html)] == [True, False]
@@ -365,13 +384,13 @@ for arguments in sys.argv[1:]:
 """
 
 
-def test_the_command_refuses_what_is_no_run_and_writes_one_file(points_report, tmp_path):
+def test_the_command_refuses_a_folder_without_a_run_and_writes_one_file(points_report, tmp_path):
     run, out = points_report[0].run.folder, tmp_path / "deep" / "page.html"
     calls = [f"--run={tmp_path}", f"--run={run}|--out={out}"]
     command = [sys.executable, "-c", SESSION, *calls]
-    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
-    assert told[0] == "loaded early:"
-    assert told[1].startswith(f"error: {tmp_path} is not a run: it has no recipe.json.")
-    assert told[2].startswith(f"{out} (0.")
-    assert told[3] == "status 0"
+    lines = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert lines[0] == "loaded early:"
+    assert lines[1].startswith(f"error: {tmp_path} is not a run: it has no recipe.json.")
+    assert lines[2].startswith(f"{out} (0.")
+    assert lines[3] == "status 0"
     assert [path.name for path in out.parent.iterdir()] == ["page.html"]

@@ -478,7 +478,7 @@ def test_exports_of_a_lower_stage_make_its_images_and_the_card_says_so(stopped, 
 
 def test_scores_of_a_lower_stage_are_refused(stopped):
     target = RunTarget(stopped[0], 3)
-    with pytest.raises(ZooError, match=r"at step 3 .* makes images of 8x8, and scores are taken of 16x16"):
+    with pytest.raises(ZooError, match=r"at step 3 .* makes images of 8x8, and scores need 16x16"):
         target.check_source(None, None)
 
 

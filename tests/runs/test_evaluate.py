@@ -1,4 +1,4 @@
-"""`evaluate` on exports and folders of images, by named protocols, and its refusals; comparing the scores of two runs."""
+"""`evaluate` on exports and folders of images, by named protocols, with its errors; comparing the scores of two runs."""
 
 import dataclasses
 import json
@@ -38,23 +38,23 @@ for arguments in json.loads(sys.argv[1]):
 """
 
 
-def told(*calls):
-    """What each call of `evaluate` with such arguments printed, all in one process."""
+def evaluate(*calls):
+    """The output of `evaluate` for each list of arguments, all in one process."""
     command = [sys.executable, "-c", SESSION, json.dumps(calls)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    early, *answers = done.stdout.split("--- ")
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    early, *answers = result.stdout.split("--- ")
     assert early == "loaded early:\n"
     return [answer.partition("\n")[2] for answer in answers]
 
 
-def test_exports_and_images_are_scored_and_mistakes_are_told(tmp_path):
+def test_exports_and_images_are_scored_and_mistakes_are_reported(tmp_path):
     data = load_source(recipe_tables.DataSettings(split="test", resolution=32))
     path = tmp_path / "held_out.npz"
     np.savez(path, images=data.images)
     export, images = f"--export={ROOT / 'export' / 'acgan_mnist'}", f"--images=arrays:{path}"
     against = ["--against=mnist5k", "--split=train", "--resolution=32"]
-    answers = told(
+    answers = evaluate(
         [
             export,
             "--samples=100",
@@ -81,14 +81,14 @@ def test_exports_and_images_are_scored_and_mistakes_are_told(tmp_path):
     ]
     assert all("  95 %: " in line for line in accuracies)
     assert answers[0].count("protocol of") == 2
-    # The held-out digits, whose distance docs/sngan.md and docs/evaluation.md state against the 4,500 others.
+    # The held-out digits against the other 4,500; docs/sngan.md and docs/evaluation.md state their distance.
     values = dict(line.split(" = ") for line in answers[1].splitlines() if " = " in line)
     assert float(values["precision"].split()[0]) > 0.6
     assert '"real_images": 500' in answers[1]
     assert '"generated_images": 500' in answers[1]
     mistakes = (
-        "give one of --run, --export, --images and --compare; see --help.",
-        "against which data? Give --against, such as --against=mnist5k.",
+        "give exactly one of --run, --export, --images and --compare; see --help.",
+        "no real images to compare with: give --against, such as --against=mnist5k.",
         "Did you mean 'distances'",
         "Did you mean 'fid50k_full'",
         "classify_image_graph_def.pb",
@@ -108,7 +108,7 @@ def run_with(folder, *scores):
     return SimpleNamespace(folder=folder, scores=lambda: list(scores))
 
 
-def test_two_runs_are_compared_by_their_last_scores_of_each_name():
+def test_two_runs_are_compared_by_the_latest_score_of_each_name():
     one = run_with(
         "one", Score("fd", 9.0, None, 1, ONE), Score("fd", 3.0, None, 2, ONE), Score("recall", 0.5, None, 2, ONE)
     )
@@ -121,7 +121,7 @@ def test_two_runs_are_compared_by_their_last_scores_of_each_name():
     ]
 
 
-def test_runs_without_a_score_in_common_or_of_other_protocols_are_refused():
+def test_runs_without_a_common_score_or_with_different_protocols_are_refused():
     few = dataclasses.replace(ONE, generated_images=5)
     one, other = run_with("one", Score("fd", 3.0, None, 1, ONE)), run_with("other", Score("fd", 2.0, None, 1, few))
     with pytest.raises(ZooError, match="fd of different protocols cannot be compared: generated_images: 8 and 5"):

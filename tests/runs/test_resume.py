@@ -1,4 +1,4 @@
-"""A run that is killed at any moment, again and again, ends with the very bits of a run that never was."""
+"""A run that is killed at any moment, repeatedly, ends with the same bits as an uninterrupted one."""
 
 import random
 import signal
@@ -62,7 +62,7 @@ def newest(folder):
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("whole") / "run"
+    folder = tmp_path_factory.mktemp("uninterrupted") / "run"
     finish(folder)
     return end_of(folder), scores_of(folder)
 
@@ -74,9 +74,9 @@ def test_kills_at_random_moments_leave_no_trace(uninterrupted, tmp_path, kills):
     for kill in range(kills):
         process, before = start(folder), newest(folder)
         if kill % 4 == 3:
-            time.sleep(moments.uniform(0.2, 8))  # any moment: while it imports, restores, traces
+            time.sleep(moments.uniform(0.2, 8))  # at any moment: during imports, restoring or tracing
         else:
-            while newest(folder) == before and process.poll() is None:  # then while it trains and saves
+            while newest(folder) == before and process.poll() is None:  # during training and saving
                 time.sleep(0.002)
             time.sleep(moments.uniform(0, 0.15))
         assert process.poll() is None, f"ended before kill {kill}: {process.communicate()[0]}"
@@ -86,7 +86,7 @@ def test_kills_at_random_moments_leave_no_trace(uninterrupted, tmp_path, kills):
         killed_at.append(newest(folder))
     assert len(set(killed_at)) >= 0.7 * kills, f"the kills did not hit the training: {killed_at}"
     latest = folder / "checkpoints" / f"checkpoint-{newest(folder):09d}.npz"
-    latest.write_bytes(latest.read_bytes()[:-1000])  # and the disk lost the end of the newest checkpoint
+    latest.write_bytes(latest.read_bytes()[:-1000])  # as if the disk had lost the end of the newest checkpoint
     output = finish(folder)
     assert "damaged checkpoint" in output
     assert "the checkpoint before it is used" in output
@@ -95,7 +95,7 @@ def test_kills_at_random_moments_leave_no_trace(uninterrupted, tmp_path, kills):
     assert not list(folder.rglob(".*tmp*"))
 
 
-def test_sigterm_saves_tells_how_to_go_on_and_the_end_is_the_same(uninterrupted, tmp_path):
+def test_after_sigterm_the_run_is_saved_says_how_to_resume_and_ends_the_same(uninterrupted, tmp_path):
     folder = tmp_path / "run"
     process = start(folder)
     while newest(folder) == 0:

@@ -1,4 +1,4 @@
-"""The scores beside the distances: their arithmetic by hand, their refusals, and their road through a run."""
+"""Scores other than the distances: their arithmetic by hand, their errors, and how a run takes and stores them."""
 
 import dataclasses
 import itertools
@@ -39,8 +39,8 @@ def test_share_of_three_in_four_has_the_binomial_standard_error():
     assert proportion([True, True, True, False]) == (0.75, pytest.approx(np.sqrt(0.75 * 0.25 / 4)))
 
 
-def test_one_to_one_map_gives_up_a_majority_where_that_gets_more_right():
-    # Rows are categories, columns classes. Each category's most frequent class is 0; one to one, 5 + 4 beats 6 + 1.
+def test_the_one_to_one_map_gives_up_a_majority_if_that_gets_more_right():
+    # Rows are categories, columns classes. Class 0 is the most frequent in both categories; one to one, 5 + 4 beats 6 + 1.
     counts = [[6, 4], [5, 1]]
     categories, labels = examples(counts)
     assert class_of_category(categories, labels, 2, 2).tolist() == [1, 0]
@@ -48,12 +48,12 @@ def test_one_to_one_map_gives_up_a_majority_where_that_gets_more_right():
 
 
 def examples(counts):
-    """(categories, labels) with so many examples of each pair."""
+    """(categories, labels) with counts[i][j] examples of category i and label j."""
     pairs = [(i, j) for i, row in enumerate(counts) for j, count in enumerate(row) for _ in range(count)]
     return np.transpose(pairs)
 
 
-def test_one_to_one_map_is_the_best_of_all_permutations():
+def test_the_one_to_one_map_is_the_best_of_all_permutations():
     random = np.random.default_rng(0)
     for _ in range(20):
         categories, labels = random.integers(0, 4, [2, 60])
@@ -62,7 +62,7 @@ def test_one_to_one_map_is_the_best_of_all_permutations():
         assert clustering_errors(known, known, 4, 4).mean() == pytest.approx(min(errors))
 
 
-def test_more_categories_than_classes_each_stand_for_their_most_frequent_class():
+def test_with_more_categories_than_classes_each_category_maps_to_its_most_frequent_class():
     categories, labels = examples([[3, 1], [2, 0], [0, 4]])
     assert class_of_category(categories, labels, 4, 2).tolist() == [0, 0, 1, -1]
     # Held out: categories 0 and 2 are right, category 1 is wrong, category 3 was never seen and is always wrong.
@@ -70,7 +70,7 @@ def test_more_categories_than_classes_each_stand_for_their_most_frequent_class()
     assert clustering_errors((categories, labels), held_out, 4, 2).mean() == pytest.approx(3 / 5)
 
 
-def test_the_map_is_learnt_of_the_known_examples_and_not_of_the_held_out_ones():
+def test_the_map_is_learned_from_the_known_examples_and_not_from_the_held_out_ones():
     known, held_out = (np.array([0, 1]), np.array([1, 0])), (np.array([0, 1]), np.array([0, 1]))
     assert clustering_errors(known, held_out, 2, 2).tolist() == [True, True]
     assert clustering_errors(held_out, held_out, 2, 2).tolist() == [False, False]
@@ -100,7 +100,7 @@ def test_modes_are_found_by_samples_within_three_standard_deviations():
         assert (found, good.tolist()) == (modes, near)
 
 
-# The table, with players that are functions
+# Scores of players that are functions
 
 
 IMAGES = np.arange(8, dtype=np.uint8).reshape(8, 1, 1, 1) * np.ones([1, 2, 2, 1], np.uint8)  # image i is gray i
@@ -125,7 +125,7 @@ def evaluator(split="train", samples=8, numbers=slice(None), network_classes=3, 
 
 
 def test_set():
-    """Six held-out images; the fourth, gray 3, is called class 1, which the others' rule (gray % 3) does not say."""
+    """Six held-out images labelled gray % 3, except the fourth, gray 3, which is labelled 1."""
     return Source("grays", IMAGES[:6], np.array([0, 1, 2, 1, 1, 2], np.int32), ("a", "b", "c"))
 
 
@@ -133,7 +133,7 @@ test_set.__test__ = False
 
 
 def to_check(outputs, prior):
-    """What checks look at: the widths of the discriminator's outputs, and the prior."""
+    """Players with what checks read: the widths of the discriminator's outputs, and the prior."""
     return Players(None, prior=prior, outputs=outputs)
 
 
@@ -141,25 +141,25 @@ def values(scores):
     return {score.name: score.value for score in scores}
 
 
-def test_class_accuracy_asks_for_labels_in_turn_and_compares_them_with_the_networks_logits():
-    asked = []
+def test_class_accuracy_conditions_on_each_label_in_turn_and_compares_it_with_the_networks_logits():
+    requested = []
 
     def generate(seeds, labels=None, codes=None):
-        asked.append(labels)
-        shown = np.where(seeds == 4, 0, labels)  # the image of seed 4 shows a 0 whatever is asked for
+        requested.append(labels)
+        shown = np.where(seeds == 4, 0, labels)  # the image of seed 4 shows a 0 whatever its label
         return IMAGES[shown]
 
     (score,) = evaluator(samples=8, seed=3).scores(
         Players(generate, prior=Prior(2, num_classes=3)), 7, ["class_accuracy"]
     )
-    np.testing.assert_array_equal(np.concatenate(asked), [0, 1, 2, 0, 1, 2, 0, 1])
+    np.testing.assert_array_equal(np.concatenate(requested), [0, 1, 2, 0, 1, 2, 0, 1])
     assert (score.name, score.value, score.step) == ("class_accuracy", 7 / 8, 7)
     assert score.standard_error == pytest.approx(np.sqrt(7 / 64 / 8))
     protocol = score.protocol
     assert (protocol.features, protocol.generated_images, protocol.real_images, protocol.seed) == ("gray", 8, 0, 3)
 
 
-def test_test_error_passes_over_the_fake_class_and_is_taken_on_held_out_images():
+def test_test_error_ignores_the_fake_class_and_is_taken_on_held_out_images():
     def discriminate(images):
         fake = np.full([len(images), 1], 9, np.float32)  # the largest logit of all
         return {"class_logits": np.concatenate([rows(grays(images) % 3), fake], axis=1)}
@@ -178,7 +178,7 @@ def test_clustering_error_maps_categories_by_the_training_images():
         return rows((grays(images) + 1) % 3)
 
     of_classes = Players(None, lambda images: {"class_logits": shifted(images)}, Prior(2))
-    second = np.zeros([1, 5], np.float32)  # another code, which is not looked at
+    second = np.zeros([1, 5], np.float32)  # another code, which is ignored
     of_codes = Players(
         None,
         lambda images: {"category_logits": np.concatenate([shifted(images), second.repeat(len(images), 0) + 9], 1)},
@@ -189,21 +189,21 @@ def test_clustering_error_maps_categories_by_the_training_images():
         assert values(scores) == {"clustering_error": pytest.approx(1 / 6)}
 
 
-def test_code_recovery_reads_the_codes_that_it_asked_for():
-    prior, made = Prior(2, codes=Codes((3,), 2)), {}
+def test_code_recovery_compares_with_the_codes_that_it_requested():
+    prior, codes_of = Prior(2, codes=Codes((3,), 2)), {}
 
     def generate(seeds, labels=None, codes=None):
-        made.update({int(seed) % 8: code for seed, code in zip(seeds, codes, strict=True)})
+        codes_of.update({int(seed) % 8: code for seed, code in zip(seeds, codes, strict=True)})
         return IMAGES[seeds % 8]
 
     def discriminate(images):
-        codes = np.stack([made[gray] for gray in grays(images)])
+        codes = np.stack([codes_of[gray] for gray in grays(images)])
         wrong = np.where(grays(images) == 5, (codes[:, 0] + 1) % 3, codes[:, 0]).astype(int)
         return {"category_logits": rows(wrong), "code_mean": codes[:, 1:] * [2, -1]}
 
     scores = evaluator(seed=8).scores(Players(generate, discriminate, prior), 1, ["code_recovery"])
     assert values(scores) == {"code_category_accuracy": 7 / 8, "code_correlation": pytest.approx(0, abs=1e-6)}
-    codes = np.stack(list(made.values()))
+    codes = np.stack(list(codes_of.values()))
     assert set(codes[:, 0]) <= {0, 1, 2}
     assert codes[:, 1:].min() < 0 < codes[:, 1:].max()
     assert scores[0].protocol.features == "discriminator"
@@ -220,12 +220,12 @@ def test_codes_of_one_kind_give_the_one_score(codes, names):
     assert set(values(evaluator().scores(players, 1, ["code_recovery"]))) == names
 
 
-def test_two_of_eight_modes_are_found_by_a_generator_that_knows_two():
+def test_a_generator_of_two_modes_finds_two_of_eight():
     centres = toy.modes("ring8")
 
     def generate(seeds, labels=None, codes=None):
         points = centres[seeds % 2].astype(np.float32)
-        return points + np.where(seeds % 10 == 0, 1, 0)[:, None].astype(np.float32)  # a tenth lands nowhere
+        return points + np.where(seeds % 10 == 0, 1, 0)[:, None].astype(np.float32)  # a tenth is near no mode
 
     scores = evaluator(modes=(centres, toy.deviation("ring8"))).scores(Players(generate, truncation=2.0), 1, ["modes"])
     assert values(scores) == {"modes_found": 2, "good_samples": pytest.approx(0.9)}
@@ -243,7 +243,7 @@ def test_real_training_points_find_all_modes_and_are_nearly_all_good():
     )
 
 
-def test_every_score_that_the_recipe_names_is_there_and_each_is_taken_once():
+def test_every_score_that_the_recipe_documents_exists_and_each_is_taken_once():
     described = recipe_tables.EvaluationSettings.model_fields["scores"].description
     assert all(name in described for name in SCORES)
     assert len(kinds_of(["modes", "distances", "modes"])) == 2
@@ -265,13 +265,13 @@ def test_larger_shares_and_correlations_are_better_and_larger_errors_and_distanc
             Score(name, 1.0, None, 1, protocol).better_than(Score(name, 2.0, None, 1, protocol))
 
 
-def test_a_judge_looks_at_no_more_real_images_than_samples():
-    some = evaluator(samples=3, seed=1)
-    assert len(some.real_images) == some.protocol.real_images == len(some.real_features) == 3
-    np.testing.assert_array_equal(some.real_features[:, 0], some.numbers)
+def test_an_evaluator_uses_no_more_real_images_than_samples():
+    scored = evaluator(samples=3, seed=1)
+    assert len(scored.real_images) == scored.protocol.real_images == len(scored.real_features) == 3
+    np.testing.assert_array_equal(scored.real_features[:, 0], scored.numbers)
 
 
-# Refusals
+# Errors
 
 
 @pytest.mark.parametrize(
@@ -283,7 +283,7 @@ def test_a_judge_looks_at_no_more_real_images_than_samples():
     ],
 )
 @pytest.mark.parametrize("name", ["test_error", "clustering_error"])
-def test_scores_on_held_out_images_are_refused_where_those_are_trained_on(name, split, held_out_split):
+def test_scores_on_held_out_images_are_refused_if_those_are_trained_on(name, split, held_out_split):
     with pytest.raises(ZooError, match=r"which data.split='.*' trains on; set data.split=train"):
         evaluator(split, held_out=test_set, held_out_split=held_out_split).check(
             [name], to_check({"class_logits": 3}, Prior(2))
@@ -293,10 +293,10 @@ def test_scores_on_held_out_images_are_refused_where_those_are_trained_on(name, 
 @pytest.mark.parametrize(
     ("split", "held_out_split"), [("train", "validation"), ("train[:90%]", "train[90%:]"), ("train2", "train")]
 )
-def test_a_recipe_names_the_split_that_is_held_out(split, held_out_split):
-    some = evaluator(split, held_out=test_set, held_out_split=held_out_split)
-    some.check(["test_error"], to_check({"class_logits": 3}, Prior(2)))
-    assert {p.real_split for p in some.protocols(["test_error"])} == {held_out_split}
+def test_the_recipe_names_the_held_out_split(split, held_out_split):
+    scored = evaluator(split, held_out=test_set, held_out_split=held_out_split)
+    scored.check(["test_error"], to_check({"class_logits": 3}, Prior(2)))
+    assert {p.real_split for p in scored.protocols(["test_error"])} == {held_out_split}
 
 
 @pytest.mark.parametrize(
@@ -315,7 +315,7 @@ def test_a_recipe_names_the_split_that_is_held_out(split, held_out_split):
         ("modes", {"logits": 1}, Prior(2), {}, "on toy:ring8 and toy:grid25, and data.source is grays"),
     ],
 )
-def test_scores_that_cannot_be_taken_are_refused_in_words(name, outputs, prior, settings, message):
+def test_scores_that_cannot_be_taken_are_refused_with_the_reason(name, outputs, prior, settings, message):
     with pytest.raises(ZooError, match=message):
         evaluator(**{"held_out": test_set, **settings}).check([name], to_check(outputs, prior))
 
@@ -330,17 +330,17 @@ def test_test_images_without_labels_or_with_other_classes_are_refused():
             evaluator(held_out=lambda test=test: test).check(["test_error"], game)
 
 
-def test_the_test_split_of_a_recipe_is_whole_and_labelled():
+def test_the_test_split_of_a_recipe_is_complete_and_labelled():
     settings = recipe.parse(
         {"model": "sngan", "steps": 1, "data": {"split": "train", "resolution": 16, "labels_per_class": 10}}
     )
     test = make_evaluator(settings.data, None, settings.evaluation).test
     assert (test.size, test.image_shape, test.labelled) == (500, (16, 16, 1), None)
-    other_way = settings.data.model_copy(update={"split": "test", "held_out_split": "train"})
-    assert make_evaluator(other_way, None, settings.evaluation).test.size == 4500
+    swapped = settings.data.model_copy(update={"split": "test", "held_out_split": "train"})
+    assert make_evaluator(swapped, None, settings.evaluation).test.size == 4500
 
 
-# The road through a run
+# Scores of a run
 
 
 def dense(units, name, inputs):
@@ -348,7 +348,7 @@ def dense(units, name, inputs):
 
 
 def tiny_game(image_shape, num_classes, codes=None):
-    """Linear players for such data, with heads for everything that is scored."""
+    """Linear players, with heads for everything that is scored."""
     inputs = {"noise": keras.Input([2], name="noise")}
     if codes:
         inputs["codes"] = keras.Input([codes.size], name="codes")
@@ -356,9 +356,9 @@ def tiny_game(image_shape, num_classes, codes=None):
         inputs["labels"] = keras.Input([], dtype="int32", name="labels")
         inputs["one_hot"] = keras.ops.one_hot(inputs["labels"], num_classes)
     flat = keras.layers.Concatenate()([value for name, value in inputs.items() if name != "labels"])
-    made = keras.layers.Reshape(image_shape)(dense(int(np.prod(image_shape)), "pixels", flat))
+    images = keras.layers.Reshape(image_shape)(dense(int(np.prod(image_shape)), "pixels", flat))
     inputs.pop("one_hot", None)
-    generator = keras.Model(inputs, made, name="generator")
+    generator = keras.Model(inputs, images, name="generator")
     images = keras.Input(image_shape, name="images")
     flat = keras.layers.Flatten()(images)
     outputs = {"logits": dense(1, "logits", flat), "class_logits": dense(max(num_classes, 1), "class_logits", flat)}
@@ -385,7 +385,7 @@ def tiny_recipe(**changes):
 
 @pytest.fixture
 def begin(monkeypatch, tmp_path):
-    """Begins a run of a recipe on `tiny_game`s, which will not be exported."""
+    """Starts a run of a recipe on `tiny_game`s, without an export at its end."""
 
     def run(settings, codes=None, folder=tmp_path / "run"):
         builder = lambda a_recipe, shape, classes: lambda: tiny_game(tuple(shape), classes, codes)  # noqa: E731
@@ -398,7 +398,7 @@ def begin(monkeypatch, tmp_path):
 
 @pytest.fixture
 def play(begin):
-    """Takes such a run to its end."""
+    """Trains such a run to its end."""
 
     def run(settings, codes=None):
         training = begin(settings, codes)
@@ -408,36 +408,36 @@ def play(begin):
     return run
 
 
-def test_a_run_keeps_all_its_scores_and_a_checkpoint_gives_them_again(play):
-    done = play(tiny_recipe())
+def test_a_run_stores_all_its_scores_and_its_checkpoint_reproduces_them(play):
+    training = play(tiny_recipe())
     names = ["fd_mnist_cnn", "kd_mnist_cnn", "class_accuracy", "test_error"]
-    assert [(s.step, s.name) for s in done.run.scores()] == [(step, name) for step in (2, 4) for name in names]
-    assert [s.name for s in done.final_scores()] == names
-    other = dataclasses.replace(done.run.scores()[-2].protocol, truncation=0.5)
-    done.run.add_scores([dataclasses.replace(done.run.scores()[-2], protocol=other)])  # as evaluate may add
-    assert [s.name for s in done.final_scores()] == names
+    assert [(s.step, s.name) for s in training.run.scores()] == [(step, name) for step in (2, 4) for name in names]
+    assert [s.name for s in training.final_scores()] == names
+    other = dataclasses.replace(training.run.scores()[-2].protocol, truncation=0.5)
+    training.run.add_scores([dataclasses.replace(training.run.scores()[-2], protocol=other)])  # as evaluate may add
+    assert [s.name for s in training.final_scores()] == names
 
-    game, step = done.run.players()
+    game, step = training.run.players()
     assert step == 4
-    for variable, twin in zip(game.discriminator.variables, done.trainer.game.discriminator.variables, strict=True):
+    for variable, twin in zip(game.discriminator.variables, training.trainer.game.discriminator.variables, strict=True):
         np.testing.assert_array_equal(variable.numpy(), twin.numpy())
-    with np.load(done.checkpoints.path(4)) as arrays:
+    with np.load(training.checkpoints.path(4)) as arrays:
         np.testing.assert_array_equal(game.generator.variables[0].numpy(), arrays["average/pixels/kernel"])
 
     weights = {v.path: v.numpy() for v in game.discriminator.variables}
     test = load_source(recipe_tables.DataSettings(split="test", resolution=8))
     flat = test.images.reshape(500, 64) / 127.5 - 1
     logits = flat @ weights["class_logits/kernel"] + weights["class_logits/bias"]
-    assert done.final_scores()[3].value == pytest.approx(np.mean(logits.argmax(1) != test.labels), abs=0.005)
+    assert training.final_scores()[3].value == pytest.approx(np.mean(logits.argmax(1) != test.labels), abs=0.005)
 
 
-def test_a_run_with_codes_is_scored_by_its_clusters_and_codes(play):
+def test_a_run_with_codes_is_scored_by_clustering_and_code_recovery(play):
     settings = tiny_recipe(evaluation={"samples": 100, "scores": ["clustering_error", "code_recovery"]})
-    done = play(settings, codes=Codes((10,), 2))
-    scores = values(done.final_scores())
+    training = play(settings, codes=Codes((10,), 2))
+    scores = values(training.final_scores())
     assert list(scores) == ["clustering_error", "code_category_accuracy", "code_correlation"]
     assert 0 < scores["clustering_error"] < 1
-    assert done.run.best_step() is None  # no Fréchet distance was taken
+    assert training.run.best_step() is None  # no Fréchet distance was taken
 
 
 def test_a_run_on_points_is_scored_by_distances_between_points_and_by_modes(play):
@@ -445,36 +445,36 @@ def test_a_run_on_points_is_scored_by_distances_between_points_and_by_modes(play
         data={"source": "toy:ring8"},
         evaluation={"samples": 100, "features": "points", "scores": ["distances", "modes"]},
     )
-    done = play(settings)
-    scores = values(done.final_scores())
+    training = play(settings)
+    scores = values(training.final_scores())
     assert list(scores) == ["fd_points", "kd_points", "modes_found", "good_samples"]
     assert scores["good_samples"] < 0.5
-    assert done.run.best_step() == 4
+    assert training.run.best_step() == 4
 
 
-def test_the_best_checkpoint_is_kept_by_the_score_that_the_recipe_names(play, monkeypatch):
+def test_the_best_checkpoint_is_chosen_by_the_score_that_the_recipe_names(play, monkeypatch):
     evaluation = {"samples": 100, "every_steps": 1, "scores": ["distances", "precision_recall"], "best_by": "precision"}
-    shown = iter([0.1, 0.9, 0.3, 0.2])
+    precisions = iter([0.1, 0.9, 0.3, 0.2])
     measured = Evaluator.scores
 
     def staged(self, players, step, names):
-        precision = next(shown)
+        precision = next(precisions)
         return [
             dataclasses.replace(s, value=precision if s.name == "precision" else s.value)
             for s in measured(self, players, step, names)
         ]
 
     monkeypatch.setattr(Evaluator, "scores", staged)
-    done = play(tiny_recipe(evaluation=evaluation, checkpoints={"every_steps": 1, "keep": 1}))
-    assert done.run.best_step() == 2
-    assert done.checkpoints.steps() == [2, 4]
-    other = next(s for s in done.run.scores() if s.name == "precision")
+    training = play(tiny_recipe(evaluation=evaluation, checkpoints={"every_steps": 1, "keep": 1}))
+    assert training.run.best_step() == 2
+    assert training.checkpoints.steps() == [2, 4]
+    other = next(s for s in training.run.scores() if s.name == "precision")
     worse_protocol = dataclasses.replace(other.protocol, truncation=0.5)
-    done.run.add_scores([dataclasses.replace(other, value=0.99, protocol=worse_protocol)])  # as evaluate may add
-    assert done.run.best_step() == 2
+    training.run.add_scores([dataclasses.replace(other, value=0.99, protocol=worse_protocol)])  # as evaluate may add
+    assert training.run.best_step() == 2
 
 
-def test_a_mistyped_score_to_keep_the_best_by_is_told_at_the_first_scoring(play):
+def test_a_mistyped_best_by_is_refused_at_the_first_scoring(play):
     settings = tiny_recipe(evaluation={"samples": 100, "every_steps": 1, "best_by": "fd_mnist"})
     with pytest.raises(ZooError, match=r"best_by\) 'fd_mnist'\. Did you mean 'fd_mnist_cnn'"):
         play(settings)
@@ -495,20 +495,20 @@ def test_scores_that_cannot_be_taken_are_refused_before_anything_is_written(begi
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_locked_run_is_refused_before_its_recipe_is_written_anew(begin, tmp_path):
+def test_a_locked_run_is_refused_before_its_recipe_is_rewritten(begin, tmp_path):
     folder = tmp_path / "run"
-    held = lock(folder)
+    locked = lock(folder)
     other = tiny_recipe(checkpoints={"every_steps": 1})
     with pytest.raises(ZooError, match="another process is training"):
         begin(other)
     assert [p.name for p in folder.iterdir()] == [".lock"]
-    held.close()
-    begin(tiny_recipe()).lock.close()  # a lock alone does not make a folder another's
-    held, before = lock(folder), (folder / "recipe.json").read_text()
+    locked.close()
+    begin(tiny_recipe()).lock.close()  # a folder that holds only a lock is free
+    locked, before = lock(folder), (folder / "recipe.json").read_text()
     with pytest.raises(ZooError, match="another process is training"):
         begin(other)
     assert (folder / "recipe.json").read_text() == before
-    held.close()
+    locked.close()
     begin(other)
     assert json.loads((folder / "recipe.json").read_text())["checkpoints"]["every_steps"] == 1
 

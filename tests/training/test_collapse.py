@@ -349,7 +349,7 @@ def test_the_report_tells_when_why_and_what_was_done():
     ]
     (figure,) = collapses_section(records).figures
     assert figure.table[1] == [
-        ["1,200", "a = 3, bound 2", "back to step 1,000, on with seed 8, learning rates times 0.5"],
-        ["1,300", "a = nan", "the run was ended"],
+        ["1,200", "a = 3, bound 2", "rolled back to step 1,000, resumed with seed 8, learning rates multiplied by 0.5"],
+        ["1,300", "a = nan", "ended the run"],
     ]
     assert collapses_section([]).figures == []

@@ -278,7 +278,7 @@ def test_discriminators_whose_pooling_a_file_does_not_show_are_refused(tmp_path)
 
 def test_existing_folder_is_refused(imported):
     before = {path: path.read_bytes() for path in imported.folder.rglob("*") if path.is_file()}
-    with pytest.raises(ZooError, match="is there already; choose another --to"):
+    with pytest.raises(ZooError, match="exists already; choose another --to"):
         write_run(imported.folder)
     assert {path: path.read_bytes() for path in imported.folder.rglob("*") if path.is_file()} == before
 
@@ -336,4 +336,4 @@ def test_command_imports_a_mimicry_checkpoint_with_optimizer_tensors(tmp_path):
     assert Run(tmp_path / "run").recipe.arguments["mimicry"]
     for flag, only in (("--truncation=0.4", "hf_biggan_deep"), ("--batch_norm_epsilon=1e-4", "biggan_pytorch")):
         process = command("--from=mimicry", file, flag, f"--to={tmp_path / 'other'}")
-        assert (process.returncode, f"is for --from={only} alone" in process.stderr) == (2, True)
+        assert (process.returncode, f"applies only to --from={only}" in process.stderr) == (2, True)

@@ -1,1 +1,1 @@
-"""What the command lines share."""
+"""What the command lines share, and the entry point `tfgan-zoo`."""

@@ -1,52 +1,70 @@
-"""What the command lines share: quiet TensorFlow, and a user's mistake told in a sentence."""
+"""What the command lines share: a quiet TensorFlow import, help texts, and user errors printed without a traceback."""
 
 import os
 import sys
 import tempfile
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from absl import app, flags, logging
 
 from tfgan_zoo.core.errors import ZooError
 
-VERBOSE = flags.DEFINE_bool("verbose", False, "Let TensorFlow say what it says at start.")
+T = TypeVar("T")
+Number = TypeVar("Number", int, float)
+
+VERBOSE = flags.DEFINE_bool("verbose", False, "Show the messages that TensorFlow prints when it starts.")
 
 
-def load_tensorflow():
-    """Imports TensorFlow and Keras; unless --verbose, without the chatter that their libraries write past Python."""
+def load_tensorflow() -> None:
+    """Imports TensorFlow and Keras; without --verbose, hides what their C++ libraries write to stderr meanwhile.
+
+    Raises:
+        ZooError: KERAS_BACKEND names another backend.
+    """
     backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     if backend != "tensorflow":
-        raise ZooError(f"KERAS_BACKEND={backend}: this library computes with TensorFlow; unset the variable.")
+        raise ZooError(f"KERAS_BACKEND={backend}: this library runs on TensorFlow only; unset the variable.")
     if VERBOSE.value:
         import keras
 
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.set_verbosity(logging.WARNING)
-    with tempfile.TemporaryFile() as chatter:
+    with tempfile.TemporaryFile() as hidden:
         stderr = os.dup(2)
-        os.dup2(chatter.fileno(), 2)
+        os.dup2(hidden.fileno(), 2)
         try:
             import keras  # noqa: F401
         except BaseException:
-            chatter.seek(0)
-            os.write(stderr, chatter.read())
+            hidden.seek(0)
+            os.write(stderr, hidden.read())
             raise
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
 
 
-def watched(parts, text):
-    """The same list, with a progress bar on a terminal."""
+def with_progress(items: Iterable[T], title: str) -> Iterable[T]:
+    """Yields the items; on a terminal, shows a progress bar meanwhile."""
     from rich.console import Console
     from rich.progress import track
 
     console = Console(stderr=True)
-    return track(parts, text, console=console, transient=True, disable=not console.is_terminal)
+    return track(items, title, console=console, transient=True, disable=not console.is_terminal)
 
 
-def numbers(flag, kind, example):
-    """The flag's list as numbers of a kind, None where it is not given."""
+def numbers(flag: flags.FlagHolder, kind: Callable[[str], Number], example: str) -> list[Number] | None:
+    """The values of a list flag as numbers; None if the flag was not given.
+
+    Args:
+        flag: a list flag.
+        kind: `int` or `float`.
+        example: of such a list, for the error message.
+
+    Raises:
+        ZooError: a value is not a number.
+    """
     try:
         return flag.value and [kind(text) for text in flag.value]
     except ValueError:
@@ -56,22 +74,26 @@ def numbers(flag, kind, example):
 HELP = {"--help", "-help", "--helpshort", "--helpfull", "--helpxml", "-?"}
 
 
-def parse_flags(argv):
-    """absl's parser, but `-h` asks for help too, and help that was asked for ends with status 0 and not 1."""
-    argv = ["--help" if word == "-h" else word for word in argv]
+def parse_flags(argv: list[str]) -> list[str]:
+    """absl's parser, except that `-h` means --help and that help exits with status 0, where absl exits with 1."""
+    argv = ["--help" if argument == "-h" else argument for argument in argv]
     try:
         return app.parse_flags_with_usage(argv)
     except SystemExit as end:
         sys.exit(0 if HELP & set(argv) else end.code)
 
 
-def run(main, words=0):
-    """Runs `main()`, whose result is the exit status; a `ZooError` ends it with its message alone and status 2.
+def run(main: Callable[..., int], words: int = 0) -> None:
+    """Runs `main()` and exits with the status that it returns.
 
-    words: so many arguments that are no flags may come, and go to `main`.
+    A `ZooError` or `OSError` exits with status 2 and prints its message only.
+
+    Args:
+        main: the command.
+        words: at most this many positional arguments are accepted, and passed to `main`.
     """
 
-    def guarded(argv):
+    def guarded(argv: list[str]) -> None:
         if len(argv) > 1 + words:
             print(f"error: {' '.join(argv[1 + words :])}: not a flag; see --help.", file=sys.stderr)
             sys.exit(2)
@@ -80,8 +102,11 @@ def run(main, words=0):
         except BrokenPipeError:
             raise
         except (ZooError, OSError) as error:
-            named = isinstance(error, OSError) and error.filename is not None
-            print(f"error: {error.filename}: {error.strerror}." if named else f"error: {error}", file=sys.stderr)
+            if isinstance(error, OSError) and error.filename is not None:
+                message = f"{error.filename}: {error.strerror}."
+            else:
+                message = str(error)
+            print(f"error: {message}", file=sys.stderr)
             sys.exit(2)
         except KeyboardInterrupt:
             print("Interrupted.", file=sys.stderr)
@@ -89,6 +114,6 @@ def run(main, words=0):
 
     try:
         app.run(guarded, flags_parser=parse_flags)
-    except BrokenPipeError:  # as of `--list | head`
+    except BrokenPipeError:  # the reader is gone, as after `--list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)

@@ -1,10 +1,12 @@
-"""`tfgan-zoo COMMAND ...`: the same as `python -m tfgan_zoo.COMMAND ...`."""
+"""The entry point `tfgan-zoo COMMAND ...`, which runs `python -m tfgan_zoo.COMMAND ...`."""
 
 import ast
-import importlib.util
 import runpy
 import sys
-from pathlib import Path
+
+from tfgan_zoo import __version__
+from tfgan_zoo.core.errors import no_such
+from tfgan_zoo.core.locations import PACKAGE
 
 COMMANDS = (
     "train",
@@ -23,33 +25,35 @@ COMMANDS = (
 
 
 def summary_of(command: str) -> str:
-    """The first line of a command's docstring; nothing is imported."""
-    file = Path(importlib.util.find_spec("tfgan_zoo").origin).parent / f"{command}.py"
-    file = file if file.exists() else file.with_suffix("") / "__main__.py"
-    return ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))).split("\n")[0]
+    """The first line of a command's docstring, read without importing the command."""
+    path = PACKAGE / f"{command}.py"
+    path = path if path.exists() else PACKAGE / command / "__main__.py"
+    return (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").split("\n")[0]
 
 
 def help_text() -> str:
     """What `tfgan-zoo --help` prints."""
     lines = [f"  {command:<15} {summary_of(command)}" for command in COMMANDS]
-    return "\n".join(
-        ["usage: tfgan-zoo COMMAND [flags]", "", *lines, "", "tfgan-zoo COMMAND --help explains its flags."]
-    )
+    usage = ["usage: tfgan-zoo COMMAND [flags]", "       tfgan-zoo --version", ""]
+    example = ["", "Start with `tfgan-zoo train --model=sngan`; `tfgan-zoo COMMAND --help` explains a command's flags."]
+    return "\n".join([*usage, *lines, *example])
 
 
 def main() -> None:
-    """Runs the command named by the first argument with the remaining ones.
+    """Runs the command that the first argument names, with the remaining arguments.
 
-    Exits with the command's status; 0 after `--help`, 2 where there is no such command.
+    Exits with the command's status; with 0 after --help and --version, with 2 if there is no such command.
     """
     command, *arguments = sys.argv[1:] or ["--help"]
     if command in ("--help", "-h", "-help", "help"):
         print(help_text())
         sys.exit(0)
-    if command.replace("-", "_") not in COMMANDS:
-        from tfgan_zoo.core.errors import no_such
-
+    if command in ("--version", "-version"):
+        print(f"tfgan_zoo {__version__}")
+        sys.exit(0)
+    module = command.replace("-", "_")
+    if module not in COMMANDS:
         print(f"error: {no_such('command', command, COMMANDS)}", file=sys.stderr)
         sys.exit(2)
     sys.argv[1:] = arguments
-    runpy.run_module(f"tfgan_zoo.{command.replace('-', '_')}", run_name="__main__", alter_sys=True)
+    runpy.run_module(f"tfgan_zoo.{module}", run_name="__main__", alter_sys=True)

@@ -1,21 +1,26 @@
-"""The one error type for a user's mistakes, and the sentence that a failed look-up gives."""
+"""The one exception for user errors, and the message of a failed look-up."""
 
 import difflib
+from collections.abc import Iterable
 
 
 class ZooError(ValueError):
-    """Bad input. The message says what came, what was expected and what would do; command lines print it alone."""
+    """Bad input. The message says what came, what was expected and what to do; command lines print nothing else."""
 
 
-def no_such(kind, name, choices):
-    """The `ZooError` of a look-up of `name` that failed: names the nearest of `choices`, then all of them.
+def no_such(kind: str, name: object, choices: Iterable[object]) -> ZooError:
+    """The error for a name that was not found: suggests the nearest names, then lists all.
 
     Args:
         kind: what was looked up, in the singular, such as "model".
-        name: what came.
-        choices: iterable of the names that exist.
+        name: the name that was not found.
+        choices: the names that exist.
+
+    Examples:
+        >>> print(no_such("model", "sngn", ["dcgan", "sngan"]))
+        no model 'sngn'. Did you mean 'sngan'? Available: dcgan, sngan.
     """
     choices = sorted(str(c) for c in choices)
     near = difflib.get_close_matches(str(name), choices, n=3, cutoff=0.5)
     hint = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
-    return ZooError(f"no {kind} {str(name)!r}.{hint} There is: {', '.join(choices) or 'none'}.")
+    return ZooError(f"no {kind} {str(name)!r}.{hint} Available: {', '.join(choices) or 'none'}.")

@@ -1,1 +1,1 @@
-"""A run's whole story on one page: what it was asked, how it went, what came of it."""
+"""A run as one HTML page: its settings, how training went, and what the generator makes."""

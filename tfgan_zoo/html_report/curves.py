@@ -1,73 +1,85 @@
-"""The chapters of curves over the training: losses, norms, speed, and the singular values of the kernels."""
+"""The chapters of training curves: losses, norms, speed, and the singular values of the kernels."""
+
+from collections.abc import Mapping
 
 from tfgan_zoo.html_report import plots
+from tfgan_zoo.html_report.event_history import Curve, History
 from tfgan_zoo.html_report.html_page import Figure, Section
 
 PLAYERS = ("discriminator", "generator")
-NORMS = ("/gradient_norm", "/weight_norm")
-APART = ("discriminator/", "generator/", "speed/", "scores/", "singular_values/", "guard/", "discriminator_accuracy/")
-CUT = " Spikes beyond the frame are cut."
+OTHER_FIGURES = (  # prefixes of scalars that are not states of terms
+    "discriminator/",
+    "generator/",
+    "speed/",
+    "scores/",
+    "singular_values/",
+    "guard/",
+    "discriminator_accuracy/",
+)
+CUT = " Spikes beyond the frame are cut off."
 
 
-def figure(title, text, named, **options):
-    """[a `Figure` of curves], or [] where there are none."""
-    if not named:
+def figure(title: str, text: str, curves: Mapping[str, Curve], log: bool = False, marks: bool = False) -> list[Figure]:
+    """[a `Figure` of the curves], or [] if there are none; `log` and `marks` as `plots.curves` takes them."""
+    if not curves:
         return []
-    plot = plots.curves(named, **options)
+    plot = plots.curves(curves, log=log, marks=marks)
     return [Figure(title, text + (CUT if plot.cut else ""), plot)]
 
 
-def losses_section(history):
-    """The `Section` of a `History`'s losses and what else the trainer logs."""
-    figures = []
+def losses_section(history: History) -> Section:
+    """The `Section` of a history's losses, norms, states of terms, accuracies, learning rates and speed."""
+    figures: list[Figure] = []
     for player in PLAYERS:
         losses = history.named(f"{player}/", without=("_norm", "learning_rate"))
         losses = {name.replace("_", " "): curve for name, curve in losses.items()}
-        text = f"What the {player} tries to make small: each summand, by its weight."
+        text = f"The terms of the objective that the {player} minimises, each multiplied by its weight."
         figures += figure(f"Loss of the {player}", text, losses)
     for norm, text in (
-        ("gradient_norm", "How hard each player is pushed in a step. A rise without end is a warning."),
-        ("weight_norm", "How large the weights of each player are, all together."),
+        ("gradient_norm", "The norm of each player's whole gradient. If it grows without end, training diverges."),
+        ("weight_norm", "The norm of all weights of each player."),
     ):
-        named = {player: curve for player in PLAYERS if (curve := history.curves.get(f"{player}/{norm}"))}
+        norms = {player: curve for player in PLAYERS if (curve := history.curves.get(f"{player}/{norm}"))}
         title = f"{norm.split('_')[0].capitalize()} norm"
-        figures += figure(title, text, named, log=norm == "gradient_norm")
+        figures += figure(title, text, norms, log=norm == "gradient_norm")
     for name, curve in history.curves.items():
-        if not name.startswith(APART):
+        if not name.startswith(OTHER_FIGURES):
             term, _, state = name.rpartition("/")
-            text = f"A quantity that the term “{term.replace('_', ' ')}” steers itself by."
+            text = f"A state that the term “{term.replace('_', ' ')}” updates during training."
             figures += figure(state.replace("_", " ").capitalize(), text, {state: curve})
     accuracies = {
         name.removeprefix("d_accuracy_").replace("_", " "): curve
         for name, curve in history.named("discriminator_accuracy/").items()
     }
     text = (
-        "How often the discriminator takes real images for real. Where held-out ones fall behind, it learns by heart."
+        "How often the discriminator classifies real images as real. If it does worse on held-out images than on training"
+        " images, it overfits."
     )
     figures += figure("Accuracy of the discriminator", text, accuracies, marks=True)
     rates = {player: curve for player in PLAYERS if (curve := history.curves.get(f"{player}/learning_rate"))}
-    figures += figure("Learning rate", "How large the steps of each player are.", rates, log=True)
-    figures += figure("Speed", "Real images that the discriminator saw in a second.", history.named("speed/"))
+    figures += figure("Learning rate", "The optimiser's learning rate for each player.", rates, log=True)
+    text = "Real images per second that the discriminator was trained on."
+    figures += figure("Speed", text, history.named("speed/"))
     text = (
-        "Two players against each other: where one gets better, the other's loss rises. So no curve here falls to zero as in"
-        " other training, and a loss does not say how good the images are; a loss that stays level is a good sign, one that"
-        " runs away is a bad one."
+        "The players compete: when one improves, the other's loss rises. So unlike in other training, no loss needs to fall"
+        " towards zero, and a loss does not tell how good the samples are. A stable loss is a good sign, a diverging one a"
+        " bad sign."
     )
     return Section("losses", "How the training went", text, figures)
 
 
-def singular_values_section(history):
-    """The `Section` of the first three singular values of every layer's kernel."""
-    figures = []
+def singular_values_section(history: History) -> Section:
+    """The `Section` of the three largest singular values of every layer's kernel."""
+    figures: list[Figure] = []
     for player in PLAYERS:
         values = history.named(f"singular_values/{player}/")
         for rank, word in enumerate(("Largest", "Second", "Third")):
-            end = f"/{rank}"
-            of_rank = {name.removesuffix(end): curve for name, curve in values.items() if name.endswith(end)}
-            figures += figure(f"{word} singular value, {player}", "One curve a layer.", of_rank, log=True, marks=True)
+            suffix = f"/{rank}"
+            of_rank = {name.removesuffix(suffix): curve for name, curve in values.items() if name.endswith(suffix)}
+            figures += figure(f"{word} singular value, {player}", "One curve per layer.", of_rank, log=True, marks=True)
     text = (
-        "The most that a layer's weights can stretch what comes in. Brock et al. 2018 found that in large GANs it grows"
-        " slowly while all goes well, and explodes in the generator when the training collapses. It is that of the stored"
-        " weights: spectral normalisation, which divides by it, comes after."
+        "The most by which a layer's kernel can amplify its input. Brock et al. 2018 found that in large GANs it grows slowly"
+        " during stable training, and explodes in the generator when training collapses. The values are those of the stored"
+        " weights, before spectral normalisation divides by them."
     )
     return Section("singular-values", "Singular values", text, figures)

@@ -1,31 +1,35 @@
-"""What a run's TensorBoard events tell: every scalar over its steps, and when it was at work."""
+"""The scalars in a run's TensorBoard event files, and when the run was training."""
 
 import dataclasses
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
 
-MOST_POINTS = 400  # of a curve on the page; of more, means are shown
+Curve = tuple[np.ndarray, np.ndarray]  # (x, y), each [N]
+
+MOST_POINTS = 400  # per curve on the page; longer curves are averaged down to it
 
 
 @dataclasses.dataclass(frozen=True)
 class History:
     """The scalars of a run.
 
-    curves: {name: (steps int64 [N], values float64 [N])}, steps rising.
-    sessions: (first, last) wall time, in seconds since 1970, of each process that trained it, oldest first.
+    Attributes:
+        curves: {name: (steps int64 [N], values float64 [N])}, steps ascending.
+        sessions: (first, last) wall time, in seconds since 1970, of each process that trained the run, oldest first.
     """
 
-    curves: dict
-    sessions: tuple
+    curves: dict[str, Curve]
+    sessions: tuple[tuple[float, float], ...]
 
     @property
-    def seconds(self):
-        """How long it was at work, the time between two sessions aside."""
+    def seconds(self) -> float:
+        """The time spent in training, without the time between sessions."""
         return sum(last - first for first, last in self.sessions)
 
-    def named(self, prefix, *, without=()):
-        """{rest of the name: curve} of the names that begin with `prefix` and end with none of `without`."""
+    def named(self, prefix: str, *, without: Collection[str] = ()) -> dict[str, Curve]:
+        """{name without the prefix: curve} of the names that start with `prefix`, except those that end in `without`."""
         return {
             name.removeprefix(prefix): curve
             for name, curve in self.curves.items()
@@ -33,48 +37,51 @@ class History:
         }
 
 
-def read_history(folder):
-    """The `History` in the event files of a run's folder; of a run without them it is empty.
+def read_history(folder: str | Path) -> History:
+    """The `History` in the event files of a run's folder; empty if there are none.
 
-    A resumed run takes steps again that an earlier process had taken since its last checkpoint: those of the earlier
-    file, from the first step of the later one on, are left out.
+    A resumed run repeats the steps since the last checkpoint before it was stopped. Of those steps the values of the
+    later process count.
     """
     files = [read_events(path) for path in sorted(Path(folder).glob("events.out.tfevents.*"))]
     files = sorted((file for file in files if file[1]), key=lambda file: file[0])
-    curves, sessions, taken_again = {}, [], np.inf
+    points: dict[str, list[tuple[int, float]]] = {}
+    sessions: list[tuple[float, float]] = []
+    repeated_from: float = np.inf
     for session, scalars in reversed(files):
-        for name, points in scalars.items():
-            kept = [(step, value) for step, value in points.items() if step < taken_again]
-            curves[name] = kept + curves.get(name, [])
+        for name, values in scalars.items():
+            earlier = [(step, value) for step, value in values.items() if step < repeated_from]
+            points[name] = earlier + points.get(name, [])
         sessions.insert(0, session)
-        taken_again = min(taken_again, *(min(points) for points in scalars.values()))
-    curves = {name: sorted(points) for name, points in curves.items() if points}
-    arrays = {
-        name: (np.array([step for step, _ in points], np.int64), np.array([value for _, value in points], np.float64))
-        for name, points in curves.items()
+        repeated_from = min(repeated_from, *(min(values) for values in scalars.values()))
+    ordered = {name: sorted(values) for name, values in points.items() if values}
+    curves = {
+        name: (np.array([step for step, _ in values], np.int64), np.array([value for _, value in values], np.float64))
+        for name, values in ordered.items()
     }
-    return History(arrays, tuple(sessions))
+    return History(curves, tuple(sessions))
 
 
-def read_events(path):
-    """((first, last) wall time, {name: {step: value}}) of one event file; one that a crash cut off ends there."""
+def read_events(path: Path) -> tuple[tuple[float, float], dict[str, dict[int, float]]]:
+    """((first, last) wall time, {name: {step: value}}) of an event file, up to where a crash may have truncated it."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from tensorboard.util.tensor_util import make_ndarray
 
     events = EventAccumulator(str(path), size_guidance={"tensors": 0})
     events.Reload()
-    times, scalars = [], {}
+    times: list[float] = []
+    scalars: dict[str, dict[int, float]] = {}
     for name in events.Tags()["tensors"]:
         if events.SummaryMetadata(name).plugin_data.plugin_name != "scalars":
-            continue  # the text on a collapse, which collapses.jsonl tells, too
+            continue  # a text about a collapse, which is in collapses.jsonl too
         for event in events.Tensors(name):
             times.append(event.wall_time)
             scalars.setdefault(name, {})[event.step] = float(make_ndarray(event.tensor_proto))
     return (events.FirstEventTimestamp(), max(times)) if times else (0.0, 0.0), scalars
 
 
-def thinned(steps, values, most=MOST_POINTS):
-    """A curve of at most `most` points: where there are more, means over equal shares of them."""
+def thinned(steps: np.ndarray, values: np.ndarray, most: int = MOST_POINTS) -> Curve:
+    """A curve of at most `most` points; a longer one is replaced by the means over `most` equal parts."""
     if len(steps) <= most:
         return steps, values
     parts = np.array_split(np.arange(len(steps)), most)

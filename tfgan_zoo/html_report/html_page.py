@@ -1,9 +1,11 @@
-"""What a report is made of, and how it becomes one file of HTML that asks the network for nothing."""
+"""The parts of a report, and their rendering as one self-contained HTML file that loads nothing from the network."""
 
 import base64
 import dataclasses
 import io
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -11,12 +13,23 @@ from PIL import Image
 from tfgan_zoo.html_report.plots import Plot
 from tfgan_zoo.training.checkpoints import write_atomically
 
-COARSE = 100  # samples of fewer pixels on a side are enlarged with sharp edges, larger ones smoothly
+if TYPE_CHECKING:
+    from tfgan_zoo.html_report.facts import Facts
+    from tfgan_zoo.html_report.score_table import ScoreRow
+
+COARSE = 100  # samples with fewer pixels on a side are enlarged with sharp edges, larger ones smoothly
 
 
 @dataclasses.dataclass(frozen=True)
 class Picture:
-    """An image inside the page. src: data URI; label: beneath it; columns: samples in its width; sharp: enlarged by pixels."""
+    """An image inside the page.
+
+    Attributes:
+        src: a data URI.
+        label: below the image.
+        columns: samples side by side in it, which sets its width within a `Row`.
+        sharp: whether the browser enlarges its pixels without smoothing.
+    """
 
     src: str
     label: str = ""
@@ -26,7 +39,7 @@ class Picture:
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """Pictures side by side with a label in front of them."""
+    """Pictures side by side, with a label in front of them."""
 
     label: str
     pictures: list[Picture]
@@ -34,9 +47,17 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class Figure:
-    """Something to look at, with a sentence on it: a plot, rows of pictures, tiles in a grid, or a table (head, rows).
+    """A captioned figure: a plot, rows of pictures, tiles in a grid, or a table.
 
-    wide: it takes the page's whole width, where else two stand side by side. tile: least width of a tile in CSS pixels.
+    Attributes:
+        title: above the text.
+        text: a sentence or two on what it shows.
+        plot: a `Plot`, or None.
+        rows: of pictures.
+        tiles: pictures in a grid.
+        table: (head, rows), or None.
+        wide: takes the page's full width; other figures stand two side by side.
+        tile: smallest width of a tile, in CSS pixels.
     """
 
     title: str
@@ -44,41 +65,50 @@ class Figure:
     plot: Plot | None = None
     rows: list[Row] = dataclasses.field(default_factory=list)
     tiles: list[Picture] = dataclasses.field(default_factory=list)
-    table: tuple | None = None
+    table: tuple[list[str], list[list[str]]] | None = None
     wide: bool = False
     tile: int = 150
 
 
 @dataclasses.dataclass(frozen=True)
 class Section:
-    """A chapter of the page. name: its anchor."""
+    """A chapter of the page; `name` is its anchor. Without figures and scores it is left out."""
 
     name: str
     title: str
     text: str = ""
     figures: list[Figure] = dataclasses.field(default_factory=list)
-    scores: list = dataclasses.field(default_factory=list)
+    scores: "list[ScoreRow]" = dataclasses.field(default_factory=list)
 
 
-def picture(image, label="", columns=1, sample_height=None):
-    """The `Picture` of one uint8 image [H, W, 1, 3 or 4]; sample_height: in pixels, of what it shows, H where left out."""
+def picture(image: np.ndarray, label: str = "", columns: int = 1, sample_height: int | None = None) -> Picture:
+    """The `Picture` of an image.
+
+    Args:
+        image: uint8 [H, W, C], C being 1, 3 or 4.
+        label: below the image.
+        columns: samples side by side in it.
+        sample_height: of one sample, in pixels; H by default.
+    """
     image = np.asarray(image)
     buffer = io.BytesIO()
     Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(buffer, format="PNG", optimize=True)
     return Picture(data_uri(buffer.getvalue()), label, columns, (sample_height or len(image)) < COARSE)
 
 
-def data_uri(png):
-    """The bytes of a PNG file as a text that stands for its address."""
+def data_uri(png: bytes) -> str:
+    """The bytes of a PNG file as a data URI."""
     return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
-def render(facts, sections, details, left_out=()):
+def render(
+    facts: "Facts", sections: Sequence[Section], details: Sequence[tuple[str, str]], left_out: Sequence[str] = ()
+) -> str:
     """The page as HTML.
 
     Args:
-        facts: a `tfgan_zoo.html_report.facts.Facts`.
-        sections: list of `Section`.
+        facts: for its head.
+        sections: its chapters.
         details: [(title, text)] to unfold at the end.
         left_out: sentences on what is missing and why.
     """
@@ -97,8 +127,8 @@ def render(facts, sections, details, left_out=()):
     )
 
 
-def write(html, path):
-    """Writes the page, whole or not at all."""
+def write(html: str, path: str | Path) -> None:
+    """Writes the page atomically, creating its folder."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, lambda file: file.write(html.encode()))

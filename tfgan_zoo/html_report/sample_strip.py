@@ -1,30 +1,31 @@
-"""How a run's samples grew: the grids that it drew of the same latents as training went on, brought to one size."""
+"""How a run's samples developed: the grids that it stored during training, enlarged to one size."""
 
-import re
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from tfgan_zoo import pictures
 from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.runs.run_folder import Run
 
 
-def sample_grids(run):
-    """{step: path} of the grids in a run's samples/, rising.
+def sample_grids(run: Run) -> dict[int, Path]:
+    """{step: path} of the grids in a run's samples/, steps ascending.
 
     Raises:
-        ZooError: there are none, or they are of points.
+        ZooError: there are none, or the run makes points.
     """
     if len(run.dataset["image_shape"]) != 3:
-        raise ZooError(f"{run.folder} makes points, and growth is shown of images.")
-    paths = {int(re.search(r"\d+", path.stem)[0]): path for path in (run.folder / "samples").glob("step-*.png")}
+        raise ZooError(f"{run.folder} makes points, and growth shows images; see python -m tfgan_zoo.report.")
+    paths = {int(path.stem.split("-")[1]): path for path in (run.folder / "samples").glob("step-*.png")}
     if not paths:
-        raise ZooError(f"{run.folder} has drawn no samples yet; they come every log.samples_every_steps.")
+        raise ZooError(f"{run.folder} has stored no samples yet; the first come at step log.samples_every_steps.")
     return dict(sorted(paths.items()))
 
 
-def samples_at(run, step, path):
-    """The images of a grid, each pixel repeated up to the run's full size: (uint8 [N, H, W, C], the grid's columns)."""
+def samples_at(run: Run, step: int, path: Path) -> tuple[np.ndarray, int]:
+    """(the images of a grid, uint8 [N, H, W, C], pixels repeated up to the run's full resolution; the grid's columns)."""
     full = run.dataset["image_shape"][0]
     side = run.recipe.stage_at(step).resolution or run.dataset["image_shape"][:2]
     height, width = (side, side) if isinstance(side, int) else side
@@ -36,21 +37,28 @@ def samples_at(run, step, path):
     return images.repeat(factor, 1).repeat(factor, 2), (sheet.shape[1] - 1) // (width + 1)
 
 
-def strip(run, columns=8):
-    """One uint8 picture [H, W, C]: a row a stage, the first images of the last grid that was drawn in it.
+def strip(run: Run, columns: int = 8) -> np.ndarray:
+    """One picture, uint8 [H, W, C], with a row per stage: the first images of the last grid stored in that stage.
 
     Args:
-        run: a `Run`.
-        columns: images a row, at most those of a grid.
+        run: the run.
+        columns: images per row; at most those of a grid are shown.
+
+    Raises:
+        ZooError: as `sample_grids`.
     """
     last = {}
     for step, path in sample_grids(run).items():
         last[run.recipe.schedule.index(run.recipe.stage_at(step))] = (step, path)
-    rows = [samples_at(run, *taken)[0][:columns] for taken in last.values()]
+    rows = [samples_at(run, *grid)[0][:columns] for grid in last.values()]
     return pictures.grid(np.concatenate(rows), min(len(row) for row in rows))
 
 
-def frames(run):
-    """uint8 pictures [N, H, W, C]: every grid that was drawn, in turn."""
-    taken = [samples_at(run, step, path) for step, path in sample_grids(run).items()]
-    return np.stack([pictures.grid(images, columns) for images, columns in taken])
+def frames(run: Run) -> np.ndarray:
+    """Every grid that was stored, as uint8 pictures [N, H, W, C] in order.
+
+    Raises:
+        ZooError: as `sample_grids`.
+    """
+    grids = [samples_at(run, step, path) for step, path in sample_grids(run).items()]
+    return np.stack([pictures.grid(images, columns) for images, columns in grids])

@@ -1,44 +1,57 @@
-"""The chapter of the truncation sweep: quality against variety as the latent's bound moves. BigGAN, arXiv:1809.11096, 3.1."""
+"""The chapter on truncation: fidelity against diversity. BigGAN, arXiv:1809.11096, 3.1."""
 
 import dataclasses
+from collections.abc import Sequence
 
 from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.core.game import Game
+from tfgan_zoo.data.sources import Source
 from tfgan_zoo.html_report import plots
 from tfgan_zoo.html_report.html_page import Figure, Section
 from tfgan_zoo.html_report.score_table import number
 from tfgan_zoo.metrics.features import feature_network
+from tfgan_zoo.metrics.players import Players
+from tfgan_zoo.metrics.protocol import Evaluator, Score
 from tfgan_zoo.metrics.score_registry import direction
+from tfgan_zoo.runs.run_folder import Run
 from tfgan_zoo.runs.targets import make_evaluator, players_of
+from tfgan_zoo.saved_model.signature_calls import Sampler
 
 SCORES = ("distances", "inception_score")
 
+Sweep = list[tuple[float, dict[str, float]]]  # [(truncation, {score name: value})], ascending
 
-def stored_sweep(scores):
-    """[(bound, {score name: value})] of the `Score`s taken with a truncation, at the last step that has any.
 
-    Of each score those count that were taken as the last one was, the bound aside.
+def stored_sweep(scores: Sequence[Score]) -> Sweep:
+    """The truncated scores of the last step that has any.
+
+    For each score name, only those of its latest protocol are used; they may differ in the truncation alone.
     """
     scores = [score for score in scores if score.protocol.truncation is not None]
     last = max((score.step for score in scores), default=0)
     scores = [score for score in scores if score.step == last]
-    alike = {score.name: dataclasses.replace(score.protocol, truncation=None) for score in scores}
-    found = {}
+    protocols = {score.name: dataclasses.replace(score.protocol, truncation=None) for score in scores}
+    results: dict[float, dict[str, float]] = {}
     for score in scores:
-        if dataclasses.replace(score.protocol, truncation=None) == alike[score.name]:
-            found.setdefault(score.protocol.truncation, {})[score.name] = score.value
-    return sorted(found.items())
+        bound = score.protocol.truncation
+        if bound is not None and dataclasses.replace(score.protocol, truncation=None) == protocols[score.name]:
+            results.setdefault(bound, {})[score.name] = score.value
+    return sorted(results.items())
 
 
-def sweep(run, game, generator, source, bounds, samples):
-    """[(bound, {score name: value})] of a checkpoint's generator, measured by the recipe's feature network.
+def sweep(run: Run, game: Game, generator: Sampler, source: Source, bounds: Sequence[float], samples: int) -> Sweep:
+    """Measures a checkpoint's generator at each truncation, with the recipe's feature network.
 
     Args:
-        run: a `Run`; game, generator, source: its `Game` in float32, its `Generator` and its training data.
-        bounds: of the latent, numbers above 0.
+        run: the run.
+        game: the run's game in float32.
+        generator: samples from it.
+        source: the training data.
+        bounds: values of truncation, above 0.
         samples: images to generate at each.
 
     Raises:
-        ZooError: the feature network is not there, or cannot read the data.
+        ZooError: the feature network is missing, or cannot read the data.
     """
     evaluation = run.recipe.evaluation.model_copy(update={"samples": samples})
     network = feature_network(evaluation.features, evaluation.inception_file)
@@ -50,7 +63,8 @@ def sweep(run, game, generator, source, bounds, samples):
     ]
 
 
-def can_take(evaluator, name, players):
+def can_take(evaluator: Evaluator, name: str, players: Players) -> bool:
+    """Whether a score can be taken of these players."""
     try:
         evaluator.check([name], players)
     except ZooError:
@@ -58,28 +72,35 @@ def can_take(evaluator, name, players):
     return True
 
 
-def truncation_section(found, samples=None):
-    """The `Section` of [(bound, {score name: value})], without figures where there are none; samples: taken at each."""
-    names = list(dict.fromkeys(name for _, values in found for name in values))
+def truncation_section(results: Sweep, samples: int | None = None) -> Section:
+    """The `Section` of a sweep, without figures if it is empty; `samples` at each value, if it was measured for the page."""
+    names = list(dict.fromkeys(name for _, values in results for name in values))
     figures = []
     for name in names:
-        points = [(bound, values[name]) for bound, values in found if name in values]
+        points = [(bound, values[name]) for bound, values in results if name in values]
         better = direction(name).capitalize()
-        plot = plots.curves({name: tuple(zip(*points, strict=True))}, xlabel="bound of the latent", marks=True)
-        figures.append(Figure(f"{name} against the bound", f"{better} is better." if better else "", plot))
+        plot = plots.curves(
+            {name: ([bound for bound, _ in points], [value for _, value in points])},
+            xlabel="truncation",
+            marks=True,
+        )
+        figures.append(Figure(f"{name} against truncation", f"{better} is better." if better else "", plot))
     distance = next((n for n in names if n.startswith(("fd_", "fid", "clean_fid"))), None)
-    variety = next((n for n in names if n.startswith(("is_", "inception_score"))), None)
-    if distance and variety:
-        both = [(values[variety], values[distance]) for _, values in found if {variety, distance} <= values.keys()]
-        plot = plots.curves({distance: tuple(zip(*both, strict=True))}, xlabel=variety, marks=True, ticks=False)
-        text = "A point a bound, from the narrowest to the widest: good is to the right and below."
-        figures.append(Figure(f"{distance} against {variety}", text, plot))
+    inception = next((n for n in names if n.startswith(("is_", "inception_score"))), None)
+    if distance and inception:
+        both = [
+            (values[inception], values[distance]) for _, values in results if {inception, distance} <= values.keys()
+        ]
+        curve = [x for x, _ in both], [y for _, y in both]
+        plot = plots.curves({distance: curve}, xlabel=inception, marks=True, ticks=False)
+        text = "One point per truncation value, in ascending order; good is to the lower right."
+        figures.append(Figure(f"{distance} against {inception}", text, plot))
     if names:
-        rows = [[f"{bound:g}", *(number(v[n]) if n in v else "" for n in names)] for bound, v in found]
-        figures.append(Figure("The same in numbers", table=(["bound", *names], rows), wide=True))
-    counted = f" {samples:,} samples at each bound, so these do not compare with the scores above." if samples else ""
+        rows = [[f"{bound:g}", *(number(v[n]) if n in v else "" for n in names)] for bound, v in results]
+        figures.append(Figure("The same as numbers", table=(["truncation", *names], rows), wide=True))
+    counted = f" Each value has {samples:,} samples, so the scores above are not comparable." if samples else ""
     text = (
-        "A narrow range of random numbers gives typical samples, a wide one varied samples. A distance to the real data"
-        f" counts both odd samples and missing variety, so it is often lowest somewhere in between.{counted}"
+        "Small values of truncation give typical samples, large ones diverse samples. A Fréchet distance counts both odd"
+        f" samples and missing diversity, so it is often lowest in between.{counted}"
     )
-    return Section("truncation", "Typical against varied, in numbers", text, figures)
+    return Section("truncation", "Scores under truncation", text, figures)

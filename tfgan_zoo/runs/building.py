@@ -1,43 +1,61 @@
-"""The game that a recipe asks for: a model, its arguments, and what its discriminator sees of the images."""
+"""Builds the game of a recipe: its model with its arguments, and what the discriminator sees of the images."""
 
 import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from tfgan_zoo.core.catalog import checked_arguments, model_module
 from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.core.game import Game
+from tfgan_zoo.core.recipe import Recipe
+from tfgan_zoo.core.recipe_tables import MeasurementSettings
 
 
-def measured_arguments(build, settings, image_shape):
-    """{"measurement": what the discriminator sees in place of images, None for images}, where `build` asks for that.
+def measured_arguments(
+    build: Callable[..., Game], settings: MeasurementSettings, image_shape: tuple[int, ...]
+) -> dict[str, Any]:
+    """{"measurement": the measurement, None if the discriminator sees images} if `build` takes it; otherwise {}.
 
     Raises:
-        ZooError: such images cannot be so measured; the measurements are no such images, and the model makes images alone.
+        ZooError: images of this shape cannot be measured like this, or the measurements are not images of this shape
+            and the model takes only images.
     """
     from tfgan_zoo.observation.measurements import measurement_of
 
     measurement = measurement_of(settings, image_shape)
-    seen = None if settings.unmeasure else measurement
+    observed = None if settings.unmeasure else measurement
     if "measurement" in inspect.signature(build).parameters:
-        return {"measurement": seen}
-    if seen and seen.shape(image_shape) != image_shape:
+        return {"measurement": observed}
+    if observed and observed.shape(image_shape) != image_shape:
         raise ZooError(
-            f"{settings.kind} makes {list(seen.shape(image_shape))} of images of {list(image_shape)}, and this model knows "
-            "images alone; take --model=ambientgan, or set data.measurement.unmeasure=true."
+            f"{settings.kind} turns images of {list(image_shape)} into {list(observed.shape(image_shape))}, and this model "
+            "takes only images; use --model=ambientgan, or set data.measurement.unmeasure=true."
         )
     return {}
 
 
-def check_measured_stages(a_recipe, image_shape):
-    """Raises: ZooError where the smaller images of a stage cannot be measured as the recipe says."""
+def check_measured_stages(a_recipe: Recipe, image_shape: tuple[int, ...]) -> None:
+    """Raises `ZooError` if the smaller images of a stage cannot be measured as the recipe says."""
     from tfgan_zoo.observation.measurements import measurement_of
 
-    if not a_recipe.data.measurement.unmeasure:  # which works on whole images
-        for side in filter(None, (stage.resolution for stage in a_recipe.stages)):
-            height, width = (side, side) if isinstance(side, int) else side
-            measurement_of(a_recipe.data.measurement, (height, width, *image_shape[2:]))
+    if a_recipe.data.measurement.unmeasure:  # inverts the measurements of full-size images
+        return
+    for side in (stage.resolution for stage in a_recipe.stages if stage.resolution):
+        height, width = (side, side) if isinstance(side, int) else side
+        measurement_of(a_recipe.data.measurement, (height, width, *image_shape[2:]))
 
 
-def game_builder(a_recipe, image_shape, num_classes):
-    """A function without arguments that builds the recipe's game for such data; arguments are checked at once."""
+def game_builder(a_recipe: Recipe, image_shape: Sequence[int], num_classes: int) -> Callable[[], Game]:
+    """A function that builds the recipe's game for such data; the arguments are checked before it returns.
+
+    Args:
+        a_recipe: its model, arguments, measurement and augmentation are read.
+        image_shape: [height, width, channels], or [2] for points.
+        num_classes: 0 without labels.
+
+    Raises:
+        ZooError: the model does not take the arguments, or the images cannot be measured as the recipe says.
+    """
     from tfgan_zoo.observation.augmentation import augment
 
     build, image_shape = model_module(a_recipe.model).build, tuple(image_shape)

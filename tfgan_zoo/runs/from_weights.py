@@ -1,115 +1,135 @@
-"""From recognised weights to the folder of a run, which sample, evaluate and export take like any other."""
+"""Writes recognised weights of another library as a run's folder, which sample, evaluate and export open like any other."""
 
 import hashlib
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 from tfgan_zoo import __version__
 from tfgan_zoo.core import catalog, recipe
 from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.core.game import Game
 from tfgan_zoo.runs import building
 from tfgan_zoo.runs.run_folder import Run, write_json
 from tfgan_zoo.training.strategies import precision
+from tfgan_zoo.weight_files.transfer import RecognizedWeights
 
-STEP = 0  # of the checkpoint: none was taken here
-FALLBACK = "cifar10"  # the preset at resolutions that no preset has
+STEP = 0  # the checkpoint's: nothing was trained here
+FALLBACK = "cifar10"  # the preset for resolutions that no preset has
 
 
-def recipe_of(found, origin):
-    """The `Recipe` of an imported run: the model's preset of such images, with the file's own widths."""
-    height, width, channels = found.image_shape
-    preset = preset_of(found.model, height)
-    table = catalog.preset_table(found.model, preset)
-    table["summary"] = f"Imported from {origin}; beside the widths, the recipe is that of the preset {preset}"
-    table["arguments"] = {**table.get("arguments", {}), **found.arguments}
+def recipe_of(weights: RecognizedWeights, origin: str) -> recipe.Recipe:
+    """The recipe of an imported run: the model's preset for such images, with the widths found in the file.
+
+    Args:
+        weights: what was recognised in the file.
+        origin: the file's name and layout, for the summary and for messages.
+    """
+    height, width, channels = weights.image_shape
+    preset = preset_of(weights.model, height)
+    table = catalog.preset_table(weights.model, preset)
+    table["summary"] = f"Imported from {origin}; apart from the widths, the recipe is that of the preset {preset}"
+    table["arguments"] = {**table.get("arguments", {}), **weights.arguments}
     resolution = height if height == width else [height, width]
-    table["averaging"] = {**table.get("averaging", {}), "standing_batches": 0}  # the file's own statistics are kept
+    table["averaging"] = {
+        **table.get("averaging", {}),
+        "standing_batches": 0,
+    }  # the file has batch statistics of its own
     table["data"] = {**table.get("data", {}), "resolution": resolution, "channels": channels}
-    return recipe.parse({"model": found.model, **table}, f"the recipe of {origin}")
+    return recipe.parse({"model": weights.model, **table}, f"the recipe of {origin}")
 
 
-def preset_of(model, resolution):
-    """The first preset of a model at a resolution, in the order of their names; cifar10 where there is none."""
+def preset_of(model: str, resolution: int) -> str:
+    """The alphabetically first preset of a model at a resolution; cifar10 if there is none."""
     tables = {preset: catalog.preset_table(model, preset) for preset in catalog.preset_files(model)}
-    fitting = (name for name, table in tables.items() if table.get("data", {}).get("resolution") == resolution)
-    return next(fitting, FALLBACK)
+    matches = (name for name, table in tables.items() if table.get("data", {}).get("resolution") == resolution)
+    return next(matches, FALLBACK)
 
 
-def sha256_of(path):
-    """The hexadecimal digest of a file."""
+def sha256_of(path: str | Path) -> str:
+    """The hexadecimal SHA-256 of a file."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_run(folder, found, layout, generator_file, discriminator_file=None):
-    """Writes the folder of a run, whole or not at all. Returns the `Run`.
+def write_run(
+    folder: str | Path,
+    weights: RecognizedWeights,
+    layout: str,
+    generator_file: str | Path,
+    discriminator_file: str | Path | None = None,
+) -> Run:
+    """Writes a run's folder atomically: it appears complete or not at all.
 
     Args:
-        folder: where; must not be there yet.
-        found: a `Found`.
-        layout: its name, for the record.
-        generator_file, discriminator_file: where the weights came from, for the record.
+        folder: where; must not exist yet.
+        weights: what was recognised in the files.
+        layout: the layout's name, recorded in imported.json.
+        generator_file: the file that the generator came from, recorded by name and SHA-256.
+        discriminator_file: likewise; None if there is none.
 
     Raises:
-        ZooError: the folder is there, or the tensors do not fit the networks.
+        ZooError: the folder exists, or the tensors do not fit the networks.
     """
     folder = Path(folder)
     refuse_existing(folder)
-    beside = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     try:
-        beside.mkdir(parents=True)
+        temporary.mkdir(parents=True)
         files = {"generator": generator_file, "discriminator": discriminator_file}
         record = {
             "layout": layout,
-            "files": {who: {"name": Path(path).name, "sha256": sha256_of(path)} for who, path in files.items() if path},
-            "notes": list(found.notes),
+            "files": {
+                player: {"name": Path(path).name, "sha256": sha256_of(path)} for player, path in files.items() if path
+            },
+            "notes": list(weights.notes),
             "tfgan_zoo": __version__,
         }
-        a_recipe = recipe_of(found, f"{Path(generator_file).name} ({layout})")
-        write_json(beside / "recipe.json", a_recipe.as_dict())
-        write_json(beside / "dataset.json", dataset_of(found, a_recipe))
-        write_json(beside / "imported.json", record)
-        fill(Run(beside), found)
-        os.rename(beside, folder)
+        a_recipe = recipe_of(weights, f"{Path(generator_file).name} ({layout})")
+        write_json(temporary / "recipe.json", a_recipe.as_dict())
+        write_json(temporary / "dataset.json", dataset_of(weights, a_recipe))
+        write_json(temporary / "imported.json", record)
+        fill(Run(temporary), weights)
+        os.rename(temporary, folder)
     except BaseException:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
         raise
     return Run(folder)
 
 
-def refuse_existing(folder):
-    """Raises `ZooError` where something is at the path already."""
+def refuse_existing(folder: Path) -> None:
+    """Raises `ZooError` if anything exists at the path."""
     if os.path.lexists(folder):
-        raise ZooError(f"{folder} is there already; choose another --to.")
+        raise ZooError(f"{folder} exists already; choose another --to.")
 
 
-def dataset_of(found, a_recipe):
-    """What is known of the images that the weights were trained on: their shape, and nothing of themselves."""
+def dataset_of(weights: RecognizedWeights, a_recipe: recipe.Recipe) -> dict[str, Any]:
+    """dataset.json of an imported run: the shape and classes of the training images are known, the images are not."""
     return {
         "source": a_recipe.data.source,
         "size": None,
-        "image_shape": list(found.image_shape),
-        "num_classes": found.num_classes,
-        "class_names": [str(i) for i in range(found.num_classes)],
+        "image_shape": list(weights.image_shape),
+        "num_classes": weights.num_classes,
+        "class_names": [str(i) for i in range(weights.num_classes)],
         "sha256": None,
         "tfgan_zoo": __version__,
     }
 
 
-def build(a_recipe, found):
-    """The `Game` of the recipe for such images, in float32."""
+def build(a_recipe: recipe.Recipe, weights: RecognizedWeights) -> Game:
+    """The recipe's game for images and classes as the weights have them, in float32."""
     with precision("float32"):
-        return building.game_builder(a_recipe, found.image_shape, found.num_classes)()
+        return building.game_builder(a_recipe, weights.image_shape, weights.num_classes)()
 
 
-def fill(run, found):
-    """Fills the run's game and writes its one checkpoint. Without a discriminator that has none of it."""
-    game = build(run.recipe, found)
-    found.fill_generator(game.generator)
+def fill(run: Run, weights: RecognizedWeights) -> None:
+    """Loads the weights into the run's networks and saves its one checkpoint, without a discriminator if there is none."""
+    game = build(run.recipe, weights)
+    weights.fill_generator(game.generator)
     groups = {"average": game.generator}
-    if found.fill_discriminator:
-        found.fill_discriminator(game.discriminator)
+    if weights.fill_discriminator:
+        weights.fill_discriminator(game.discriminator)
         groups["discriminator"] = game.discriminator
     variables = {f"{group}/{v.path}": v for group, network in groups.items() for v in network.variables}
     run.checkpoints(variables).save(STEP)

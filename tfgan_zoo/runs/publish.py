@@ -1,24 +1,33 @@
-"""From a run to a SavedModel version folder with its card."""
+"""Exports a run's checkpoint as a SavedModel version folder with its model card."""
+
+import types
+from pathlib import Path
+from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfgan_zoo import __version__
 from tfgan_zoo.core import catalog
 from tfgan_zoo.data.sources import load_source
 from tfgan_zoo.metrics.score_registry import direction
+from tfgan_zoo.runs.run_folder import Run
 from tfgan_zoo.saved_model.signatures import ExportedGenerator
 from tfgan_zoo.saved_model.version_folder import write_version
 
 
-def export_run(run, base, which="latest", version=None):
+def export_run(run: Run, base: str | Path, which: str | int = "latest", version: int | None = None) -> Path:
     """Writes the averaged generator of a run's checkpoint as `base/<version>/`. Returns that folder.
 
     Args:
-        run: a `Run`.
+        run: the run.
         base: the model's folder, whose name is the model's name in TF Serving.
         which: the checkpoint: "latest", "best" or a step.
-        version: a positive number, one more than the last where left out.
+        version: a positive number; by default one more than the newest.
+
+    Raises:
+        ZooError: there is no such checkpoint, or the version exists.
     """
     network, prior, step = run.generator(which)
     return write_version(
@@ -26,13 +35,13 @@ def export_run(run, base, which="latest", version=None):
     )
 
 
-def real_points(run):
-    """The run's training data where that is points in the plane, float32 [N, 2]; None where it is images."""
+def real_points(run: Run) -> np.ndarray | None:
+    """The run's training data if it is points in the plane, float32 [N, 2]; None if it is images."""
     return load_source(run.recipe.data).images if len(run.dataset["image_shape"]) == 1 else None
 
 
-def card_of(run, step, network):
-    """What a model card says of the checkpoint of `step`, whose generator is `network`: plain values."""
+def card_of(run: Run, step: int, network: keras.Model) -> dict[str, Any]:
+    """The model card of the checkpoint of `step`, whose generator is `network`, as plain values."""
     shape = list(network.output_shape[1:])
     scores = [score for score in run.scores() if score.step == step]
     images = f"float32 in [-1, 1], or uint8 in 0..255; [height, width, channels] = {shape}"
@@ -50,5 +59,6 @@ def card_of(run, step, network):
     }
 
 
-def first_paragraph(module):
-    return " ".join(module.__doc__.split("\n\n")[0].split())
+def first_paragraph(module: types.ModuleType) -> str:
+    """The first paragraph of a module's docstring, on one line."""
+    return " ".join((module.__doc__ or "").split("\n\n")[0].split())
