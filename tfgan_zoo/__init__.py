@@ -3,7 +3,7 @@
 `load(name)` gives a trained generator of the zoo; the rest is in the modules, and `python -m tfgan_zoo.train --help`.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 
 def load(name, version=None):

@@ -1,10 +1,11 @@
 """`tfgan-zoo COMMAND ...`: the same as `python -m tfgan_zoo.COMMAND ...`."""
 
 import ast
-import importlib.util
 import runpy
 import sys
 from pathlib import Path
+
+import tfgan_zoo
 
 COMMANDS = (
     "train",
@@ -24,9 +25,9 @@ COMMANDS = (
 
 def summary_of(command: str) -> str:
     """The first line of a command's docstring; nothing is imported."""
-    file = Path(importlib.util.find_spec("tfgan_zoo").origin).parent / f"{command}.py"
+    file = Path(tfgan_zoo.__file__).parent / f"{command}.py"
     file = file if file.exists() else file.with_suffix("") / "__main__.py"
-    return ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))).split("\n")[0]
+    return (ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").split("\n")[0]
 
 
 def help_text() -> str:

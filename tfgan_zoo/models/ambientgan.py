@@ -8,10 +8,13 @@ lines and projections go to a discriminator of dense layers with the widths of a
 
 from typing import Annotated, Literal
 
+import keras
+import tensorflow as tf
 from pydantic import Field
 
+from tfgan_zoo.core.draws import Draws
 from tfgan_zoo.core.errors import ZooError
-from tfgan_zoo.core.game import Game
+from tfgan_zoo.core.game import Game, Objective, Term
 from tfgan_zoo.core.priors import Prior, Uniform
 from tfgan_zoo.core.recipe_tables import Count
 from tfgan_zoo.layers import BatchNorm, SpectralNormalization
@@ -42,11 +45,19 @@ class MeasuredGame(Game):
 
     sees_images = False
 
-    def __init__(self, generator, discriminator, prior, objective, one_pass, measurement):
+    def __init__(
+        self,
+        generator: keras.Model,
+        discriminator: keras.Model,
+        prior: Prior,
+        objective: Objective | Term,
+        one_pass: bool,
+        measurement: Measurement,
+    ):
         super().__init__(generator, discriminator, prior, objective, one_pass)
         self.measurement = measurement
 
-    def observe_fake(self, batch, draws):
+    def observe_fake(self, batch: dict[str, tf.Tensor], draws: Draws) -> dict[str, tf.Tensor]:
         return {**batch, **self.measurement.observe(batch["images"], draws)}
 
 
@@ -101,12 +112,12 @@ def build(
     classes = num_classes if conditional else 0
     wrap, norm_layer = NORMS[norm]
     generator = dcgan.generator(image_shape, noise_size, generator_channels, classes)
-    if len(seen) == 3:
+    if measurement is None or len(seen) == 3:
         labels = {"num_classes": classes, "label_size": label_size}
         discriminator = dcgan.discriminator(seen, discriminator_channels, wrap, norm_layer, **labels)
     else:
-        told = {"num_classes": classes, "theta_size": measurement.theta_size(image_shape)}
-        discriminator = mlp.discriminator(seen, hidden, norm=norm_layer, wrap=wrap, **told)
+        inputs = {"num_classes": classes, "theta_size": measurement.theta_size(image_shape)}
+        discriminator = mlp.discriminator(seen, hidden, norm=norm_layer, wrap=wrap, **inputs)
     prior, one_pass = Prior(noise_size, Uniform(), classes), norm_layer is not BatchNorm
     players = (generator, discriminator, prior, OBJECTIVES[loss](penalty), one_pass)
     return MeasuredGame(*players, measurement) if measurement and not ignore else Game(*players)

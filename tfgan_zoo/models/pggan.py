@@ -7,13 +7,15 @@ the latent, and the discriminator also tells the class.
 
 from typing import Annotated, Literal
 
+import keras
 import tensorflow as tf
 from pydantic import Field
 
+from tfgan_zoo.core.draws import Draws
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.core.game import Game
 from tfgan_zoo.core.priors import Prior
-from tfgan_zoo.core.recipe_tables import Count
+from tfgan_zoo.core.recipe_tables import Count, Stage
 from tfgan_zoo.networks.progressive import ProgressiveDiscriminator, ProgressiveGenerator, faded, halved
 from tfgan_zoo.objectives.adaptive_noise import AdaptiveNoise
 from tfgan_zoo.objectives.adversarial import LeastSquares, Wasserstein
@@ -26,7 +28,7 @@ class GrowingGame(Game):
 
     share = 0.0  # of the stage that fades
 
-    def check(self, stage):
+    def check(self, stage: Stage) -> None:
         sizes = self.discriminator.resolutions
         if self.size_of(stage) not in sizes:
             raise ZooError(
@@ -42,30 +44,30 @@ class GrowingGame(Game):
                 f"arguments.group_size={group}; use {stage.batch_size // group * group}, or leave group_size out."
             )
 
-    def size_of(self, stage):
+    def size_of(self, stage: Stage) -> int | None:
         """The side of the stage's images, None where they are not square."""
         if stage.resolution is None:
             return self.discriminator.resolutions[-1]
         sides = {stage.resolution} if isinstance(stage.resolution, int) else set(stage.resolution)
         return sides.pop() if len(sides) == 1 else None
 
-    def enter(self, stage):
+    def enter(self, stage: Stage) -> None:
         self.check(stage)
         self.share = stage.fade_steps / stage.steps
         for network in self.networks:
             network.resolution = self.size_of(stage)
 
     @property
-    def networks(self):
+    def networks(self) -> tuple[keras.Model, ...]:
         return (*self.generators, self.discriminator)
 
-    def advance(self, fraction):
+    def advance(self, fraction: tf.Tensor) -> None:
         """alpha rises from 0 to 1 in the part of the stage that fades."""
         alpha = tf.minimum(fraction / self.share, 1.0) if self.share else tf.ones([])
         for network in self.networks:
             network.alpha.assign(tf.cast(alpha, network.alpha.dtype))
 
-    def observe_real(self, batch, draws):
+    def observe_real(self, batch: dict[str, tf.Tensor], draws: Draws) -> dict[str, tf.Tensor]:
         """Reals at the stage's resolution; those of a source may be larger by a power of two."""
         critic = self.discriminator
         images = batch["images"]

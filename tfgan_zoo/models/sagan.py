@@ -21,7 +21,7 @@ from tfgan_zoo.objectives.adversarial import Hinge, NonSaturating
 LOSSES = {"hinge": Hinge, "non_saturating": NonSaturating}
 
 
-def published_resolutions(image_shape):
+def published_resolutions(image_shape: tuple[int, ...]) -> tuple[int, int]:
     """(in the generator, in the discriminator): 32 and 32 at 128 pixels (table 1), 16 and 8 at 32 pixels (torch-mimicry)."""
     pixels = min(image_shape[:2])
     return pixels // (2 if pixels < resnet.SMALL else 4), pixels // 4
@@ -66,7 +66,7 @@ def build(
     published = published_resolutions(image_shape)
     resolutions = generator_attention or published[0], discriminator_attention or published[1]
 
-    def attend(resolution, spectral_norm):
+    def attend(resolution: int, spectral_norm: bool) -> dict[int, SelfAttention] | None:
         return {resolution: SelfAttention(pooled_keys, spectral_norm, name="attention")} if attention else None
 
     generator = resnet.generator(

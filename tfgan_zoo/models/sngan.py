@@ -7,6 +7,8 @@ Deviations from the paper: none in the function of the default networks, whose r
 import functools
 from typing import Literal
 
+import keras
+
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.core.game import Game
 from tfgan_zoo.core.priors import Prior
@@ -17,13 +19,13 @@ from tfgan_zoo.objectives.adversarial import Hinge, NonSaturating
 from tfgan_zoo.objectives.penalties import GradientPenalty
 
 
-def clipped(layer):
+def clipped(layer: keras.layers.Layer) -> keras.layers.Layer:
     """WGAN's weight clipping at 0.01."""
     layer.kernel_constraint = WeightClip(0.01)
     return layer
 
 
-def orthonormal(layer):
+def orthonormal(layer: keras.layers.Layer) -> keras.layers.Layer:
     """The orthonormal regulariser, 1e-3 |W^T W - I|^2."""
     layer.kernel_regularizer = OrthogonalRegularizer(1e-3, off_diagonal=False)
     return layer

@@ -6,6 +6,7 @@ shows that it can do without. Deviations from the paper: none known.
 
 from typing import Annotated, Literal
 
+import keras
 from pydantic import Field
 
 from tfgan_zoo.core.game import Game
@@ -38,7 +39,7 @@ def build(
         channels: width next to the image; dense, hidden: widths of the dense layers of "compact" and "mlp".
     """
 
-    def clipped(layer):
+    def clipped(layer: keras.layers.Layer) -> keras.layers.Layer:
         layer.kernel_constraint = WeightClip(clip)
         layer.bias_constraint = WeightClip(clip)
         return layer
