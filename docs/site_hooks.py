@@ -18,13 +18,15 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 # Files outside of docs/ that are pages of the site.
 PAGES = {"CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md", "serving/README.md": "deployment.md"}
 PICTURES = [path.relative_to(ROOT).as_posix() for path in sorted(ROOT.glob("export/*/1/grid.png"))]
+FENCE = re.compile(r"(^```.*?^```)", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(!?)\[([^\[\]]*)\]\(([^()\s#]*)(#[^()\s]*)?\)")
 
 log = logging.getLogger("mkdocs.hooks.site")
 
 
 def on_config(config):
-    """Fills the navigation's Models in the order of the README's table."""
+    """Fills the navigation's Models in the order of the README's table; and checks the README's links."""
+    redirected(README, "README.md", "index.md")
     models = re.findall(r"^\| \[`\w+`\]\(docs/(\w+\.md)\)", README, re.MULTILINE)
     next(entry for entry in config.nav if "Models" in entry)["Models"] = models
     return config
@@ -59,7 +61,8 @@ def redirected(markdown, source, page):
             return text
         return f"{picture}[{text}]({posixpath.relpath(found, posixpath.dirname(page) or '.')}{anchor or ''})"
 
-    return LINK.sub(redirect, markdown)
+    parts = FENCE.split(markdown)
+    return "".join(part if FENCE.match(part) else LINK.sub(redirect, part) for part in parts)
 
 
 def on_page_markdown(markdown, page, config, files):
