@@ -25,10 +25,12 @@ log = logging.getLogger("mkdocs.hooks.site")
 
 
 def on_config(config):
-    """Fills the navigation's Models in the order of the README's table; and checks the README's links."""
+    """Fills the navigation's Models in the order of the README's table, and checks the README's links."""
     redirected(README, "README.md", "index.md")
     models = re.findall(r"^\| \[`\w+`\]\(docs/(\w+\.md)\)", README, re.MULTILINE)
     next(entry for entry in config.nav if "Models" in entry)["Models"] = models
+    extending = next(entry for entry in config.nav if "Extending" in entry)["Extending"]
+    extending += sorted(path.name for path in (ROOT / "docs").glob("extending_*.md"))
     return config
 
 

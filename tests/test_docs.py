@@ -90,6 +90,16 @@ def test_a_name_of_the_changelog_is_defined_and_its_old_one_is_not(old, new):
     assert not path or not module or not defines(module, path), f"{old} is there still"
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "docs").glob("extending_*.md")), ids=lambda path: path.stem)
+def test_the_code_of_a_guide_runs(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {"__name__": path.stem}
+    blocks = re.findall(r"^```python\n(.*?)^```", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    for block in blocks:
+        exec(compile(block, str(path), "exec"), names)
+    assert len(blocks) >= 2
+
+
 def test_the_version_is_the_same_everywhere():
     assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == tfgan_zoo.__version__
     assert re.search(rf"^## \[.*\b{re.escape(tfgan_zoo.__version__)}\b", CHANGELOG, re.MULTILINE)
