@@ -12,8 +12,8 @@ from benchmarks import results, tables
 
 README = (results.ROOT / "README.md").read_text(encoding="utf-8")
 RECORDS = sorted(results.FOLDER.rglob("*.json"))
-# They draw pictures, or are parts of another.
-WITHOUT_FIGURES = {"__init__", "beside", "measurements", "results", "strangers", "tables"}
+# They draw pictures, compare bits, or are parts of another.
+WITHOUT_FIGURES = {"__init__", "beside", "measurements", "results", "same_bits", "strangers", "tables"}
 
 
 def test_the_readme_states_the_figures_of_the_results():
