@@ -87,7 +87,14 @@ def test_a_name_of_the_changelog_is_defined_and_its_old_one_is_not(old, new):
     old_module = max((m for m in moved if old.startswith(f"{m}.")), key=len, default=None)
     old = f"{moved[old_module]}{old.removeprefix(old_module)}" if old_module else old
     module, path = split(old)
-    assert not path or not module or not defines(module, path), f"{old} is there still"
+    replaced = {"core.game.Turn.discriminator"}  # the name of another thing now
+    assert old in replaced or not (path and module and defines(module, path)), f"{old} is there still"
+
+
+def test_further_renames_have_their_reason():
+    rows = CHANGELOG.split("<!-- further names -->\n")[1].split("<!-- /further names -->")[0].splitlines()[2:]
+    assert rows
+    assert [row for row in rows if not re.fullmatch(r"\| [^|]*`[^|]* \| [^|]*`[^|]* \| [^|]*\w[^|]* \|", row)] == []
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "docs").glob("extending_*.md")), ids=lambda path: path.stem)

@@ -9,12 +9,11 @@ lines and projections go to a discriminator of dense layers with the widths of a
 from typing import Annotated, Literal
 
 import keras
-import tensorflow as tf
 from pydantic import Field
 
 from tfgan_zoo.core.draws import Draws
 from tfgan_zoo.core.errors import ZooError
-from tfgan_zoo.core.game import Game, Objective, Term
+from tfgan_zoo.core.game import Batch, Game, Objective, Term
 from tfgan_zoo.core.priors import Prior, Uniform
 from tfgan_zoo.core.recipe_tables import Count
 from tfgan_zoo.layers import BatchNorm, SpectralNormalization
@@ -57,7 +56,7 @@ class MeasuredGame(Game):
         super().__init__(generator, discriminator, prior, objective, one_pass)
         self.measurement = measurement
 
-    def observe_fake(self, batch: dict[str, tf.Tensor], draws: Draws) -> dict[str, tf.Tensor]:
+    def observe_fake(self, batch: Batch, draws: Draws) -> Batch:
         return {**batch, **self.measurement.observe(batch["images"], draws)}
 
 

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from tfgan_zoo.core.draws import Draws
 from tfgan_zoo.core.errors import ZooError
-from tfgan_zoo.core.game import Game
+from tfgan_zoo.core.game import Batch, Game
 from tfgan_zoo.core.priors import Prior
 from tfgan_zoo.core.recipe_tables import Count, Stage
 from tfgan_zoo.networks.progressive import ProgressiveDiscriminator, ProgressiveGenerator, faded, halved
@@ -67,7 +67,7 @@ class GrowingGame(Game):
         for network in self.networks:
             network.alpha.assign(tf.cast(alpha, network.alpha.dtype))
 
-    def observe_real(self, batch: dict[str, tf.Tensor], draws: Draws) -> dict[str, tf.Tensor]:
+    def observe_real(self, batch: Batch, draws: Draws) -> Batch:
         """Reals at the stage's resolution; those of a source may be larger by a power of two."""
         critic = self.discriminator
         images = batch["images"]
