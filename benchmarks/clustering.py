@@ -9,13 +9,13 @@ Errors are on the held-out examples, each category standing for the class that i
 as the score `clustering_error` counts them.
 """
 
-import argparse
 import statistics
 
 import numpy as np
 import scipy.cluster.vq
 import tensorflow as tf
 
+from benchmarks import results
 from tfgan_zoo.core import recipe_tables
 from tfgan_zoo.data.sources import load_source
 from tfgan_zoo.metrics.agreement import clustering_errors
@@ -60,7 +60,7 @@ def rim(pixels, categories, seed):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = results.parser(__doc__)
     parser.add_argument("--categories", type=int, default=20)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--source", default="mnist5k")
@@ -69,13 +69,16 @@ def main():
     data = recipe_tables.DataSettings(source=arguments.source, resolution=resolution)
     train, test = (load_source(data.model_copy(update={"split": split})) for split in ("train", "test"))
     known, held_out = rows(train), rows(test)
+    figures = {}
     for method in (k_means, rim):
         errors = []
         for seed in range(arguments.seeds):
             category_of = method(known, arguments.categories, seed)
             pairs = (category_of(known), train.labels), (category_of(held_out), test.labels)
             errors.append(clustering_errors(*pairs, arguments.categories, train.classes).mean())
+        figures[method.__name__] = {"clustering_error": errors}
         print(f"{method.__name__}: {statistics.mean(errors):.3f} ({', '.join(f'{e:.3f}' for e in errors)})")
+    results.save("clustering", figures, arguments)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,9 @@ the guard the run goes back to its best checkpoint, with another seed and the qu
 same command goes on where it was stopped, and only prints once all runs are complete.
 """
 
-import argparse
 from pathlib import Path
 
+from benchmarks import results
 from benchmarks.seeds import final_scores, train
 from tfgan_zoo.runs.run_folder import Run
 
@@ -41,7 +41,7 @@ def best_before(run, step):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = results.parser(__doc__)
     parser.add_argument("--seeds", default="0")
     parser.add_argument("--to", default="runs/collapse", type=Path)
     arguments = parser.parse_args()
@@ -64,6 +64,8 @@ def main():
     for seed, best, without, count, before, end in lines:
         share = f"{before:.3g} | {end:.3g} | {end / before:.2f}" if count else f"- | {end:.3g} | -"
         print(f"| {seed} | {best:.3g} | {without:.3g} | {count} | {share} |")
+    columns = ("seed", "unguarded_best", "unguarded_end", "collapses", "best_before_the_first", "guarded_end")
+    results.save("collapse", [dict(zip(columns, line, strict=True)) for line in lines], arguments)
 
 
 if __name__ == "__main__":

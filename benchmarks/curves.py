@@ -5,9 +5,10 @@
 WGAN: the critic's loss tracks quality. BEGAN: so does M, the log "boundary_equilibrium/convergence".
 """
 
-import argparse
 import json
 from pathlib import Path
+
+from benchmarks import results
 
 
 def scores_of(folder, name):
@@ -45,7 +46,7 @@ def main():
     from matplotlib import pyplot
     from scipy.stats import spearmanr
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = results.parser(__doc__)
     parser.add_argument("--run", required=True, type=Path)
     parser.add_argument("--log", required=True)
     parser.add_argument("--score", default="fd_mnist_cnn")
@@ -66,6 +67,7 @@ def main():
     figure.suptitle(f"Spearman's rank correlation over {len(steps)} scores: {rank:.2f}", fontsize=10)
     figure.savefig(arguments.out, dpi=100)
     print(f"{arguments.log} against {arguments.score}: Spearman {rank:.2f} over {len(steps)} scores; {arguments.out}")
+    results.save(f"curves/{arguments.run.name}", {"spearman": float(rank), "scores": len(steps)}, arguments)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import functools
 import numpy as np
 import scipy.ndimage
 
+from benchmarks import results
 from tfgan_zoo.core import recipe_tables
 from tfgan_zoo.data.sources import load_source
 from tfgan_zoo.metrics.features import feature_network
@@ -82,12 +83,15 @@ def measured():
 
 
 def main():
-    found = measured()
-    names = list(found["held out"])
-    print("| score | " + " | ".join(found) + " |")
-    print("|---" * (len(found) + 1) + "|")
-    for name in names:
-        print(f"| {name} | " + " | ".join(f"{values[name]:.3g}" for values in found.values()) + " |")
+    arguments = results.parser(__doc__).parse_args()
+    scores = measured()
+    print("| score | " + " | ".join(scores) + " |")
+    print("|---" * (len(scores) + 1) + "|")
+    for name in scores["held out"]:
+        print(f"| {name} | " + " | ".join(f"{values[name]:.3g}" for values in scores.values()) + " |")
+    results.save(
+        "ladder", {rung: {k: float(v) for k, v in values.items()} for rung, values in scores.items()}, arguments
+    )
 
 
 if __name__ == "__main__":

@@ -24,6 +24,8 @@ import types
 
 import numpy as np
 
+from benchmarks import results
+
 MARK = "measured: "
 
 
@@ -169,7 +171,7 @@ def measure(contest, contestant):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = results.parser(__doc__)
     parser.add_argument("--only", default=",".join(CONTESTS), help="contests, by commas")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--measure", nargs=2, help=argparse.SUPPRESS)
@@ -177,27 +179,29 @@ def main():
     if arguments.measure:
         measure(*arguments.measure)
         return
+    figures = {}
     for contest in arguments.only.split(","):
-        results = {contestant: [] for contestant in CONTESTS[contest][0]}
+        taken = figures[contest] = {contestant: [] for contestant in CONTESTS[contest][0]}
         for _ in range(arguments.rounds):
-            for contestant, found in results.items():
+            for contestant, found in taken.items():
                 command = [sys.executable, "-m", "benchmarks.metrics", "--measure", contest, contestant]
                 done = subprocess.run(command, capture_output=True, text=True)
                 if done.returncode:
                     sys.exit(done.stderr)
                 line = next(line for line in done.stdout.splitlines() if line.startswith(MARK))
                 found.append(json.loads(line.removeprefix(MARK)))
-        for contestant, found in results.items():
+        for contestant, found in taken.items():
             seconds = [f["seconds"] for f in found]
             print(
                 f"{contest:7} {contestant:15} {statistics.median(seconds):8.2f} s (best {min(seconds):.2f})"
                 f"  {max(f['megabytes'] for f in found):6.0f} MB more  value {found[-1]['value']:.9g}"
             )
-        ours, other = ([f["seconds"] for f in found] for found in results.values())
+        ours, other = ([f["seconds"] for f in found] for found in taken.values())
         ratios = [b / a for a, b in zip(ours, other, strict=True)]
         print(
             f"{contest:7} ours is {statistics.median(ratios):.2f} times as fast ({min(ratios):.2f} to {max(ratios):.2f})\n"
         )
+    results.save("metrics", figures, arguments)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ python -m benchmarks.pipeline
 
 import time
 
+from benchmarks import results
 from benchmarks.train_step import ours
 
 
@@ -33,11 +34,14 @@ def step_rate(channels, steps_taken=20):
 
 
 def main():
+    arguments = results.parser(__doc__).parse_args()
     pipeline = pipeline_rate()
     small = step_rate(32)
     print(
         f"pipeline alone {pipeline:,.0f} images/s; steps of the quickstart's width {small:,.0f}: {pipeline / small:.0f}x"
     )
+    figures = {"pipeline": pipeline, "steps": small, "ratio": pipeline / small}
+    results.save("pipeline", figures, arguments)
 
 
 if __name__ == "__main__":

@@ -7,12 +7,13 @@ Each resolution is a process of its own, which trains on noise from the middle o
 time of its steps after the first and the most memory that it ever held, that of TensorFlow itself included.
 """
 
-import argparse
 import json
 import resource
 import subprocess
 import sys
 import time
+
+from benchmarks import results
 
 LAST = 1024  # whose networks hold all the layers
 
@@ -61,7 +62,7 @@ def measure(resolution, batch, steps, precision):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = results.parser(__doc__)
     parser.add_argument("--stages", default="512:6,1024:3", help="resolution:batch, in turn")
     parser.add_argument("--steps", type=int, default=1, help="steps that are timed, after a first one")
     parser.add_argument("--precision", default="float32")
@@ -75,6 +76,7 @@ def main():
         return
     print("| resolution | batch | first step, with its graph | step | images/s | peak memory | of the GPU |")
     print("|---|---|---|---|---|---|---|")
+    figures = {}
     for resolution, batch in stages:
         options = [f"--stages={resolution}:{batch}", f"--steps={arguments.steps}", f"--precision={arguments.precision}"]
         command = [sys.executable, "-m", "benchmarks.progressive", "--one", *options]
@@ -85,6 +87,8 @@ def main():
             f"| {found['peak']:.1f} GiB | {device} |",
             flush=True,
         )
+        figures[resolution] = {"batch": batch, **found}
+    results.save("progressive", figures, arguments)
 
 
 if __name__ == "__main__":

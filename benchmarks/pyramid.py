@@ -8,12 +8,13 @@ The batch sizes are those of progressive growing (16 up to 128 x 128, then 14, 6
 each batch is a part of a permutation of all images. The files are in the operating system's cache, as far as it has room.
 """
 
-import argparse
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
+
+from benchmarks import results
 
 LARGEST = 1024
 BATCHES = {256: 14, 512: 6, 1024: 3}
@@ -60,16 +61,17 @@ def rate(source, batch_size):
 
 
 def report(folder):
+    """Prints and returns {side: images/s} of the levels of a pyramid."""
     from tfgan_zoo.core.recipe_tables import DataSettings
     from tfgan_zoo.data.sources import load_source
 
-    source = load_source(DataSettings(source=f"pyramid:{folder}"))
+    source, rates = load_source(DataSettings(source=f"pyramid:{folder}")), {}
     for side in source.images.about["resolutions"]:
         level, batch_size = source.at(side), BATCHES.get(side, 16)
+        rates[side] = rate(level, batch_size)
         kind = "png" if level.images.png else "raw"
-        print(
-            f"{side:5} x {side:<5} {kind}  batch {batch_size:2}  {rate(level, batch_size):10,.0f} images/s", flush=True
-        )
+        print(f"{side:5} x {side:<5} {kind}  batch {batch_size:2}  {rates[side]:10,.0f} images/s", flush=True)
+    return rates
 
 
 def step_rate(trainer, stage, source, seconds=SECONDS):
@@ -90,7 +92,10 @@ def step_rate(trainer, stage, source, seconds=SECONDS):
 
 
 def beside_steps(folder):
-    """Prints a row for each stage of pggan's quickstart, which trains from a pyramid of the embedded digits."""
+    """Prints a row for each stage of pggan's quickstart, which trains from a pyramid of the embedded digits.
+
+    Returns {side: {"pipeline", "steps": images/s}}.
+    """
     from tfgan_zoo.core import catalog, recipe
     from tfgan_zoo.core.recipe_tables import DataSettings
     from tfgan_zoo.data.prepare import prepare
@@ -108,26 +113,30 @@ def beside_steps(folder):
         settings, building.game_builder(settings, source.image_shape, source.classes), make_strategy("one")
     )
     print("| stage | batch | pipeline alone, images/s | steps, images/s | ratio |\n|---|---|---|---|---|")
+    rates = {}
     for stage in settings.schedule:
         alone = rate(source.at(stage.resolution), stage.batch_size)
         steps = step_rate(trainer, stage, source)
         side, batch = stage.resolution, stage.batch_size
         print(f"| {side} x {side} | {batch} | {alone:,.0f} | {steps:,.0f} | {alone / steps:.0f} |", flush=True)
+        rates[side] = {"pipeline": alone, "steps": steps}
+    return rates
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = results.parser(__doc__)
     parser.add_argument("--dir", help="an existing pyramid")
     parser.add_argument("--images", type=int, default=64, help="images that are made")
     parser.add_argument("--beside_steps", action="store_true", help="beside the steps of pggan's quickstart")
     arguments = parser.parse_args()
     if arguments.beside_steps:
         with tempfile.TemporaryDirectory() as folder:
-            beside_steps(Path(folder) / "mnist5k")
+            results.save("pyramid_beside_steps", beside_steps(Path(folder) / "mnist5k"), arguments)
         return
     if arguments.dir:
-        report(Path(arguments.dir))
+        results.save("pyramid_of_a_folder", report(Path(arguments.dir)), arguments)
         return
+    figures = {}
     with tempfile.TemporaryDirectory() as place:
         place = Path(place)
         (place / "photographs").mkdir()
@@ -137,7 +146,12 @@ def main():
             print(
                 f"{name}: written at {arguments.images / seconds:.1f} images/s, {size / arguments.images:.2f} MiB an image"
             )
-            report(place / name)
+            figures[name] = {
+                "written": arguments.images / seconds,
+                "mebibytes_per_image": size / arguments.images,
+                "read": report(place / name),
+            }
+    results.save("pyramid", figures, arguments)
 
 
 if __name__ == "__main__":

@@ -6,13 +6,14 @@
 Each run is a folder of --to. The same command goes on where it was stopped, and only prints once all runs are complete.
 """
 
-import argparse
 import json
 import math
 import statistics
 import subprocess
 import sys
 from pathlib import Path
+
+from benchmarks import results
 
 
 def settings_of(variant):
@@ -50,7 +51,7 @@ def row(name, runs):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = results.parser(__doc__)
     parser.add_argument("--model", required=True)
     parser.add_argument("--preset", default="quickstart")
     parser.add_argument("--seeds", default="0,1,2")
@@ -70,6 +71,7 @@ def main():
     print("|---" * (len(names) + 1) + "|")
     for name, runs in rows.items():
         print(row(name, runs))
+    results.save(f"seeds/{arguments.model}-{arguments.preset}", rows, arguments)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks import results
+
 UNCONDITIONAL = ("seed", "truncation")  # inputs of a generator's `sample` without labels
 
 
@@ -151,13 +153,15 @@ async def measure(arguments):
         each = ", ".join(f"{value:.0f}" for value in values)
         share = statistics.median(value / of for value, of in zip(values, speeds[best], strict=True))
         print(f"{kind}: {statistics.median(values):.0f} images/s ({each}), {share:.0%} of {best}, median of turns")
+    figures = {"images_per_second": speeds, "processor_shares": shares, "rows_per_run": ran[0] / sum(ran[1])}
+    results.save("serving", figures, arguments)
     for images, values in shares.items():
         server_share, clients_share = map(statistics.median, zip(*values, strict=True))
         print(f"{images} an ask: the server took {server_share:.0%} of the processors, the clients {clients_share:.0%}")
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = results.parser(__doc__)
     parser.add_argument("--export", default="export/sngan_mnist")
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--images", type=int, nargs="+", default=[1, 8, 64], help="images a request")

@@ -9,10 +9,8 @@ server wants. Ends with 1 where a good request failed or got a wrong image, wher
 where a broken version was served, or where the server's memory grew.
 """
 
-import argparse
 import asyncio
 import collections
-import json
 import random
 import re
 import shutil
@@ -23,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks import results
 from benchmarks.serving import predict_request
 from benchmarks.strangers import strangers
 
@@ -233,12 +232,11 @@ def report(tally, zoo, known):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = results.parser(__doc__)
     parser.add_argument("--exports", nargs=2, default=["export/sngan_mnist/1", "export/wgan_gp_mnist/1"])
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--swap_seconds", type=float, default=10)
     parser.add_argument("--clients", type=int, default=32, help="over gRPC, and an eighth of it over REST")
-    parser.add_argument("--to", help="a file for the figures, as JSON")
     args = parser.parse_args()
 
     import tensorflow as tf
@@ -247,9 +245,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         tally, zoo, known = asyncio.run(soak(args, Path(folder)))
     well = report(tally, zoo, known)
-    if args.to:
-        figures = {"good": tally.good, "statuses": tally.statuses, "wrong": tally.wrong, "memory": tally.memory}
-        Path(args.to).write_text(json.dumps(figures))
+    figures = {"good": tally.good, "statuses": tally.statuses, "wrong": tally.wrong, "memory": tally.memory}
+    results.save("soak", figures, args)
     return 0 if well else 1
 
 

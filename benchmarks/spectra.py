@@ -8,7 +8,6 @@ layer's kernel as the layer computes with it, and draws the picture of Miyato et
 over the largest of their layer. Then it takes training steps with spectral normalisation and with gradient penalty in turn.
 """
 
-import argparse
 import json
 import statistics
 import time
@@ -16,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.zoo import ROOT, Trial, between_marks, recipe_of
+from benchmarks import results, tables
+from benchmarks.zoo import ROOT, Trial, recipe_of
 
 METHODS = {
     "spectral_norm": "spectral normalisation",
@@ -180,7 +180,7 @@ def page(spectra, steps, found, batch_size, picture):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = results.parser(__doc__)
     parser.add_argument("--to", default="runs/spectra", type=Path, help="where the runs' folders are")
     parser.add_argument("--steps", default=1000, type=int, help="training steps of each run")
     parser.add_argument("--rounds", default=15, type=int, help="turns of each of the two that are timed")
@@ -192,8 +192,15 @@ def main():
     values = {method: {layer: v.tolist() for layer, v in found.items()} for method, found in spectra.items()}
     (base / "spectra.json").write_text(json.dumps(values) + "\n")
     draw(spectra, arguments.docs / "sngan_spectra.png")
-    text = page(spectra, arguments.steps, *times(arguments.rounds, arguments.turn), "sngan_spectra.png")
-    between_marks(arguments.docs / "sngan.md", "spectra", text)
+    seconds, batch_size = times(arguments.rounds, arguments.turn)
+    text = page(spectra, arguments.steps, seconds, batch_size, "sngan_spectra.png")
+    figures = {
+        "flatness": {method: flatness(found) for method, found in spectra.items()},
+        "clock_and_cpu_seconds_of_a_step": seconds,
+        "batch_size": batch_size,
+    }
+    results.save("spectra", figures, arguments)
+    tables.rewrite(arguments.docs / "sngan.md", "spectra", text)
     print(text)
 
 

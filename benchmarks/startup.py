@@ -8,6 +8,8 @@ import sys
 import tempfile
 import time
 
+from benchmarks import results
+
 
 def seconds_to_first_step(model):
     """Wall time until the first progress line of `python -m tfgan_zoo.train --model=...`, with its pictures left out."""
@@ -27,8 +29,10 @@ def seconds_to_first_step(model):
 
 
 def main():
+    arguments = results.parser(__doc__).parse_args()
     times = [seconds_to_first_step("sngan") for _ in range(3)]
     print(f"sngan quickstart, command to first step: {', '.join(f'{t:.1f}' for t in times)} s")
+    results.save("startup", {"seconds": times}, arguments)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ import subprocess
 import sys
 import time
 
+from benchmarks import results
+
 BATCH = 64
 
 
@@ -120,7 +122,7 @@ class Contestant:
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = results.parser(__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=3, help="steps a turn")
     parser.add_argument("--worker", choices=CONTESTANTS, help=argparse.SUPPRESS)
@@ -139,15 +141,32 @@ def main():
     for c in contestants.values():
         cells = statistics.median(c.rates), max(c.rates), statistics.median(c.cpu_rates)
         print(f"| {c.name} | " + " | ".join(f"{cell:.1f}" for cell in cells) + " |")
-    pairs = [("ours float32", "mimicry as shipped"), ("ours bfloat16", "mimicry at its best")]
-    for mine, other in ((contestants[a], contestants[b]) for a, b in pairs):
-        ratios = [a / b for a, b in zip(mine.rates, other.rates, strict=True)]
-        cpu = statistics.median(mine.cpu_rates) / statistics.median(other.cpu_rates)
-        best = max(mine.rates) / max(other.rates)
+    figures = {"rounds": arguments.rounds, "contestants": {}, "ratios": {}}
+    for c in contestants.values():
+        figures["contestants"][c.name] = {
+            "median": statistics.median(c.rates),
+            "best": max(c.rates),
+            "per_cpu_second": statistics.median(c.cpu_rates),
+            "rates": c.rates,
+        }
+    pairs = {"float32": ("ours float32", "mimicry as shipped"), "bfloat16": ("ours bfloat16", "mimicry at its best")}
+    for precision, pair in pairs.items():
+        one, other = (contestants[name] for name in pair)
+        ratios = [a / b for a, b in zip(one.rates, other.rates, strict=True)]
+        cpu = statistics.median(one.cpu_rates) / statistics.median(other.cpu_rates)
+        best = max(one.rates) / max(other.rates)
         print(
-            f"{mine.name} / {other.name}: median of rounds {statistics.median(ratios):.2f}, from {min(ratios):.2f} to "
+            f"{one.name} / {other.name}: median of rounds {statistics.median(ratios):.2f}, from {min(ratios):.2f} to "
             f"{max(ratios):.2f}; best against best {best:.2f}; by CPU time {cpu:.2f}"
         )
+        figures["ratios"][precision] = {
+            "median": statistics.median(ratios),
+            "least": min(ratios),
+            "most": max(ratios),
+            "best_against_best": best,
+            "by_cpu_time": cpu,
+        }
+    results.save("train_step", figures, arguments)
     for c in contestants.values():
         c.process.kill()
 

@@ -6,14 +6,14 @@ It scores the quickstarts that `benchmarks.zoo --only=biggan` has trained at eac
 writes the table and the picture of docs/biggan.md: Brock et al. 2018, arXiv:1809.11096, figure 2.
 """
 
-import argparse
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.zoo import ROOT, TRIALS, between_marks
+from benchmarks import results, tables
+from benchmarks.zoo import ROOT, TRIALS
 
 BOUNDS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 METRICS = ("distances", "inception_score", "precision_recall", "class_accuracy")
@@ -80,14 +80,20 @@ def draw(sweeps, folders, path):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = results.parser(__doc__)
     parser.add_argument("--to", default="runs/zoo", type=Path, help="where the runs' folders are")
-    base = parser.parse_args().to.resolve()
+    arguments = parser.parse_args()
+    base = arguments.to.resolve()
     folders = {trial.variant: trial.folder(base, 0) for trial in TRIALS if trial.model == "biggan"}
     sweeps = {variant: sweep_of(folder) for variant, folder in folders.items()}
     draw(sweeps, folders, ROOT / "docs" / "biggan_truncation.png")
-    between_marks(ROOT / "docs" / "biggan.md", "truncation", table(sweeps))
+    tables.rewrite(ROOT / "docs" / "biggan.md", "truncation", table(sweeps))
     print(table(sweeps))
+    figures = {
+        variant: {str(bound): {name: sweep[bound][name] for name in COLUMNS} for bound in (*BOUNDS, None)}
+        for variant, sweep in sweeps.items()
+    }
+    results.save("truncation", figures, arguments)
 
 
 if __name__ == "__main__":

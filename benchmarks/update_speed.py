@@ -5,7 +5,6 @@ python -m benchmarks.update_speed --before=COMMIT
 Each commit runs in a process of its own, and the two take turns; the ratio of a round is that of their CPU times.
 """
 
-import argparse
 import os
 import statistics
 import subprocess
@@ -13,7 +12,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from benchmarks import results
+from benchmarks.results import ROOT
+
 RECIPES = {
     "wgan_gp": ("wgan_gp", []),
     "dragan": ("dragan", []),
@@ -84,12 +85,13 @@ def ratios(earlier, model, changes, rounds, updates):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = results.parser(__doc__)
     parser.add_argument("--before", required=True, help="the earlier commit")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--updates", type=int, default=10, help="per round")
     parser.add_argument("--only", help="comma-separated names of recipes")
     arguments = parser.parse_args()
+    figures = {}
     with tempfile.TemporaryDirectory() as folder:
         earlier = Path(folder) / "checkout"
         subprocess.run(["git", "clone", "-q", str(ROOT), str(earlier)], check=True)
@@ -103,6 +105,8 @@ def main():
                 f"({faster[0]:.2f} to {faster[-1]:.2f})",
                 flush=True,
             )
+            figures[name] = {"cpu_seconds_before_and_now": times, "times_as_fast": statistics.median(faster)}
+    results.save("update_speed", figures, arguments)
 
 
 if __name__ == "__main__":

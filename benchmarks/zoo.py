@@ -4,24 +4,23 @@
     python -m benchmarks.zoo --to runs/zoo --only=wgan_gp  of one model alone
     python -m benchmarks.zoo --to runs/zoo --write         tables and generators from the runs that are complete
 
-`--write` fills the tables between `<!-- results -->` marks in docs/<model>.md and the zoo's table in README.md, and puts the first
-seed's generator of each quickstart into export/<model>_mnist/1 where there is none yet.
+`--write` fills the tables between `<!-- results -->` marks in docs/<model>.md, writes the scores of the quickstarts to
+benchmarks/results/zoo/ and the README's tables from all results, and puts the first seed's generator of each quickstart into
+export/<model>_mnist/1 where there is none yet.
 """
 
-import argparse
 import dataclasses
 import functools
 import json
-import re
 import statistics
 import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks import results, tables
+from benchmarks.results import ROOT
 from benchmarks.seeds import final_scores, row, train
 from tfgan_zoo.core import catalog, recipe
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,7 +121,7 @@ def scores_of_seeds(base, trial):
     return {seed: scores for seed in trial.seeds if (scores := scores_of(base, trial, seed))}
 
 
-def tables(base, model):
+def trial_tables(base, model):
     """The Markdown tables of a model's page: one a preset, a row a variant, over the seeds that are complete."""
     found = {}
     for trial in TRIALS:
@@ -144,53 +143,42 @@ def filled(run, names):
     return {name: run.get(name) for name in names}
 
 
-def between_marks(path, mark, text):
-    """Puts `text` between <!-- mark --> and <!-- /mark --> of a file."""
-    page = path.read_text()
-    pattern = rf"(<!-- {mark} -->\n).*?(<!-- /{mark} -->)"
-    if not re.search(pattern, page, re.DOTALL):
-        raise SystemExit(f"{path} has no marks <!-- {mark} --> and <!-- /{mark} -->.")
-    path.write_text(re.sub(pattern, lambda m: f"{m[1]}{text}\n{m[2]}", page, flags=re.DOTALL))
+def save_scores(base, model, arguments):
+    """Writes the scores of a model's quickstart into the results, unless they state the same already."""
+    name, seeds = PLAIN[model]
+    runs = scores_of_seeds(base, Trial(model, name, seeds=seeds))
+    values = [scores["fd_mnist_cnn"] for scores in runs.values()]
+    if not values:
+        return
+    score = {"mean": statistics.mean(values), "seeds": len(values), "values": values}
+    stored = results.load(f"zoo/{model}", arguments.results)
+    stated = stored and stored["figures"]["fd_mnist_cnn"]
+    if not stated or (round(stated["mean"], 2), stated["seeds"]) != (round(score["mean"], 2), score["seeds"]):
+        results.save(f"zoo/{model}", {"fd_mnist_cnn": score}, arguments)
 
 
-def zoo_rows(base, readme):
-    """The zoo's table in README.md with the fd of each quickstart that is complete in place of the old one."""
-    lines = []
-    for line in readme.splitlines():
-        model = re.match(r"\| \[`(\w+)`\]", line)
-        if model and model[1] in PLAIN:
-            name, seeds = PLAIN[model[1]]
-            runs = scores_of_seeds(base, Trial(model[1], name, seeds=seeds))
-            values = [scores["fd_mnist_cnn"] for scores in runs.values()]
-            if values:
-                cells = [cell.strip() for cell in line[1:-1].split("|")]
-                cells[3] = f"{statistics.mean(values):.2f} ({len(values)} seed{'s' * (len(values) > 1)})"
-                line = "| " + " | ".join(cells) + " |"
-        lines.append(line)
-    return "\n".join(lines) + "\n"
-
-
-def write(base):
+def write(base, arguments):
     for model, (name, _) in PLAIN.items():
-        if text := tables(base, model):
-            between_marks(ROOT / "docs" / f"{model}.md", "results", text)
+        if text := trial_tables(base, model):
+            tables.rewrite(ROOT / "docs" / f"{model}.md", "results", text)
+        save_scores(base, model, arguments)
         trial, export = Trial(model, name), ROOT / "export" / f"{model}_mnist"
         if not (export / "1").exists() and scores_of(base, trial, 0):
             command = [sys.executable, "-m", "tfgan_zoo.export", f"--run={trial.folder(base, 0)}", f"--to={export}"]
             subprocess.run(command, check=True, cwd=ROOT)
     readme = ROOT / "README.md"
-    readme.write_text(zoo_rows(base, readme.read_text()))
+    readme.write_text(tables.with_results(readme.read_text(encoding="utf-8"), arguments.results), encoding="utf-8")
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = results.parser(__doc__)
     parser.add_argument("--to", default="runs/zoo", type=Path, help="where the runs' folders are")
     parser.add_argument("--only", help="models, by commas")
     parser.add_argument("--write", action="store_true", help="write tables and exports, train nothing")
     arguments = parser.parse_args()
     base = arguments.to.resolve()
     if arguments.write:
-        write(base)
+        write(base, arguments)
         return
     for trial in TRIALS:
         for seed in trial.seeds:

@@ -1,6 +1,8 @@
 """What every test starts from: two logical CPU devices to replicate over, graphs as traced, the default precision, seed 0."""
 
+import logging
 import os
+import re
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is loaded
 
@@ -14,6 +16,21 @@ tf.config.set_logical_device_configuration(
 )
 # Rewriting a graph takes as long as tracing it, and pays after more steps than tests take. What runs as a command is rewritten.
 tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+
+
+class NoDeprecatedCalls(logging.Handler):
+    """TensorFlow logs its deprecations in place of warning; a call of ours is an error, as in setup.cfg's `filterwarnings`."""
+
+    def emit(self, record):
+        if re.match(
+            r"From (?!\S*site-packages)\S*\b(tfgan_zoo|benchmarks|tests)/\S+: .* is deprecated",
+            record.getMessage(),
+            re.DOTALL,
+        ):
+            raise DeprecationWarning(record.getMessage())
+
+
+logging.getLogger("tensorflow").addHandler(NoDeprecatedCalls(logging.WARNING))
 
 
 @pytest.fixture(autouse=True)

@@ -145,6 +145,9 @@ def test_tests_lie_in_folders_like_those_of_the_package():
         "test_architecture.py",
         "test_readme.py",
         "test_docs.py",
+        "test_annotations.py",
+        "test_deprecations.py",
+        "test_examples.py",
     }
 
 

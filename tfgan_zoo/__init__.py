@@ -5,7 +5,7 @@
 
 import typing
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 
 def load(name: str, version: int | None = None) -> typing.Any:

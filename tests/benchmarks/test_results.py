@@ -1,0 +1,60 @@
+"""Figures of benchmarks: stored with where they come from, and stated in the README as they are stored."""
+
+import argparse
+import ast
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from benchmarks import results, tables
+
+README = (results.ROOT / "README.md").read_text(encoding="utf-8")
+RECORDS = sorted(results.FOLDER.rglob("*.json"))
+# They draw pictures, compare bits, or are parts of another.
+WITHOUT_FIGURES = {"__init__", "beside", "measurements", "results", "same_bits", "strangers", "tables"}
+
+
+def test_the_readme_states_the_figures_of_the_results():
+    assert tables.with_results(README) == README, "run: python -m benchmarks.tables"
+
+
+@pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
+def test_a_record_has_commit_date_and_hardware(path):
+    record = json.loads(path.read_text(encoding="utf-8"))
+    assert record["benchmark"] == path.relative_to(results.FOLDER).with_suffix("").as_posix()
+    assert re.match(r"[0-9a-f]{40}", record["commit"])
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", record["date"])
+    assert record["hardware"]
+    assert record["figures"]
+
+
+def test_figures_are_stored_with_their_origin_and_end_in_the_table(tmp_path):
+    arguments = argparse.Namespace(results=tmp_path, to=Path("runs"), seeds=2)
+    assert tables.score_cell("sngan", tmp_path) is None
+    results.save("zoo/sngan", {"fd_mnist_cnn": {"mean": 1.256, "seeds": 2}}, arguments)
+    record = results.load("zoo/sngan", tmp_path)
+    assert record["arguments"] == {"to": "runs", "seeds": 2}
+    assert record["hardware"] == results.hardware()
+    assert re.match(r"\d+ cores of ", record["hardware"])
+    rows = ["| [`sngan`](a) | b | c | 9 (1 seed) | e |", "| `gan` | b | c | 1.2 | e |", "| `new` | b | c | | |"]
+    table = tables.zoo_table("\n".join(["<!-- zoo -->", *rows, "<!-- /zoo -->"]), tmp_path).splitlines()
+    assert table == ["| [`sngan`](a) | b | c | 1.26 (2 seeds) | e |", "| `gan` | b | c | not yet | e |", rows[2]]
+    with pytest.raises(ValueError, match="row of gan has 2 cells"):
+        tables.zoo_table("<!-- zoo -->\n| `gan` | b |\n<!-- /zoo -->", tmp_path)
+
+
+def test_a_page_without_marks_is_refused():
+    assert (
+        tables.between_marks("a\n<!-- x -->\nold\n<!-- /x -->\nb", "x", "new") == "a\n<!-- x -->\nnew\n<!-- /x -->\nb"
+    )
+    with pytest.raises(ValueError, match="no marks <!-- x -->"):
+        tables.between_marks("a", "x", "new")
+
+
+@pytest.mark.parametrize("path", sorted(Path(results.__file__).parent.glob("*.py")), ids=lambda path: path.stem)
+def test_a_benchmark_that_prints_figures_saves_them(path):
+    calls = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    saves = any(ast.unparse(call) == "results.save" for call in calls)
+    assert saves == (path.stem not in WITHOUT_FIGURES)
