@@ -1,8 +1,7 @@
 """Scores a run, an export or a folder of images; each score has its protocol and a bootstrapped interval.
 
-python -m tfgan_zoo.evaluate --run=runs/my-run
 python -m tfgan_zoo.evaluate --run=runs/my-run --checkpoint=best --metrics=distances,precision_recall,ms_ssim
-python -m tfgan_zoo.evaluate --run=runs/my-run --truncation=0.5 --truncation=1 --metrics=distances,inception_score
+python -m tfgan_zoo.evaluate --run=runs/my-run --truncation=0.5 --truncation=1
 python -m tfgan_zoo.evaluate --run=runs/my-run --protocol=fid50k_full --inception_file=classify_image_graph_def.pb
 python -m tfgan_zoo.evaluate --export=export/sngan_mnist --samples=1000
 python -m tfgan_zoo.evaluate --images=my_pictures --against=mnist5k --metrics=distances,density_coverage
@@ -34,9 +33,7 @@ FEATURES = flags.DEFINE_string("features", None, "The feature network.")
 INCEPTION_FILE = flags.DEFINE_string("inception_file", None, "File with the weights of an Inception network.")
 SAMPLES = flags.DEFINE_integer("samples", None, "How many images to generate.", lower_bound=2)
 SEED = flags.DEFINE_integer("seed", None, "Seed of the first generated image.", lower_bound=0)
-TRUNCATION = flags.DEFINE_multi_float(
-    "truncation", None, "Truncation of the latents; repeat for a sweep.", lower_bound=0
-)
+TRUNCATION = flags.DEFINE_multi_float("truncation", None, "Of the latents; repeat for a sweep.", lower_bound=0)
 CHANNELS = flags.DEFINE_integer(
     "channels", None, "Channels to convert the images to: 1 for gray, 3 for RGB.", lower_bound=1, upper_bound=4
 )
@@ -105,8 +102,8 @@ def main() -> int:
     with make_strategy(STRATEGY.value).scope():
         network = feature_network(evaluation.features, evaluation.inception_file)
     own_data = target.recipe is not None and data == target.recipe.data
-    progress = command_line.with_progress
-    evaluator = targets.make_evaluator(data, network, evaluation, None, RESAMPLES.value, progress, own_data)
+    watch, resamples = command_line.with_progress, RESAMPLES.value
+    evaluator = targets.make_evaluator(data, network, evaluation, None, resamples, watch, own_data)
     target.check_source(evaluator.source, data)
     evaluator.check(names, target.players())
     scores = []

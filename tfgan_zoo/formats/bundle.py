@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -67,7 +68,7 @@ def write_formats(
     signature = generator.signatures["serving_default"]
     inputs = comparison_inputs(generator, np.arange(seeds))
     expected = generator.call("serving_default", **inputs)[generator.output_name]
-    card = {
+    card: dict[str, Any] = {
         "name": name,
         "version": folder.name,
         "saved_model_sha256": trust.sha256(folder / "saved_model.pb"),
@@ -111,7 +112,7 @@ def comparison_inputs(generator: Sampler, seeds: np.ndarray) -> dict[str, np.nda
     latents = Prior(generator.noise_size, num_classes=classes, codes=codes).sample(
         SeededDraws(tf.constant(seeds, tf.int64))
     )
-    conditions = {name: latents[name].numpy() for name in ("labels", "codes") if name in latents}
+    conditions: dict[str, np.ndarray] = {name: latents[name].numpy() for name in ("labels", "codes") if name in latents}
     others = {
         name: np.zeros([len(seeds), *item.shape], item.dtype)
         for name, item in generator.condition_items.items()

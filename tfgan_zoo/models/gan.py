@@ -12,7 +12,7 @@ from tfgan_zoo.core.recipe_tables import Count, Share
 from tfgan_zoo.networks import dcgan, mlp
 from tfgan_zoo.objectives import Minimax, NonSaturating
 
-PRIORS = {"uniform": Uniform, "normal": Normal}
+PRIORS: dict[str, type[Uniform] | type[Normal]] = {"uniform": Uniform, "normal": Normal}
 
 
 def build(

@@ -37,7 +37,7 @@ def export_run(run: Run, base: str | Path, which: str | int = "latest", version:
 
 def real_points(run: Run) -> np.ndarray | None:
     """The run's training data if it is points in the plane, float32 [N, 2]; None if it is images."""
-    return load_source(run.recipe.data).images if len(run.dataset["image_shape"]) == 1 else None
+    return np.asarray(load_source(run.recipe.data).images) if len(run.dataset["image_shape"]) == 1 else None
 
 
 def card_of(run: Run, step: int, network: keras.Model) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -171,7 +171,7 @@ class Run:
         path = self.folder / "scores.jsonl"
         return [Score.from_dict(json.loads(line)) for line in path.read_text().splitlines()] if path.exists() else []
 
-    def keep_protocols(self, protocols: Sequence[Protocol]) -> None:
+    def keep_protocols(self, protocols: Collection[Protocol]) -> None:
         """Stores the `Protocol`s of the recipe's own scores; only scores of these rank the checkpoints."""
         write_json(self.folder / "protocols.json", [dataclasses.asdict(protocol) for protocol in protocols])
 

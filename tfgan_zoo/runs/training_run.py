@@ -157,10 +157,10 @@ class TrainingRun:
             detected = collapse
         guard, settings = self.trainer.guard, self.recipe.guard
         count, to = int(guard.rollbacks.numpy()), self.last_good(detected.step, self.run.best_step())
-        rolls_back = settings.on_collapse == "rollback" and count < settings.rollbacks and to is not None
+        rolls_back = settings.on_collapse == "rollback" and count < settings.rollbacks
         record = {"step": detected.step, "why": detected.why, "went_back_to": to if rolls_back else None}
         self.scalars.write_collapse(detected.step, detected.why, count + 1)
-        if rolls_back:
+        if rolls_back and to is not None:
             guard.roll_back(self.checkpoints, to)
             self.run.forget_scores_after(to)
             self.report(
@@ -168,7 +168,7 @@ class TrainingRun:
             )
         scale = float(guard.rate.numpy())
         self.run.add_collapse(count, {**record, "seed": self.trainer.seed, "rate_scale": scale})
-        if not rolls_back:
+        if not rolls_back or to is None:
             raise unrecoverable(detected, to, count)
         return True
 
@@ -224,8 +224,10 @@ class TrainingRun:
 
     def images_of(self, stage: Stage) -> Any:
         """What training sees in a stage: the images, or those of a growing model at the stage's resolution."""
-        whole = stage.resolution in (None, self.recipe.data.resolution)
-        return self.images if whole else replace(self.source, images=self.images).at(stage.resolution).images
+        if stage.resolution in (None, self.recipe.data.resolution):
+            return self.images
+        assert isinstance(stage.resolution, int), "models that grow have square stages, see Game.check"
+        return replace(self.source, images=self.images).at(stage.resolution).images
 
     def make_batches(self, stage: Stage, first: int) -> tf.data.Dataset:
         """The batches of a stage from number `first` on, one replica's share after the other."""
