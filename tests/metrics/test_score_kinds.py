@@ -384,7 +384,7 @@ def test_images_are_evaluated_in_an_order_drawn_by_seed(tmp_path):
     )
     with pytest.raises(ZooError, match="holds 30 images, and 31 are needed"):
         targets.ImagesTarget(f"arrays:{path}", recipe_tables.DataSettings(), 31, 0)
-    with pytest.raises(ZooError, match="--truncation is for a generator"):
+    with pytest.raises(ZooError, match="--truncation applies to a generator"):
         target.players(0.5)
     assert sorted(target.order) == list(range(30))
 
