@@ -1,5 +1,7 @@
 """Lazy terms: updates of their own in every k-th step, on one device and on two, and what the optimiser makes of them."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -258,6 +260,18 @@ def test_schedules_in_images_are_the_same_training_at_another_batch_size():
         steps = (parsed.steps, parsed.generator_optimizer.learning_rate.over, parsed.averaging.start_step)
         assert steps == (960 // factor, 480 // factor, 96 // factor)
         assert parsed.checkpoints.every_steps == 480 // factor
+
+
+def test_a_recipe_of_schedules_reopens_as_it_was():
+    moves = {"start": 1e-3, "end": 1e-4, "over": 4, "shape": "cosine"}
+    optimizer = {"learning_rate": moves, "beta_2": {"points": [[0, 0.5], [3, 0.9]]}}
+    parsed = points_recipe(discriminator_optimizer=optimizer, averaging={"half_life": {"points": [[0, 0], [9, 50]]}})
+    assert recipe.parse(json.loads(json.dumps(parsed.as_dict()))) == parsed
+
+
+def test_points_beside_other_keys_are_refused():
+    with pytest.raises(ZooError, match=r"points stand alone; leave out start, end, over, after and shape"):
+        points_recipe(weights={"r1": {"points": [[0, 1.0]], "end": 2.0}})
 
 
 def test_images_outside_of_stages_that_differ_in_batch_size_are_refused():

@@ -35,7 +35,8 @@ class Schedule(Table):
         steps = [step for step, _ in self.points]
         if any(a >= b for a, b in itertools.pairwise(steps)):
             raise ValueError(f"points at steps {steps}; expected them in increasing order")
-        if self.points and self.model_fields_set - {"points"}:
+        others = {name: getattr(self, name) for name in type(self).model_fields if name != "points"}
+        if self.points and any(value != type(self).model_fields[name].default for name, value in others.items()):
             raise ValueError("points stand alone; leave out start, end, over, after and shape")
         if not self.points and not {"start", "end", "over"} <= self.model_fields_set:
             raise ValueError("expected start, end and over, or points")
