@@ -167,7 +167,7 @@ def test_a_discriminator_of_measurements_is_not_asked_about_images():
     ("measurement", "model", "arguments", "message"),
     [
         ({"kind": "none"}, "ambientgan", {"loss": "wasserstein"}, "norm=layer, spectral or none"),
-        (LINES, "ambientgan", {"ignore": True}, r"of \[16, 16, 1\], and they are of \[24, 2\]"),
+        (LINES, "ambientgan", {"ignore": True}, r"of the images' shape \[16, 16, 1\], and theirs is \[24, 2\]"),
         (LINES, "dcgan", {}, r"turns images of \[16, 16, 1\] into \[24, 2\].* use --model=ambientgan"),
         ({"kind": "block_patch", "patch": 17}, "dcgan", {}, "patch=17 does not fit into images of 16x16"),
     ],
