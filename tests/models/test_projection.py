@@ -74,10 +74,11 @@ def test_conditionings_add_to_the_same_body_what_their_formulas_say():
 @pytest.mark.parametrize("conditioning", ["projection", "concatenation", "auxiliary_classifier"])
 def test_the_label_changes_the_logits_unless_a_classifier_is_asked_in_its_place(conditioning):
     discriminator = small(conditioning=conditioning).discriminator
-    asked = {"images": np.repeat(IMAGES[:1], 2, axis=0), "labels": np.array([0, 1])}
-    outputs = discriminator({name: asked[name] for name in discriminator.input})
-    logits = outputs["logits"].numpy()
-    assert (logits[0] != logits[1]) == (conditioning != "auxiliary_classifier")
+    images = np.repeat(IMAGES[:1], 2, axis=0)  # the same image in the same place: a kernel may round each row its own way
+    batches = [{"images": images, "labels": np.array(labels)} for labels in ([0, 1], [1, 0])]
+    outputs, others = (discriminator({name: batch[name] for name in discriminator.input}) for batch in batches)
+    differ = outputs["logits"].numpy() != others["logits"].numpy()
+    assert differ.all() if conditioning != "auxiliary_classifier" else not differ.any()
     assert ("class_logits" in outputs) == (conditioning == "auxiliary_classifier")
     assert [name for name, *_ in small(conditioning=conditioning).objective.terms] == (
         ["hinge"] if conditioning != "auxiliary_classifier" else ["hinge", "class_cross_entropy"]
@@ -90,13 +91,13 @@ def test_generator_starts_as_the_one_without_labels_and_learns_them_in_all_block
     conditional = [layer.name for layer in norms if any(v.name == "kernel" for v in layer.variables)]
     assert conditional == [f"block_{i}_norm_{j}" for i in (1, 2) for j in (1, 2)]
     noise = np.ones([2, 4], "float32")
-    labels = np.array([0, 1])
-    first, second = generator({"noise": noise, "labels": labels}).numpy()
+    # In the same place, since a kernel may round each row its own way
+    first, second = (generator({"noise": noise, "labels": np.array(labels)}).numpy() for labels in ([0, 1], [1, 0]))
     np.testing.assert_array_equal(first, second)
     for name in conditional:
         layer = generator.get_layer(name)
         layer.beta.kernel.assign(np.random.default_rng(1).normal(size=layer.beta.kernel.shape))
-    first, second = generator({"noise": noise, "labels": labels}).numpy()
+    first, second = generator({"noise": noise, "labels": np.array([0, 1])}).numpy()
     assert np.abs(first - second).max() > 1e-3
 
 
