@@ -211,7 +211,7 @@ def test_conditional_exports_take_labels(exported):
     )
     assert np.abs((others + 1) * 127.5 - drawn[0]).reshape(2, -1).max(axis=1)[0] < 1.01
     assert np.abs(others[0] - others[1]).max() > 1 / 127.5
-    with pytest.raises(ZooError, match=f"label {prior.num_classes} is no class"):
+    with pytest.raises(ZooError, match=f"label {prior.num_classes} is not a class"):
         generator.sample([3], labels=prior.num_classes)
 
 
