@@ -4,6 +4,8 @@ import math
 
 import keras
 
+from tfgan_zoo.layers.blur_resampling import BlurDownsampleConv2D, BlurUpsampleConv2D
+from tfgan_zoo.layers.grouped_conv import DepthwiseConv2D, GroupedConv2D
 from tfgan_zoo.layers.replaced_kernel import output_axis, replaced_kernel
 from tfgan_zoo.layers.resampling_conv import UpsampleConv2D
 
@@ -53,3 +55,23 @@ class EqualizedConv2DTranspose(Equalized, keras.layers.Conv2DTranspose):
 @keras.saving.register_keras_serializable(package="tfgan_zoo")
 class EqualizedUpsampleConv2D(Equalized, UpsampleConv2D):
     """`UpsampleConv2D`, conv3x3 of a nearest upsampling by 2, at equalised learning rate: fan_in is 9 times the channels."""
+
+
+@keras.saving.register_keras_serializable(package="tfgan_zoo")
+class EqualizedBlurUpsampleConv2D(Equalized, BlurUpsampleConv2D):
+    """`BlurUpsampleConv2D` at equalised learning rate: fan_in is 9 times the channels."""
+
+
+@keras.saving.register_keras_serializable(package="tfgan_zoo")
+class EqualizedBlurDownsampleConv2D(Equalized, BlurDownsampleConv2D):
+    """`BlurDownsampleConv2D` at equalised learning rate: fan_in is 9 times the channels."""
+
+
+@keras.saving.register_keras_serializable(package="tfgan_zoo")
+class EqualizedGroupedConv2D(Equalized, GroupedConv2D):
+    """`GroupedConv2D` at equalised learning rate: fan_in is the kernel's size times the channels of a group."""
+
+
+@keras.saving.register_keras_serializable(package="tfgan_zoo")
+class EqualizedDepthwiseConv2D(Equalized, DepthwiseConv2D):
+    """`DepthwiseConv2D` at equalised learning rate: fan_in is the kernel's size."""

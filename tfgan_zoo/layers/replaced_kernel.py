@@ -17,7 +17,7 @@ def kernel_of(layer):
         return layer.kernel
     raise TypeError(
         f"{type(layer).__name__} has no single kernel; "
-        "Dense, Conv1D, Conv2D, Conv3D, their transposes and Embedding have."
+        "Dense, Conv1D, Conv2D, Conv3D, their transposes and Embedding have (and tfgan_zoo.layers.DepthwiseConv2D)."
     )
 
 
