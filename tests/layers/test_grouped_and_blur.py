@@ -389,5 +389,5 @@ def test_what_a_blur_cannot_do_is_refused():
         tf.function(BlurDownsample2D()).get_concrete_function(tf.TensorSpec([1, None, 8, 3]))
     with pytest.raises(ValueError, match=r"got 5x4, expected even sizes"):
         BlurDownsampleConv2D(3).build([1, 5, 4, 2])
-    with pytest.raises(ValueError, match=r"kernel_size=.*; BlurUpsampleConv2D can only have"):
+    with pytest.raises(ValueError, match=r"kernel_size=.*; expected .*, the only one that BlurUpsampleConv2D has"):
         BlurUpsampleConv2D(3, kernel_size=5)

@@ -1,4 +1,4 @@
-"""Keras layers of the GAN literature, for any Keras model: all are registered and safe in mixed precision."""
+"""Keras layers of the GAN literature, for any Keras model: registered for saving, and correct under mixed precision."""
 
 from tfgan_zoo.layers.batch_normalization import BatchNorm, standing_statistics
 from tfgan_zoo.layers.bilinear import BilinearUpsample2D

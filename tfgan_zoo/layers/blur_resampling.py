@@ -171,7 +171,7 @@ class BlurUpsampleConv2D(BlurConv2D):
     """
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        # The transpose of a strided convolution scatters what a correlation gathers, so the kernel is turned around.
+        # The transpose of a strided convolution scatters what a correlation gathers, so the kernel is rotated by 180 degrees.
         kernel = tf.transpose(tf.reverse(tf.convert_to_tensor(self.kernel), [0, 1]), [0, 1, 3, 2])
         height, width = known_size(inputs)
         shape = [tf.shape(inputs)[0], 2 * height + 1, 2 * width + 1, self.filters]
