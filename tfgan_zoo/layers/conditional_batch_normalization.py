@@ -55,7 +55,7 @@ class ConditionalBatchNorm(BatchNorm):
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
         self.spectral_epsilon = spectral_epsilon
 
-    def build(self, input_shape: list) -> None:
+    def build(self, input_shape: Any) -> None:
         images, condition = input_shape
         super().build(images)
         size = self.num_classes or condition[-1]
@@ -90,7 +90,7 @@ class ConditionalBatchNorm(BatchNorm):
         per_example = [-1] + [1] * (len(images.shape) - 2) + [images.shape[-1]]
         return normalized * (1 + tf.reshape(gamma, per_example)) + tf.reshape(beta, per_example)
 
-    def compute_output_shape(self, input_shape: list) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple:
         return input_shape[0]
 
     def get_config(self) -> dict:

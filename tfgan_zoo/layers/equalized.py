@@ -14,7 +14,7 @@ from tfgan_zoo.layers.resampling_conv import UpsampleConv2D
 ROOT_2 = math.sqrt(2)
 
 
-class Equalized:
+class Equalized(keras.layers.Layer):
     """Makes a Keras layer compute with `kernel * gain / sqrt(fan_in)`, He's constant at gain sqrt(2).
 
     fan_in is the number of kernel elements per output: kernel size times input channels (per group).

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-BLOCK = 32  # input channels that one ordinary convolution covers; `benchmarks/grouped_conv.py` measures others
+BLOCK = 32  # input channels per ordinary convolution; `benchmarks/grouped_conv.py` compares sizes
 
 
 @keras.saving.register_keras_serializable(package="tfgan_zoo")

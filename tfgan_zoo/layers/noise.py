@@ -25,7 +25,7 @@ class NoiseLayer(keras.layers.Layer):
         super().__init__(**kwargs)
         self.seed = random.randrange(2**31) if seed is None else seed
 
-    def build(self, input_shape: tuple) -> None:
+    def build(self, input_shape: tuple | None) -> None:
         self.calls = self.add_weight(name="calls", shape=(), dtype="int32", initializer="zeros", trainable=False)
 
     def draws(self, inputs: tf.Tensor) -> Draws:
@@ -148,5 +148,5 @@ class MultiplicativeNoise(NoiseLayer):
         strength = tf.reshape(tf.cast(strength, noise.dtype), [-1, *ones, 1])
         return x * tf.cast(1 + strength * noise, x.dtype)
 
-    def compute_output_shape(self, input_shape: list) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple:
         return input_shape[0]

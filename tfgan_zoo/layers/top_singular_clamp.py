@@ -36,7 +36,8 @@ class TopSingularClamp(keras.constraints.Constraint):
     """
 
     def __init__(self, limit: float | None = None, ratio: float | None = None, axis: int = -1, iterations: int = 10):
-        if (limit is None) == (ratio is None) or not (limit if ratio is None else ratio) > 0:
+        bound = limit if ratio is None else ratio
+        if (limit is None) == (ratio is None) or bound is None or not bound > 0:
             raise ValueError(f"limit={limit}, ratio={ratio}; expected exactly one of them, a positive number.")
         self.limit, self.ratio, self.axis, self.iterations = limit, ratio, axis, iterations
 

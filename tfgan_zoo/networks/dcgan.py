@@ -31,8 +31,9 @@ def upsampling_body(
     h: [B, N]; condition: a vector [B, V] that is concatenated to the input of each convolution. Returns the last activation.
     """
     count = halvings(image_shape)
-    bottom = (side >> count for side in image_shape[:2])
-    h = stem(h, *bottom, widths[0], kernel_initializer=normal(), use_bias=False)
+    h = stem(
+        h, image_shape[0] >> count, image_shape[1] >> count, widths[0], kernel_initializer=normal(), use_bias=False
+    )
     h = keras.layers.ReLU(name="relu_0")(BatchNorm(name="norm_0")(h))
     for i, width in enumerate(widths[1:], 1):
         up = keras.layers.Conv2DTranspose(
@@ -63,9 +64,10 @@ def generator(
     """
     widths = [channels * 2**i for i in reversed(range(halvings(image_shape)))]
     inputs = generator_inputs(noise_size, num_classes, codes)
-    mapped = label_size is not None and num_classes > 0
-    condition = short_vector(inputs["labels"], num_classes, label_size) if mapped else None
-    h = join(joined(as_vectors(inputs, 0 if mapped else num_classes, codes)), condition)
+    condition = None
+    if label_size is not None and num_classes > 0:
+        condition = short_vector(inputs["labels"], num_classes, label_size)
+    h = join(joined(as_vectors(inputs, num_classes if condition is None else 0, codes)), condition)
     h = upsampling_body(image_shape, h, widths, 5, condition)
     h = keras.layers.Conv2DTranspose(image_shape[-1], 5, 2, "same", kernel_initializer=normal(), name="to_images")(
         join(h, condition)
@@ -102,6 +104,8 @@ def discriminator(
     inputs = {"images": keras.Input(image_shape, dtype=output_dtype(), name="images")}
     condition = None
     if num_classes:
+        if label_size is None:
+            raise ValueError(f"num_classes={num_classes}, label_size=None: expected the length of the labels' vector.")
         inputs["labels"] = labels_input()
         condition = short_vector(inputs["labels"], num_classes, label_size)
     h = inputs["images"]
@@ -118,7 +122,7 @@ def discriminator(
         )
         h = GaussianNoise(noise, name=f"noise_{i}")(h) if noise else h
         h = wrap(layer)(join(h, condition))
-        h = norm(name=f"norm_{i}")(h) if normalised else h
+        h = norm(name=f"norm_{i}")(h) if norm and normalised else h
         h = LeakyReLU(0.2, name=f"relu_{i}")(h)
         h = Dropout(dropout, name=f"dropout_{i}")(h) if dropout else h
     features = join(keras.layers.Flatten(name="features", dtype=output_dtype())(h), condition)

@@ -38,8 +38,8 @@ def resolutions_up_to(image_shape: tuple[int, ...]) -> tuple[int, ...]:
     height, width = image_shape[:2] if len(image_shape) == 3 else (0, 0)
     if height != width or height < 2 * FIRST or height & (height - 1):
         raise ZooError(
-            f"the data has shape {tuple(image_shape)}: a growing network expects square images whose side is a power of two of at "
-            "least 8; set data.resolution to such a number, and data.fit."
+            f"the data has shape {tuple(image_shape)}: a growing network expects square images whose side is a power of two of "
+            "at least 8; set data.resolution to such a number, and data.fit."
         )
     return tuple(2**level for level in range(LOWEST_LEVEL, int(math.log2(height)) + 1))
 
@@ -272,7 +272,7 @@ class ProgressiveDiscriminator(Growing):
 
     def conv(self, layer: keras.layers.Layer, h: tf.Tensor, training: bool) -> tf.Tensor:
         """LeakyReLU of a convolution, with multiplicative noise on its input if `noise` is on."""
-        if self.noise:
+        if self.noise_strength is not None:
             h = self.noises[layer.name]([h, self.noise_strength.value], training=training)
         return leaky_relu(layer(h))
 

@@ -143,12 +143,12 @@ def generator(
     small = min(height, width) < SMALL
     channels = channels or (256 if small else 64)
     widths = [channels if small else min(channels * 2 ** (count - i), 16 * channels) for i in range(count + 1)]
-    inputs, attention = generator_inputs(noise_size, num_classes), Attention(attention)
+    inputs, attentions = generator_inputs(noise_size, num_classes), Attention(attention)
     norm = functools.partial(batch_norm, labels=inputs.get("labels"), num_classes=num_classes)
     h = stem(inputs["noise"], height >> count, width >> count, widths[0], wrap, kernel_initializer=glorot())
     for i, filters in enumerate(widths[1:], 1):
-        h = attention.after(generator_block(h, filters, f"block_{i}", norm, wrap, bilinear))
-    attention.check("generator")
+        h = attentions.after(generator_block(h, filters, f"block_{i}", norm, wrap, bilinear))
+    attentions.check("generator")
     h = keras.layers.ReLU(name="relu")(batch_norm(h, "norm"))
     h = conv(keras.layers.Conv2D, image_channels, "to_images", wrap, gain=1)(h)
     return keras.Model(inputs, to_images(h), name="generator")
@@ -181,7 +181,7 @@ def discriminator(
     count = halvings(image_shape)
     small = min(image_shape[:2]) < SMALL
     channels = channels or (128 if small else 64)
-    conditioning, attention = conditioning or Unconditional(), Attention(attention)
+    conditioning, attentions = conditioning or Unconditional(), Attention(attention)
     down, flat = (2, 2) if small else LARGE_DISCRIMINATORS[count]
     widths = [channels if small else min(channels * 2**i, 16 * channels) for i in range(down + flat)]
     inputs = {"images": keras.Input(image_shape, dtype=output_dtype(), name="images")}
@@ -190,10 +190,10 @@ def discriminator(
     labels, h = inputs.get("labels"), inputs["images"]
     for i, filters in enumerate(widths):
         form = {"down": i < down, "first": i == 0, "activated_shortcut": activated_shortcut}
-        h = attention.after(discriminator_block(h, filters, f"block_{i + 1}", wrap, **form))
+        h = attentions.after(discriminator_block(h, filters, f"block_{i + 1}", wrap, **form))
         if i + 1 == len(widths) // 2:
             h = conditioning.hidden(h, labels, wrap)
-    attention.check("discriminator")
+    attentions.check("discriminator")
     features = pooling(ReLU(name="relu", dtype=output_dtype())(h), axis=(1, 2))
     outputs = conditioning.outputs(features, labels, wrap)
     return keras.Model(inputs, {**outputs, "features": features}, name="discriminator")

@@ -21,11 +21,13 @@ def count_halvings(height: int, width: int, most: int = MOST) -> int:
 
 def nearest_size(height: int, width: int, most: int = MOST) -> list[int]:
     """The nearest [height, width] whose sides can both be halved as often as its shorter side requires; on a tie the larger."""
-    fitting: list[tuple[int, int]] = []
+    fitting: list[tuple[int, ...]] = []
     for n in range(2, most + 1):
         unit = 2**n
-        around = ([side // unit * unit, -(-side // unit) * unit] for side in (height, width))
-        fitting += [sides for sides in itertools.product(*around) if count_halvings(*sides, most) == n]
+        rows, columns = ([side // unit * unit, -(-side // unit) * unit] for side in (height, width))
+        fitting += [
+            sides for sides in itertools.product(rows, columns) if count_halvings(sides[0], sides[1], most) == n
+        ]
     return list(min(fitting, key=lambda sides: (abs(sides[0] - height) + abs(sides[1] - width), -sides[0] * sides[1])))
 
 
