@@ -624,11 +624,11 @@ def test_fused_resampling_equals_its_two_layers_with_gradients(fused):
 
 
 def test_fused_resampling_refuses_what_it_cannot_do():
-    with pytest.raises(ValueError, match="even; got 5x4"):
+    with pytest.raises(ValueError, match="got 5x4, expected even sizes"):
         ConvDownsample2D(3)(np.zeros((1, 5, 4, 2), "float32"))
     wrong = {"kernel_size": 5, "strides": 2, "padding": "valid", "dilation_rate": 2, "groups": 2}
     for name, value in {**wrong, "data_format": "channels_first"}.items():
-        with pytest.raises(ValueError, match=f"{name}=.*; UpsampleConv2D can only have"):
+        with pytest.raises(ValueError, match=f"{name}=.*; expected .*, the only one that UpsampleConv2D has"):
             UpsampleConv2D(4, **{name: value})
 
 

@@ -236,7 +236,7 @@ def test_mask_and_noise_are_the_same_in_every_precision(make, policy):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Dropout(1.0), r"rate=1\.0; expected a share in \[0, 1\)"),
+        (lambda: Dropout(1.0), r"rate=1\.0; expected a probability in \[0, 1\)"),
         (lambda: Dropout(-0.1), r"rate=-0\.1"),
         (lambda: GaussianNoise(-0.1), r"stddev=-0\.1; expected 0 or more"),
         (lambda: MinibatchDiscrimination(0), r"kernels=0, size=5; expected positive numbers"),

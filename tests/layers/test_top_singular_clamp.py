@@ -80,7 +80,7 @@ def test_it_is_saved_with_its_layer():
 
 @pytest.mark.parametrize("odd", [{}, {"limit": 1.0, "ratio": 1.0}, {"limit": 0.0}, {"ratio": -1.0}])
 def test_one_positive_bound_is_asked_for(odd):
-    with pytest.raises(ValueError, match="expected one of them, a positive number"):
+    with pytest.raises(ValueError, match="expected exactly one of them, a positive number"):
         TopSingularClamp(**odd)
 
 

@@ -197,7 +197,7 @@ def test_a_discriminator_of_groups_of_two_sees_who_is_in_the_group():
 
 @pytest.mark.parametrize("shape", [(16, 32, 1), (24, 24, 1), (4, 4, 1), (2,)])
 def test_networks_refuse_what_they_cannot_grow_to(shape):
-    with pytest.raises(ZooError, match="side is a power of two from 8 on"):
+    with pytest.raises(ZooError, match="side is a power of two of at least 8"):
         ProgressiveGenerator(shape)
 
 

@@ -410,9 +410,13 @@ def test_points_are_refused_by_networks_for_images(name):
 @pytest.mark.parametrize(
     ("name", "shape", "message"),
     [
-        ("compact", (30, 32, 1), r"sides divide by 4 .* \(30, 32, 1\); set data.resolution, such as 28 or 32"),
-        ("compact", (4, 4, 1), r"8 pixels at least"),
-        ("scenes", (100, 112, 3), r"sides divide by 16, 112 in the paper, .* set data.resolution=112"),
+        (
+            "compact",
+            (30, 32, 1),
+            r"\(30, 32, 1\): .* sides are divisible by 4 .*; set data.resolution, such as 28 or 32",
+        ),
+        ("compact", (4, 4, 1), r"at least 8 pixels"),
+        ("scenes", (100, 112, 3), r"sides are divisible by 16; set data.resolution=112, as in the paper"),
         ("scenes", (112, 120, 3), r"\(112, 120, 3\)"),
         ("dcgan", (30, 30, 3), r"images of 30x30 cannot be halved 2 times; set data.resolution to 32"),
         ("ebgan", (15, 64, 3), r"too small"),

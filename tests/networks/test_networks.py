@@ -338,8 +338,8 @@ def test_shorter_side_halves_down_to_four_pixels_and_five_times_at_most(shape, c
         ((178, 218, 3), "images of 178x218 cannot be halved 5 times; set data.resolution to [192, 224]."),
         ((30, 36, 3), "images of 30x36 cannot be halved 2 times; set data.resolution to [28, 36]."),
         ((15, 64, 3), "images of 15x64 are too small for a convolutional network; set data.resolution to 16 or more."),
-        ((32, 32, 2), "these networks make images of 1, 3 or 4 channels, and the data has shape (32, 32, 2)"),
-        ((2,), "these networks make images of 1, 3 or 4 channels, and the data has shape (2,)"),
+        ((32, 32, 2), "the data has shape (32, 32, 2): these networks expect images of 1, 3 or 4 channels"),
+        ((2,), "the data has shape (2,): these networks expect images of 1, 3 or 4 channels"),
     ],
 )
 def test_size_that_does_not_halve_is_refused_with_the_nearest_that_does(shape, message):

@@ -1,14 +1,25 @@
-"""Keras layers of the GAN literature, for any Keras model: all are registered and safe in mixed precision."""
+"""Keras layers of the GAN literature, for any Keras model: registered for saving, and correct under mixed precision."""
 
 from tfgan_zoo.layers.batch_normalization import BatchNorm, standing_statistics
 from tfgan_zoo.layers.bilinear import BilinearUpsample2D
+from tfgan_zoo.layers.blur_resampling import (
+    BlurDownsample2D,
+    BlurDownsampleConv2D,
+    BlurUpsample2D,
+    BlurUpsampleConv2D,
+)
 from tfgan_zoo.layers.conditional_batch_normalization import ConditionalBatchNorm
 from tfgan_zoo.layers.equalized import (
+    EqualizedBlurDownsampleConv2D,
+    EqualizedBlurUpsampleConv2D,
     EqualizedConv2D,
     EqualizedConv2DTranspose,
     EqualizedDense,
+    EqualizedDepthwiseConv2D,
+    EqualizedGroupedConv2D,
     EqualizedUpsampleConv2D,
 )
+from tfgan_zoo.layers.grouped_conv import DepthwiseConv2D, GroupedConv2D
 from tfgan_zoo.layers.maxout import MaxoutDense
 from tfgan_zoo.layers.minibatch_discrimination import MinibatchDiscrimination
 from tfgan_zoo.layers.minibatch_stddev import MinibatchStdDev
@@ -26,14 +37,24 @@ from tfgan_zoo.layers.weight_normalization import WeightNormalization
 __all__ = [
     "BatchNorm",
     "BilinearUpsample2D",
+    "BlurDownsample2D",
+    "BlurDownsampleConv2D",
+    "BlurUpsample2D",
+    "BlurUpsampleConv2D",
     "ConditionalBatchNorm",
     "ConvDownsample2D",
+    "DepthwiseConv2D",
     "Dropout",
+    "EqualizedBlurDownsampleConv2D",
+    "EqualizedBlurUpsampleConv2D",
     "EqualizedConv2D",
     "EqualizedConv2DTranspose",
     "EqualizedDense",
+    "EqualizedDepthwiseConv2D",
+    "EqualizedGroupedConv2D",
     "EqualizedUpsampleConv2D",
     "GaussianNoise",
+    "GroupedConv2D",
     "LeakyReLU",
     "MaxoutDense",
     "MinibatchDiscrimination",

@@ -1,11 +1,13 @@
-"""How a layer computes with a kernel that is a function of its stored one, which itself is never overwritten."""
+"""Lets a layer compute with a function of its stored kernel, without overwriting the kernel itself."""
 
 import contextlib
+from collections.abc import Iterator
 
 import keras
+import tensorflow as tf
 
 
-def kernel_of(layer):
+def kernel_of(layer: keras.layers.Layer) -> keras.Variable:
     """The weight matrix of a built layer: the `keras.Variable` of a Dense, convolution or Embedding.
 
     Raises:
@@ -17,7 +19,7 @@ def kernel_of(layer):
         return layer.kernel
     raise TypeError(
         f"{type(layer).__name__} has no single kernel; "
-        "Dense, Conv1D, Conv2D, Conv3D, their transposes and Embedding have."
+        "Dense, Conv1D, Conv2D, Conv3D, their transposes and Embedding have (and tfgan_zoo.layers.DepthwiseConv2D)."
     )
 
 
@@ -25,7 +27,7 @@ TRANSPOSED = (keras.layers.Conv1DTranspose, keras.layers.Conv2DTranspose, keras.
 CONVOLUTIONS = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D, *TRANSPOSED)
 
 
-def output_axis(layer):
+def output_axis(layer: keras.layers.Layer) -> int:
     """The axis of the kernel that counts outputs: -2 in transposed convolutions (h, w, out, in), 0 in an Embedding."""
     if isinstance(layer, keras.layers.Embedding):
         return 0
@@ -33,11 +35,11 @@ def output_axis(layer):
 
 
 @contextlib.contextmanager
-def replaced_kernel(layer, kernel):
+def replaced_kernel(layer: keras.layers.Layer, kernel: tf.Tensor) -> Iterator[None]:
     """A scope in which `layer` computes with the tensor `kernel` in place of its stored kernel.
 
-    The gradient reaches the stored kernel through whatever made `kernel` of it. Variables that an enclosing
-    `keras.StatelessScope` maps keep their mapped values, and losses that the layer adds are kept.
+    The gradient reaches the stored kernel through the ops that computed `kernel` from it. Variables mapped by an enclosing
+    `keras.StatelessScope` keep their mapped values, and losses that the layer adds are not lost.
     """
     stored = kernel_of(layer)
     others = [(v, v.value) for v in layer.variables if v is not stored]

@@ -1,4 +1,6 @@
-"""Self-attention over positions. Zhang et al. 2018, arXiv:1805.08318, section 3, with the pooled keys of its code."""
+"""Self-attention over positions. Zhang et al. 2018, arXiv:1805.08318, section 3, with the pooled keys of the authors' code."""
+
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -11,24 +13,39 @@ from tfgan_zoo.layers.spectral_normalization import SpectralNormalization
 class SelfAttention(keras.layers.Layer):
     """x + gain * o(softmax over key positions of f(x) g(x)^T applied to h(x)); gain starts at 0.
 
-    Queries f and keys g have C/8 channels, values h C/2; all are 1x1 convolutions without bias.
-    Input and output: [batch, height, width, C], C at least 8, and even height and width where `pool` is on.
+    Queries f and keys g have C/8 channels, values h have C/2; f, g, h and o are 1x1 convolutions without bias.
+    Input and output: [batch, height, width, C], with C at least 8, and even height and width if `pool` is on.
 
     Args:
-        pool: keys and values are max-pooled 2x2, as in the authors' code; False is the paper's formula.
-        spectral_norm: each 1x1 convolution under spectral normalisation, as SAGAN has it in both players.
+        pool: max-pool keys and values 2x2, as in the authors' code; False for the paper's formula.
+        spectral_norm: apply spectral normalisation to each 1x1 convolution, as SAGAN does in both players.
         kernel_initializer, kernel_regularizer: of the four convolutions.
-        spectral_epsilon: the epsilon of their spectral normalisation.
+        spectral_epsilon: epsilon of their spectral normalisation.
+
+    Raises:
+        ZooError: at build, fewer than 8 channels, or odd sizes with `pool`.
+
+    Examples:
+        The identity until training moves the gain.
+
+        >>> import numpy as np
+        >>> from tfgan_zoo.layers import SelfAttention
+        >>> layer, x = SelfAttention(), np.random.default_rng(0).normal(size=[1, 4, 4, 8]).astype("float32")
+        >>> bool(np.array_equal(layer(x), x))
+        True
+        >>> _ = layer.gain.assign(1.0)
+        >>> bool(np.array_equal(layer(x), x))
+        False
     """
 
     def __init__(
         self,
-        pool=True,
-        spectral_norm=False,
-        kernel_initializer="glorot_uniform",
-        kernel_regularizer=None,
-        spectral_epsilon=1e-12,
-        **kwargs,
+        pool: bool = True,
+        spectral_norm: bool = False,
+        kernel_initializer: str | keras.Initializer = "glorot_uniform",
+        kernel_regularizer: str | keras.Regularizer | None = None,
+        spectral_epsilon: float = 1e-12,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.pool = pool
@@ -37,7 +54,7 @@ class SelfAttention(keras.layers.Layer):
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
         self.spectral_epsilon = spectral_epsilon
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple) -> None:
         _, height, width, channels = input_shape
         if channels < 8:
             raise ZooError(f"SelfAttention needs at least 8 channels (queries have C/8), and got {channels}.")
@@ -49,8 +66,10 @@ class SelfAttention(keras.layers.Layer):
         self.mixed = self.projection("mixed", channels, (*input_shape[:-1], channels // 2))
         self.gain = self.add_weight(name="gain", shape=(), initializer="zeros")
 
-    def projection(self, name, width, input_shape):
-        initializer = keras.initializers.get(keras.initializers.serialize(self.kernel_initializer))  # a fresh draw
+    def projection(self, name: str, width: int, input_shape: tuple) -> keras.layers.Layer:
+        initializer = keras.initializers.get(
+            keras.initializers.serialize(self.kernel_initializer)
+        )  # a copy, so that it draws other numbers
         conv = keras.layers.Conv2D(
             width,
             1,
@@ -64,7 +83,7 @@ class SelfAttention(keras.layers.Layer):
         conv.build(input_shape)
         return conv
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         def project(conv, x):
             return conv(x, training=training) if self.spectral_norm else conv(x)
 
@@ -79,10 +98,10 @@ class SelfAttention(keras.layers.Layer):
         mixed = tf.reshape(mixed, tf.concat([shape[:-1], [value.shape[-1]]], 0))
         return inputs + tf.cast(self.gain, inputs.dtype) * project(self.mixed, mixed)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {
             **super().get_config(),
             "pool": self.pool,

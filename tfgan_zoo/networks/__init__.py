@@ -1,1 +1,1 @@
-"""Builders of generators and discriminators, given an image shape, never a data set."""
+"""Builders of generators and discriminators: functions of an image shape, never of a data set."""

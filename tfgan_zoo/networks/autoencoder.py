@@ -1,6 +1,8 @@
 """Auto-encoders as discriminators: EBGAN's (Zhao et al. 2016, arXiv:1609.03126) and BEGAN's with its generator
 (Berthelot et al. 2017, arXiv:1703.10717, section 3.3 and figure 1)."""
 
+from collections.abc import Callable
+
 import keras
 
 from tfgan_zoo.core.errors import ZooError
@@ -8,13 +10,15 @@ from tfgan_zoo.layers import BatchNorm, Upsample2D
 from tfgan_zoo.networks.heads import normal
 from tfgan_zoo.networks.shapes import halvings, output_dtype
 
-BOTTOM = 8  # pixels at the bottom of BEGAN's networks
+BOTTOM = 8  # pixels at the lowest resolution of BEGAN's networks
 
 
-def with_energy(images, embedding, decoded, error):
+def with_energy(
+    images: keras.KerasTensor, embedding: keras.KerasTensor, decoded: keras.KerasTensor, error: Callable
+) -> keras.Model:
     """The discriminator of images -> {"energy": [B], "embedding": [B, E], "reconstruction": [B, H, W, C]}.
 
-    error: `keras.ops.square` or `keras.ops.abs`, of the difference; the energy is its mean over pixels and channels.
+    error: `keras.ops.square` or `keras.ops.abs`, applied to the difference; the energy is its mean over pixels and channels.
     """
     decoded = keras.layers.Activation("linear", dtype=output_dtype(), name="reconstruction")(decoded)
     energy = keras.ops.mean(error(images - decoded), axis=tuple(range(1, len(images.shape))))
@@ -22,8 +26,8 @@ def with_energy(images, embedding, decoded, error):
     return keras.Model({"images": images}, outputs, name="discriminator")
 
 
-def ebgan_discriminator(image_shape, channels=64):
-    """4x4 convolutions at stride 2 with BN (not the first) and LeakyReLU, mirrored by transposed ones, linear at the end.
+def ebgan_discriminator(image_shape: tuple[int, ...], channels: int = 64) -> keras.Model:
+    """4x4 convolutions at stride 2 with BN (except the first) and LeakyReLU, mirrored by transposed ones; the output is linear.
 
     {"images"} -> {"energy": [B], mean squared error; "embedding": [B, E]; "reconstruction"}.
     channels: width of the first layer, doubling at every halving.
@@ -48,8 +52,12 @@ def ebgan_discriminator(image_shape, channels=64):
     return with_energy(images, embedding, h, keras.ops.square)
 
 
-def levels(image_shape):
-    """How many resolutions BEGAN's networks have, the bottom and the image included."""
+def levels(image_shape: tuple[int, ...]) -> int:
+    """The number of resolutions of BEGAN's networks, from the lowest to the image's.
+
+    Raises:
+        ZooError: images that cannot be halved down to 8 to 15 pixels.
+    """
     height, width = image_shape[:2] if len(image_shape) == 3 else (0, 0)
     count = 1
     while min(height, width) >> count >= BOTTOM:
@@ -62,15 +70,17 @@ def levels(image_shape):
     return count
 
 
-def conv(h, filters, name, strides=1):
+def conv(h: keras.KerasTensor, filters: int, name: str, strides: int = 1) -> keras.KerasTensor:
     """A 3x3 convolution with ELU."""
     return keras.layers.Conv2D(filters, 3, strides, "same", activation="elu", name=name)(h)
 
 
-def decoder(h, image_shape, channels, skip, prefix=""):
-    """h [B, E] -> [B, H, W, C]: two convolutions a resolution, nearest upsampling between, linear at both ends.
+def decoder(
+    h: keras.KerasTensor, image_shape: tuple[int, ...], channels: int, skip: bool, prefix: str = ""
+) -> keras.KerasTensor:
+    """h [B, E] -> [B, H, W, C]: two convolutions per resolution with nearest upsampling between, linear at both ends.
 
-    skip: the first tensor joins the input of each further resolution.
+    skip: concatenate the upsampled first feature map to the input of each further resolution.
     """
     count = levels(image_shape)
     height, width = (side >> (count - 1) for side in image_shape[:2])
@@ -87,18 +97,22 @@ def decoder(h, image_shape, channels, skip, prefix=""):
     return keras.layers.Conv2D(image_shape[-1], 3, padding="same", name=f"{prefix}to_images")(h)
 
 
-def began_generator(image_shape, noise_size=64, channels=64, skip=False):
-    """{"noise"} -> images [B, H, W, C], linear as in the paper, so only about in [-1, 1]. channels: of every convolution."""
+def began_generator(
+    image_shape: tuple[int, ...], noise_size: int = 64, channels: int = 64, skip: bool = False
+) -> keras.Model:
+    """{"noise"} -> images [B, H, W, C], linear as in the paper, so only roughly in [-1, 1]. channels: of every convolution."""
     noise = keras.Input([noise_size], dtype=output_dtype(), name="noise")
     images = decoder(noise, image_shape, channels, skip)
     images = keras.layers.Activation("linear", dtype=output_dtype(), name="images")(images)
     return keras.Model({"noise": noise}, images, name="generator")
 
 
-def began_discriminator(image_shape, embedding_size=64, channels=64, skip=False):
+def began_discriminator(
+    image_shape: tuple[int, ...], embedding_size: int = 64, channels: int = 64, skip: bool = False
+) -> keras.Model:
     """{"images"} -> {"energy": [B], mean absolute error; "embedding": [B, embedding_size]; "reconstruction"}.
 
-    channels: of the first resolution; they grow linearly, and subsampling is by strided convolution.
+    channels: at the first resolution; they grow linearly, and downsampling is by strided convolution.
     """
     count = levels(image_shape)
     images = keras.Input(image_shape, dtype=output_dtype(), name="images")

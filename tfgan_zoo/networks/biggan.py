@@ -1,12 +1,12 @@
 """BigGAN's networks for 32 to 512 pixels. Brock et al. 2018, arXiv:1809.11096, appendix B, tables 4 to 6 and figure 15.
 
-Widths at 32 and 64 pixels, of which the paper has no table, are those of the authors' PyTorch code. Resampling is computed in
-a cheaper order that does not change the function, as in `resnet`.
+Widths at 32 and 64 pixels, for which the paper has no table, are those of the authors' PyTorch code. Resampling is computed in a
+cheaper order that does not change the function, as in `resnet`.
 """
 
 import keras
 
-from tfgan_zoo.layers import BatchNorm, ConvDownsample2D, ReLU, Upsample2D, UpsampleConv2D
+from tfgan_zoo.layers import BatchNorm, ConvDownsample2D, OrthogonalRegularizer, ReLU, Upsample2D, UpsampleConv2D
 from tfgan_zoo.networks.inputs import generator_inputs, joined, labels_input
 from tfgan_zoo.networks.shapes import halvings, output_dtype, to_images
 from tfgan_zoo.networks.spectral_layers import (
@@ -18,8 +18,8 @@ from tfgan_zoo.networks.spectral_layers import (
     shared_embedding,
 )
 
-# By the number of upsamplings in the generator: the widths of the discriminator's blocks in multiples of `channels`, and how
-# many of them halve.
+# By the number of upsamplings in the generator: the widths of the discriminator's blocks in multiples of `channels`, and the number
+# of blocks that downsample.
 DISCRIMINATOR_WIDTHS = {
     2: ((4, 4, 4, 4), 2),
     3: ((4, 4, 4, 4), 2),
@@ -30,10 +30,13 @@ DISCRIMINATOR_WIDTHS = {
 }
 
 
-def conditions(inputs, num_classes, shared_size, hierarchical, blocks):
-    """What the stem sees of the latent [B, N], and what each block's normalisations see: [B, N], or labels [B].
+def conditions(
+    inputs: dict[str, keras.KerasTensor], num_classes: int, shared_size: int, hierarchical: bool, blocks: int
+) -> tuple[keras.KerasTensor, list[keras.KerasTensor]]:
+    """The stem's input [B, N], and the condition of each block's normalisations: [B, N], or labels [B].
 
-    With a shared embedding a block sees it, behind its piece of the latent where that is split. Without, it sees the label.
+    With a shared embedding, a block's condition is that embedding, preceded by the block's chunk of the latent if it is split.
+    Without, it is the label.
     """
     pieces = chunks(inputs["noise"], blocks + 1) if hierarchical else [inputs["noise"]]
     if not shared_size:
@@ -42,7 +45,14 @@ def conditions(inputs, num_classes, shared_size, hierarchical, blocks):
     return pieces[0], [joined([piece, shared]) for piece in pieces[1:]] or [shared] * blocks
 
 
-def generator_block(h, filters, condition, name, layers, num_classes):
+def generator_block(
+    h: keras.KerasTensor,
+    filters: int,
+    condition: keras.KerasTensor,
+    name: str,
+    layers: SpectralLayers,
+    num_classes: int | None,
+) -> keras.KerasTensor:
     """Conditional BN, ReLU, upsampling, conv, conditional BN, ReLU, conv, beside a 1x1 shortcut: [B, 2h, 2w, filters]."""
     x = h
     h = layers.norm_relu(h, condition, f"{name}_norm_1", f"{name}_relu_1", num_classes)
@@ -54,26 +64,26 @@ def generator_block(h, filters, condition, name, layers, num_classes):
 
 
 def generator(
-    image_shape,
-    num_classes,
-    noise_size=120,
-    channels=96,
-    shared_size=128,
-    hierarchical=True,
-    attention=(),
-    regularizer=None,
-    norm_epsilon=1e-5,
-):
+    image_shape: tuple[int, ...],
+    num_classes: int,
+    noise_size: int = 120,
+    channels: int = 96,
+    shared_size: int = 128,
+    hierarchical: bool = True,
+    attention: tuple[int, ...] = (),
+    regularizer: OrthogonalRegularizer | None = None,
+    norm_epsilon: float = 1e-5,
+) -> keras.Model:
     """{"noise": [B, noise_size], "labels": int32 [B]} -> images [B, H, W, C] in [-1, 1].
 
     Args:
         image_shape: (H, W, C); C is 1, 3 or 4.
         num_classes: of the labels.
         channels: the width that the tables multiply.
-        shared_size: of the class embedding that all normalisations share; 0 gives each one of its own.
-        hierarchical: the latent is split over the stem and the blocks; needs the shared embedding.
-        attention: shorter sides of the maps after which self-attention stands.
-        regularizer: of every kernel but the shared embedding, or None.
+        shared_size: size of the class embedding that all normalisations share; 0 for a separate one in each.
+        hierarchical: split the latent over the stem and the blocks; needs the shared embedding.
+        attention: shorter sides of the feature maps that are followed by self-attention.
+        regularizer: of every kernel except the shared embedding, or None.
         norm_epsilon: of batch normalisation.
     """
     height, width, image_channels = image_shape
@@ -81,9 +91,9 @@ def generator(
     first, *widths = [channels * multiple for multiple in GENERATOR_WIDTHS[count]]
     layers = SpectralLayers(regularizer, norm_epsilon)
     inputs = generator_inputs(noise_size, num_classes)
-    start, seen = conditions(inputs, num_classes, shared_size, hierarchical, count)
+    start, block_conditions = conditions(inputs, num_classes, shared_size, hierarchical, count)
     h = layers.stem(start, height >> count, width >> count, first)
-    for i, (filters, condition) in enumerate(zip(widths, seen, strict=True), 1):
+    for i, (filters, condition) in enumerate(zip(widths, block_conditions, strict=True), 1):
         h = generator_block(h, filters, condition, f"block_{i}", layers, None if shared_size else num_classes)
         h = layers.attention(h, attention, f"block_{i}_attention")
     h = keras.layers.ReLU(name="relu")(BatchNorm(epsilon=norm_epsilon, name="norm")(h))
@@ -91,10 +101,12 @@ def generator(
     return keras.Model(inputs, to_images(h), name="generator")
 
 
-def discriminator_block(x, filters, name, layers, down, first=False):
-    """ReLU, conv, ReLU, conv, average pooling where `down`, beside a shortcut, 1x1 where the shape changes.
+def discriminator_block(
+    x: keras.KerasTensor, filters: int, name: str, layers: SpectralLayers, down: bool, first: bool = False
+) -> keras.KerasTensor:
+    """ReLU, conv, ReLU, conv, average pooling if `down`, beside a shortcut that is 1x1 if the shape changes.
 
-    Both convolutions have `filters`. The first block sees the image, which is not activated.
+    Both convolutions have `filters` outputs. The input of the first block is the image, which is not activated.
     """
     h = x if first else ReLU(name=f"{name}_relu_1")(x)
     h = layers.conv(keras.layers.Conv2D, filters, f"{name}_conv_1")(h)
@@ -106,7 +118,9 @@ def discriminator_block(x, filters, name, layers, down, first=False):
     return keras.layers.Add(name=f"{name}_add")([h, shortcut])
 
 
-def discriminator(image_shape, num_classes, channels=96, attention=()):
+def discriminator(
+    image_shape: tuple[int, ...], num_classes: int, channels: int = 96, attention: tuple[int, ...] = ()
+) -> keras.Model:
     """{"images": [B, H, W, C], "labels": int32 [B]} -> {"logits": [B, 1], "features": [B, F]}.
 
     Args:

@@ -1,20 +1,20 @@
 """BigGAN-deep's networks for 32 to 512 pixels. Brock et al. 2018, arXiv:1809.11096, appendix B, tables 7 to 9, figure 16.
 
-Blocks with bottlenecks, twice as many as BigGAN's; shortcuts keep or drop channels and never mix them. The generator is that
-of the published weights: its last convolution makes `channels` maps, of which the first ones are the image.
+Blocks with bottlenecks, twice as many as BigGAN's; shortcuts keep or drop channels and never mix them. The generator is that of
+the published weights: its last convolution has `channels` outputs, the first of which are the image.
 """
 
 import keras
 
-from tfgan_zoo.layers import BatchNorm, ReLU, Upsample2D, UpsampleConv2D
+from tfgan_zoo.layers import BatchNorm, OrthogonalRegularizer, ReLU, Upsample2D, UpsampleConv2D
 from tfgan_zoo.networks.inputs import generator_inputs, joined, labels_input
 from tfgan_zoo.networks.shapes import halvings, output_dtype, to_images
 from tfgan_zoo.networks.spectral_layers import GENERATOR_WIDTHS, MOST, SpectralLayers, projection_head, shared_embedding
 
-BOTTLENECK = 4  # how many times narrower the 3x3 convolutions of a block are
+BOTTLENECK = 4  # a block's 3x3 convolutions are this many times narrower
 
 # By the number of upsamplings in the generator, in multiples of `channels`: the discriminator's first convolution, then each
-# pair of a block that halves and one that does not. 16 to 64 pixels, of which the paper has no table, are ours.
+# pair of a block that halves and one that does not. Those for 16 to 64 pixels are ours: the paper has no table.
 DISCRIMINATOR_WIDTHS = {
     2: (4, 4, 4),
     3: (4, 4, 4, 4),
@@ -25,10 +25,12 @@ DISCRIMINATOR_WIDTHS = {
 }
 
 
-def generator_block(x, filters, condition, name, layers, up):
+def generator_block(
+    x: keras.KerasTensor, filters: int, condition: keras.KerasTensor, name: str, layers: SpectralLayers, up: bool
+) -> keras.KerasTensor:
     """Four convolutions, 1x1, 3x3, 3x3 and 1x1, each after conditional BN and ReLU: [B, h, w, c] -> [B, h or 2h, ..., filters].
 
-    Upsampling, where `up`, comes before the second. The shortcut is the first `filters` channels.
+    If `up`, upsampling comes before the second. The shortcut is the first `filters` channels.
     """
     narrow, plain = x.shape[-1] // BOTTLENECK, keras.layers.Conv2D
     steps = [
@@ -47,26 +49,26 @@ def generator_block(x, filters, condition, name, layers, up):
 
 
 def generator(
-    image_shape,
-    num_classes,
-    noise_size=128,
-    channels=128,
-    shared_size=128,
-    attention=(),
-    regularizer=None,
-    norm_epsilon=1e-4,
-):
+    image_shape: tuple[int, ...],
+    num_classes: int,
+    noise_size: int = 128,
+    channels: int = 128,
+    shared_size: int = 128,
+    attention: tuple[int, ...] = (),
+    regularizer: OrthogonalRegularizer | None = None,
+    norm_epsilon: float = 1e-4,
+) -> keras.Model:
     """{"noise": [B, noise_size], "labels": int32 [B]} -> images [B, H, W, C] in [-1, 1].
 
-    The whole latent, and behind it the class embedding, are fed to the stem and to every conditional normalisation.
+    The stem and every conditional normalisation see the whole latent followed by the class embedding.
 
     Args:
         image_shape: (H, W, C); C is 1, 3 or 4.
         num_classes: of the labels.
         channels: the width that the tables multiply, at least C.
-        shared_size: of the class embedding.
-        attention: shorter sides of the maps after which, once grown so large, self-attention stands.
-        regularizer: of every kernel but the shared embedding, or None.
+        shared_size: size of the class embedding.
+        attention: shorter sides of the feature maps that are followed by self-attention, after the block that upsamples to them.
+        regularizer: of every kernel except the shared embedding, or None.
         norm_epsilon: of batch normalisation.
     """
     height, width, image_channels = image_shape
@@ -85,10 +87,12 @@ def generator(
     return keras.Model(inputs, to_images(h[..., :image_channels]), name="generator")
 
 
-def discriminator_block(x, filters, name, layers, down):
-    """Four convolutions, 1x1, 3x3, 3x3 and 1x1, each after ReLU; average pooling, where `down`, comes before the last.
+def discriminator_block(
+    x: keras.KerasTensor, filters: int, name: str, layers: SpectralLayers, down: bool
+) -> keras.KerasTensor:
+    """Four convolutions, 1x1, 3x3, 3x3 and 1x1, each after ReLU; if `down`, average pooling comes before the last.
 
-    The shortcut is pooled alike, and a 1x1 convolution of it makes the channels that are missing.
+    The shortcut is pooled as well, and a 1x1 convolution of it adds the missing channels.
     """
     narrow = filters // BOTTLENECK
     h = x
@@ -104,12 +108,14 @@ def discriminator_block(x, filters, name, layers, down):
     return keras.layers.Add(name=f"{name}_add")([h, shortcut])
 
 
-def discriminator(image_shape, num_classes, channels=128, attention=()):
+def discriminator(
+    image_shape: tuple[int, ...], num_classes: int, channels: int = 128, attention: tuple[int, ...] = ()
+) -> keras.Model:
     """{"images": [B, H, W, C], "labels": int32 [B]} -> {"logits": [B, 1], "features": [B, F]}.
 
     Args:
         image_shape, num_classes, channels: as in `generator`.
-        attention: shorter sides of the maps that get self-attention after both blocks at that size.
+        attention: shorter sides of the feature maps that are followed by self-attention, after both blocks at that size.
     """
     first, *widths = [channels * multiple for multiple in DISCRIMINATOR_WIDTHS[halvings(image_shape, MOST)]]
     layers = SpectralLayers()

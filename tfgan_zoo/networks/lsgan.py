@@ -7,21 +7,22 @@ from tfgan_zoo.layers import BatchNorm
 from tfgan_zoo.networks.heads import dense_heads, normal
 from tfgan_zoo.networks.shapes import output_dtype, stem, to_images
 
-BOTTOM = 16  # the image's side is so many times that of the bottom: four layers at stride 2
+BOTTOM = 16  # the ratio of the image's side to that of the lowest resolution: four layers at stride 2
 # (width at channels=64, stride) of the generator's 3x3 transposed convolutions before the last
 UPSAMPLING = ((256, 2), (256, 1), (256, 2), (256, 1), (128, 2), (64, 2))
 
 
-def check(image_shape):
+def check(image_shape: tuple[int, ...]) -> None:
+    """Raises a `ZooError` unless these networks fit images of this shape."""
     if len(image_shape) != 3 or image_shape[0] % BOTTOM or image_shape[1] % BOTTOM:
         raise ZooError(
-            f"this network makes images whose sides divide by {BOTTOM}, 112 in the paper, and the data has shape "
-            f"{tuple(image_shape)}; set data.resolution=112."
+            f"the data has shape {tuple(image_shape)}: this network expects images whose sides are divisible by {BOTTOM}; set "
+            "data.resolution=112, as in the paper."
         )
 
 
-def generator(image_shape, noise_size=1024, channels=64):
-    """{"noise"} -> images [B, H, W, C] in [-1, 1]. channels: width before the image; four times as many at the bottom."""
+def generator(image_shape: tuple[int, ...], noise_size: int = 1024, channels: int = 64) -> keras.Model:
+    """{"noise"} -> images [B, H, W, C] in [-1, 1]. channels: width of the last hidden layer; four times as many at the lowest resolution."""
     check(image_shape)
     height, width, image_channels = image_shape
     noise = keras.Input([noise_size], dtype=output_dtype(), name="noise")
@@ -36,7 +37,7 @@ def generator(image_shape, noise_size=1024, channels=64):
     return keras.Model({"noise": noise}, to_images(h), name="generator")
 
 
-def discriminator(image_shape, channels=64):
+def discriminator(image_shape: tuple[int, ...], channels: int = 64) -> keras.Model:
     """{"images"} -> {"logits": [B, 1], "features": [B, F]}: four 5x5 convolutions at stride 2, widths doubling."""
     check(image_shape)
     images = keras.Input(image_shape, dtype=output_dtype(), name="images")

@@ -1,29 +1,39 @@
-"""Networks of dense layers, for images and for points in the plane: those of the first GANs, and of toy experiments.
+"""Networks of dense layers, for images and for points in the plane: those of the first GANs and of toy experiments.
 
 Goodfellow et al. 2014, arXiv:1406.2661 (maxout and dropout in the discriminator); Mirza and Osindero 2014, arXiv:1411.1784
-(labels through their own layer).
+(labels through a layer of their own).
 """
 
 import math
+from collections.abc import Callable
 
 import keras
 
+from tfgan_zoo.core.priors import Codes
 from tfgan_zoo.layers import BatchNorm, Dropout, GaussianNoise, LeakyReLU, MaxoutDense
 from tfgan_zoo.networks.heads import dense_heads
 from tfgan_zoo.networks.inputs import as_vectors, generator_inputs, joined, labels_input, one_hot
 from tfgan_zoo.networks.shapes import output_dtype, plain, to_images
 
 
-def generator(image_shape, noise_size=100, hidden=(1200, 1200), num_classes=0, own=None, codes=None, batch_norm=False):
-    """{"noise", "labels"?, "codes"?} -> images [B, H, W, C] in [-1, 1], or points [B, D] without bounds.
+def generator(
+    image_shape: tuple[int, ...],
+    noise_size: int = 100,
+    hidden: tuple[int, ...] = (1200, 1200),
+    num_classes: int = 0,
+    own: tuple[int, int] | None = None,
+    codes: Codes | None = None,
+    batch_norm: bool = False,
+) -> keras.Model:
+    """{"noise", "labels"?, "codes"?} -> images [B, H, W, C] in [-1, 1], or unbounded points [B, D].
 
     Args:
         image_shape: (H, W, C), or (D,) for points.
         hidden: widths of the ReLU layers.
         num_classes: 0 for a generator without labels.
-        own: (units of the noise, units of the labels): each goes through a ReLU layer of its own before they are joined.
-        codes: a `priors.Codes`.
-        batch_norm: after each hidden layer.
+        own: (units for the noise, units for the labels): a separate ReLU layer for each, before they are concatenated.
+        codes: InfoGAN's codes, or None.
+        batch_norm: batch normalisation in each hidden layer.
     """
     inputs = generator_inputs(noise_size, num_classes, codes)
     vectors = as_vectors(inputs, num_classes, codes)
@@ -43,8 +53,8 @@ def generator(image_shape, noise_size=100, hidden=(1200, 1200), num_classes=0, o
     return keras.Model(inputs, h, name="generator")
 
 
-def rectified(h, units, pieces, name, wrap=plain):
-    """A maxout layer of `pieces` linear ones, or a dense layer with LeakyReLU 0.2 for one piece."""
+def rectified(h: keras.KerasTensor, units: int, pieces: int, name: str, wrap: Callable = plain) -> keras.KerasTensor:
+    """A maxout layer of `pieces` pieces, or a dense layer with LeakyReLU 0.2 for one piece."""
     if pieces > 1:
         return wrap(MaxoutDense(units, pieces, name=name))(h)
     h = wrap(keras.layers.Dense(units, kernel_initializer="he_normal", name=name))(h)
@@ -52,34 +62,35 @@ def rectified(h, units, pieces, name, wrap=plain):
 
 
 def discriminator(
-    image_shape,
-    hidden=(240, 240),
-    pieces=1,
-    input_dropout=0.0,
-    dropout=0.0,
-    noise=0.0,
-    norm=None,
-    num_classes=0,
-    own=None,
-    own_pieces=5,
-    wrap=plain,
-    heads=None,
-    theta_size=0,
-):
-    """{"images", "labels"?, "theta"?} -> {"logits": [B, 1] or what `heads` gives, "features": [B, F]}.
+    image_shape: tuple[int, ...],
+    hidden: tuple[int, ...] = (240, 240),
+    pieces: int = 1,
+    input_dropout: float = 0.0,
+    dropout: float = 0.0,
+    noise: float = 0.0,
+    norm: Callable | None = None,
+    num_classes: int = 0,
+    own: tuple[int, int] | None = None,
+    own_pieces: int = 5,
+    wrap: Callable = plain,
+    heads: Callable | None = None,
+    theta_size: int = 0,
+) -> keras.Model:
+    """{"images", "labels"?, "theta"?} -> {"logits": [B, 1] or the outputs of `heads`, "features": [B, F]}.
 
     Args:
-        image_shape: (H, W, C), (D,) for points, or whatever shape a measurement has.
+        image_shape: (H, W, C), (D,) for points, or the shape of a measurement.
         hidden: widths of the layers.
         pieces: of each maxout unit; 1 for LeakyReLU 0.2.
-        input_dropout, dropout: shares that are dropped of the images and of each hidden layer.
-        noise: standard deviation of the Gaussian noise in front of each hidden layer.
-        norm: layer class after each hidden layer, or None for none.
+        input_dropout, dropout: dropout rates of the images and of each hidden layer.
+        noise: standard deviation of the Gaussian noise added to the input of each hidden layer.
+        norm: layer class after each hidden layer, or None.
         num_classes: 0 for a discriminator without labels.
-        own: (units of the images, units of the labels): each goes through a layer of its own, of `own_pieces`, before they join.
+        own: (units for the images, units for the labels): a separate layer for each, of `own_pieces` pieces, before they are
+            concatenated.
         wrap: applied to each hidden layer.
         heads: function features -> outputs, see `networks.heads`.
-        theta_size: length of what it is told of a measurement, "theta" [B, theta_size]; 0 for nothing.
+        theta_size: length of the input "theta" [B, theta_size], the parameters of a measurement; 0 for no such input.
     """
     inputs = {"images": keras.Input(image_shape, dtype=output_dtype(), name="images")}
     h = keras.layers.Flatten(name="flatten")(inputs["images"])

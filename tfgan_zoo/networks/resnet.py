@@ -7,6 +7,7 @@ convolution next to nearest upsampling or pooling is fused with it (`UpsampleCon
 """
 
 import functools
+from collections.abc import Callable
 
 import keras
 
@@ -25,26 +26,34 @@ from tfgan_zoo.networks.conditioning import Unconditional
 from tfgan_zoo.networks.inputs import generator_inputs, labels_input
 from tfgan_zoo.networks.shapes import glorot, halvings, output_dtype, plain, stem, to_images
 
-SMALL = 48  # below, every block has the same width (CIFAR-10, table 4); from here on widths double (tables 5 and 6)
+SMALL = (
+    48  # pixels; below, every block has the same width (CIFAR-10, table 4), from here on widths double (tables 5 and 6)
+)
 
-# By the number of upsamplings from the stem to the image: the discriminator's blocks that halve, and those that do not.
+# By the number of upsamplings from the stem to the image: the discriminator's blocks that downsample, and those that do not.
 LARGE_DISCRIMINATORS = {3: (4, 1), 4: (5, 0), 5: (5, 1)}
 
 
-def conv(kind, filters, name, wrap=plain, size=3, gain=2**0.5):
+def conv(
+    kind: type, filters: int, name: str, wrap: Callable = plain, size: int = 3, gain: float = 2**0.5
+) -> keras.layers.Layer:
     """A convolution with the authors' gains: sqrt(2) in blocks, 1 elsewhere."""
     return wrap(kind(filters, size, padding="same", kernel_initializer=glorot(gain), name=name))
 
 
-def batch_norm(h, name, labels=None, num_classes=0):
-    """Batch norm of h [B, ..., C]; its scale and offset are the label's where there are classes."""
+def batch_norm(
+    h: keras.KerasTensor, name: str, labels: keras.KerasTensor | None = None, num_classes: int = 0
+) -> keras.KerasTensor:
+    """Batch norm of h [B, ..., C], conditional on the labels if there are classes."""
     return ConditionalBatchNorm(num_classes, name=name)([h, labels]) if num_classes else BatchNorm(name=name)(h)
 
 
-def generator_block(x, filters, name, norm, wrap, bilinear):
+def generator_block(
+    x: keras.KerasTensor, filters: int, name: str, norm: Callable, wrap: Callable, bilinear: bool
+) -> keras.KerasTensor:
     """BN, ReLU, upsampling, conv, BN, ReLU, conv, beside a 1x1 shortcut: [B, h, w, c] -> [B, 2h, 2w, filters].
 
-    norm: a function (h, name) -> h. bilinear: upsampling is, in place of nearest.
+    norm: a function (h, name) -> h. bilinear: bilinear instead of nearest upsampling.
     """
     h = keras.layers.ReLU(name=f"{name}_relu_1")(norm(x, f"{name}_norm_1"))
     h = BilinearUpsample2D(name=f"{name}_up")(h) if bilinear else h
@@ -56,11 +65,19 @@ def generator_block(x, filters, name, norm, wrap, bilinear):
     return keras.layers.Add(name=f"{name}_add")([h, shortcut])
 
 
-def discriminator_block(x, filters, name, wrap, down, first=False, activated_shortcut=False):
-    """ReLU, conv, ReLU, conv, average pooling where `down`, beside a shortcut, 1x1 where the shape changes.
+def discriminator_block(
+    x: keras.KerasTensor,
+    filters: int,
+    name: str,
+    wrap: Callable,
+    down: bool,
+    first: bool = False,
+    activated_shortcut: bool = False,
+) -> keras.KerasTensor:
+    """ReLU, conv, ReLU, conv, average pooling if `down`, beside a shortcut that is 1x1 if the shape changes.
 
-    The first block sees the image, which is not activated, and widens it in its first convolution.
-    activated_shortcut: the shortcut starts behind the first ReLU.
+    The input of the first block is the image: it is not activated, and the first convolution already widens it.
+    activated_shortcut: the shortcut starts after the first ReLU.
     """
     channels = x.shape[-1]
     h = x if first else ReLU(name=f"{name}_relu_1")(x)
@@ -76,85 +93,95 @@ def discriminator_block(x, filters, name, wrap, down, first=False, activated_sho
 
 
 class Attention:
-    """Which layer follows the first block that ends at a resolution: {pixels of the shorter side: layer}."""
+    """The layers to insert after the first block that ends at a resolution: {pixels of the shorter side: layer}."""
 
-    def __init__(self, layers):
-        self.waiting, self.passed = dict(layers or {}), []
+    def __init__(self, layers: dict[int, keras.layers.Layer] | None):
+        self.waiting = dict(layers or {})
+        self.passed: list[int] = []
 
-    def after(self, h):
-        """h [B, H, W, C], as a block left it, through the layer that waits for its resolution."""
+    def after(self, h: keras.KerasTensor) -> keras.KerasTensor:
+        """The output h [B, H, W, C] of a block, passed through the layer for its resolution, if there is one."""
         pixels = min(h.shape[1:3])
         self.passed.append(pixels)
         layer = self.waiting.pop(pixels, plain)
         return layer(h)
 
-    def check(self, network):
-        """Raises a `ZooError` where a layer still waits behind the last block."""
+    def check(self, network: str) -> None:
+        """Raises a `ZooError` if a layer is left over after the last block."""
         for pixels in self.waiting:
-            there = ", ".join(map(str, dict.fromkeys(self.passed)))
+            existing = ", ".join(map(str, dict.fromkeys(self.passed)))
             raise ZooError(
-                f"no block of the {network} ends at {pixels} pixels, where attention is asked for; {there} do."
+                f"attention at {pixels} pixels: no block of the {network} ends at that resolution; use one of {existing}."
             )
 
 
-def generator(image_shape, noise_size=128, channels=None, *, num_classes=0, wrap=plain, attention=None, bilinear=False):
+def generator(
+    image_shape: tuple[int, ...],
+    noise_size: int = 128,
+    channels: int | None = None,
+    *,
+    num_classes: int = 0,
+    wrap: Callable = plain,
+    attention: dict[int, keras.layers.Layer] | None = None,
+    bilinear: bool = False,
+) -> keras.Model:
     """{"noise": [B, noise_size], "labels"?: [B]} -> images [B, H, W, C] in [-1, 1].
 
     Args:
         image_shape: (H, W, C); C is 1, 3 or 4.
-        channels: width at full resolution; 256 below 48 pixels and 64 from there on, as published, where left out.
-        num_classes: there are labels, to which batch norm in the blocks is conditioned; the last one is plain.
-        wrap: applied to every layer with a kernel, but not to those of batch norm.
+        channels: width at full resolution; by default as published, 256 below 48 pixels and 64 from there on.
+        num_classes: condition batch norm in the blocks on labels (the last one is plain); 0 for no labels.
+        wrap: applied to every layer with a kernel, except those of batch norm.
         attention: {resolution: layer}; the layer, such as `SelfAttention`, follows the block that ends there.
-        bilinear: upsampling is bilinear, as in torch-mimicry, and not nearest.
+        bilinear: bilinear upsampling, as in torch-mimicry, instead of nearest.
 
     Raises:
-        ZooError: images of another shape; no block ends at the resolution of an attention.
+        ZooError: images that cannot be halved often enough; no block ends at a resolution of `attention`.
     """
     height, width, image_channels = image_shape
     count = halvings(image_shape)
     small = min(height, width) < SMALL
     channels = channels or (256 if small else 64)
     widths = [channels if small else min(channels * 2 ** (count - i), 16 * channels) for i in range(count + 1)]
-    inputs, attention = generator_inputs(noise_size, num_classes), Attention(attention)
+    inputs, attentions = generator_inputs(noise_size, num_classes), Attention(attention)
     norm = functools.partial(batch_norm, labels=inputs.get("labels"), num_classes=num_classes)
     h = stem(inputs["noise"], height >> count, width >> count, widths[0], wrap, kernel_initializer=glorot())
     for i, filters in enumerate(widths[1:], 1):
-        h = attention.after(generator_block(h, filters, f"block_{i}", norm, wrap, bilinear))
-    attention.check("generator")
+        h = attentions.after(generator_block(h, filters, f"block_{i}", norm, wrap, bilinear))
+    attentions.check("generator")
     h = keras.layers.ReLU(name="relu")(batch_norm(h, "norm"))
     h = conv(keras.layers.Conv2D, image_channels, "to_images", wrap, gain=1)(h)
     return keras.Model(inputs, to_images(h), name="generator")
 
 
 def discriminator(
-    image_shape,
-    channels=None,
-    wrap=SpectralNormalization,
+    image_shape: tuple[int, ...],
+    channels: int | None = None,
+    wrap: Callable = SpectralNormalization,
     *,
-    conditioning=None,
-    attention=None,
-    activated_shortcut=False,
-    pooling=keras.ops.sum,
-):
+    conditioning: Unconditional | None = None,
+    attention: dict[int, keras.layers.Layer] | None = None,
+    activated_shortcut: bool = False,
+    pooling: Callable = keras.ops.sum,
+) -> keras.Model:
     """{"images": [B, H, W, C], "labels"?: [B]} -> {"logits": [B, 1], "features": [B, F], ...}.
 
     Args:
         image_shape: (H, W, C).
-        channels: width at full resolution; 128 below 48 pixels and 64 from there on, as published, where left out.
+        channels: width at full resolution; by default as published, 128 below 48 pixels and 64 from there on.
         wrap: applied to every layer with a kernel.
-        conditioning: one of `networks/conditioning.py`, how the label is seen; not at all where left out.
+        conditioning: a class of `networks/conditioning.py`, how the label is used; by default not at all.
         attention: {resolution: layer}; the layer, such as `SelfAttention`, follows the first block that ends there.
-        activated_shortcut: shortcuts start behind a block's first ReLU, which works in place in torch-mimicry.
-        pooling: of the last activation over positions to the features: `keras.ops.sum`, or `mean`.
+        activated_shortcut: shortcuts start after a block's first ReLU, as they do in torch-mimicry, whose ReLU works in place.
+        pooling: of the last activation over positions, to the features: `keras.ops.sum` or `mean`.
 
     Raises:
-        ZooError: images of another shape; no block ends at the resolution of an attention.
+        ZooError: images that cannot be halved often enough; no block ends at a resolution of `attention`.
     """
     count = halvings(image_shape)
     small = min(image_shape[:2]) < SMALL
     channels = channels or (128 if small else 64)
-    conditioning, attention = conditioning or Unconditional(), Attention(attention)
+    conditioning, attentions = conditioning or Unconditional(), Attention(attention)
     down, flat = (2, 2) if small else LARGE_DISCRIMINATORS[count]
     widths = [channels if small else min(channels * 2**i, 16 * channels) for i in range(down + flat)]
     inputs = {"images": keras.Input(image_shape, dtype=output_dtype(), name="images")}
@@ -163,10 +190,10 @@ def discriminator(
     labels, h = inputs.get("labels"), inputs["images"]
     for i, filters in enumerate(widths):
         form = {"down": i < down, "first": i == 0, "activated_shortcut": activated_shortcut}
-        h = attention.after(discriminator_block(h, filters, f"block_{i + 1}", wrap, **form))
+        h = attentions.after(discriminator_block(h, filters, f"block_{i + 1}", wrap, **form))
         if i + 1 == len(widths) // 2:
             h = conditioning.hidden(h, labels, wrap)
-    attention.check("discriminator")
+    attentions.check("discriminator")
     features = pooling(ReLU(name="relu", dtype=output_dtype())(h), axis=(1, 2))
     outputs = conditioning.outputs(features, labels, wrap)
     return keras.Model(inputs, {**outputs, "features": features}, name="discriminator")
