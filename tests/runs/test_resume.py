@@ -89,7 +89,7 @@ def test_kills_at_random_moments_leave_no_trace(uninterrupted, tmp_path, kills):
     latest.write_bytes(latest.read_bytes()[:-1000])  # as if the disk had lost the end of the newest checkpoint
     output = finish(folder)
     assert "damaged checkpoint" in output
-    assert "the checkpoint before it is used" in output
+    assert "the previous checkpoint is used" in output
     assert_bit_equal(end_of(folder), uninterrupted[0])
     assert scores_of(folder) == uninterrupted[1]
     assert not list(folder.rglob(".*tmp*"))
