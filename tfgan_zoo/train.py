@@ -11,6 +11,7 @@ The same command with the same --workdir, or --workdir alone, resumes a run that
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 from absl import flags
 
@@ -30,20 +31,20 @@ LIST = flags.DEFINE_bool("list", False, "List the models and presets and exit; -
 DRY_RUN = flags.DEFINE_bool("dry_run", False, "Print the resolved recipe and the networks, and exit.")
 
 
-def recipe_file():
+def recipe_file() -> str | Path | None:
     """The TOML file that --config or --model names; None if neither is given."""
     from tfgan_zoo.core import catalog
 
     return CONFIG.value or (MODEL.value and catalog.preset_file(MODEL.value, PRESET.value))
 
 
-def resolved_recipe():
+def resolved_recipe() -> Any:
     from tfgan_zoo.core import catalog, recipe
 
     if CONFIG.value and MODEL.value:
         raise ZooError("--config and --model were both given; give either --config, or --model with --preset.")
     if path := recipe_file():
-        origin = CONFIG.value or f"{MODEL.value}/{PRESET.value}"
+        origin: Any = CONFIG.value or f"{MODEL.value}/{PRESET.value}"
         table = {**({"model": MODEL.value} if MODEL.value else {}), **catalog.recipe_table(path)}
     elif WORKDIR.value and (Path(WORKDIR.value) / "recipe.json").exists():
         table = json.loads((origin := Path(WORKDIR.value) / "recipe.json").read_text())
@@ -54,7 +55,7 @@ def resolved_recipe():
     return catalog.completed(parsed)
 
 
-def dry_run(recipe) -> None:
+def dry_run(recipe: Any) -> None:
     import keras
 
     from tfgan_zoo.data.sources import load_source
@@ -75,8 +76,7 @@ def dry_run(recipe) -> None:
         game = building.game_builder(recipe, shape, classes)()
     for network in (game.generator, game.discriminator):
         network.summary(line_length=110)
-        count = sum(keras.ops.size(w) for w in network.trainable_variables)
-        print(f"{network.name}: {int(count):,} trainable parameters\n")
+        print(f"{network.name}: {int(sum(map(keras.ops.size, network.trainable_variables))):,} trainable parameters\n")
 
 
 def main() -> int:

@@ -11,7 +11,7 @@ files, "skip" leaves them out and reports them on stderr.
 import os
 import stat
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -112,7 +112,14 @@ def _decoding(settings):
     return [settings.resolution, settings.channels, settings.fit, settings.bad_files]
 
 
-def _rows(pool, root, files, labels, settings, bad) -> Generator[tuple[str, np.ndarray, int]]:
+def _rows(
+    pool: ThreadPoolExecutor,
+    root: Path,
+    files: Sequence[str],
+    labels: Sequence[int],
+    settings: DataSettings,
+    bad: list[tuple[str, str]],
+) -> Generator[tuple[str, np.ndarray, int]]:
     """Yields (path, image, label) in order and appends (path, reason) to `bad`.
 
     Refuses bad files at the end, or as soon as there are as many as the error lists.

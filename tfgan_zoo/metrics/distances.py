@@ -279,7 +279,7 @@ def _kernel_sums(x, other=None):
     return by_row + by_column if other is None else (by_row, by_column)
 
 
-def _kernel_blocks(x, other=None) -> Iterator[tuple[slice, slice, np.ndarray]]:
+def _kernel_blocks(x: np.ndarray, other: np.ndarray | None = None) -> Iterator[tuple[slice, slice, np.ndarray]]:
     """Yields (slice of rows, slice of columns, kernel) over the blocks of k(x, other).
 
     Without `other`, each pair of k(x, x) comes once, from above the diagonal. Blocks on the diagonal hold each pair twice and

@@ -5,6 +5,7 @@ in `mnist_cnn.py` if the file replaces the package's own. Only this script of th
 """
 
 import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -72,7 +73,7 @@ def train(images: np.ndarray, labels: np.ndarray) -> keras.Model:
     return model
 
 
-def main(path=mnist_cnn.WEIGHTS):
+def main(path: str | Path = mnist_cnn.WEIGHTS) -> None:
     model = train(*digits("train"))
     mnist_cnn.save(model, path)
     images, labels = digits("test")
