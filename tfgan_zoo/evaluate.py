@@ -10,6 +10,8 @@ python -m tfgan_zoo.evaluate --compare=runs/one,runs/other
 What is not given comes from the recipe of the run or export.
 """
 
+from typing import Any
+
 from absl import flags
 
 from tfgan_zoo.cli import command_line
@@ -38,15 +40,13 @@ CHANNELS = flags.DEFINE_integer(
     "channels", None, "Channels to convert the images to: 1 for gray, 3 for RGB.", lower_bound=1, upper_bound=4
 )
 RESOLUTION = flags.DEFINE_integer("resolution", None, "Resolution to resize the images to.", lower_bound=1)
-STRATEGY = flags.DEFINE_string(
-    "strategy", "one", "Where features are computed: one: a single device; mirrored: all GPUs; mirrored:2: two."
-)
+STRATEGY = flags.DEFINE_string("strategy", "one", "Devices for features: one; mirrored: all GPUs; mirrored:2: two.")
 RESAMPLES = flags.DEFINE_integer("resamples", 200, "Bootstrap resamples per interval; 0 for none.", lower_bound=0)
 
 ALL_REALS = 2**40  # more than any data set has
 
 
-def requested(recipe):
+def requested(recipe: Any) -> tuple[Any, Any, Any]:
     """(data settings, evaluation settings, names of scores): those of a recipe, or None, as the flags change them."""
     from tfgan_zoo.core.recipe_tables import DataSettings, EvaluationSettings
     from tfgan_zoo.metrics.named_protocols import preset
@@ -89,7 +89,7 @@ def main() -> int:
             raise ZooError(f"--compare={','.join(COMPARE.value)}: expected two runs' folders.")
         print(*targets.comparison(*map(Run, COMPARE.value)), sep="\n")
         return 0
-    target: targets.RunTarget | targets.ExportTarget | targets.ImagesTarget
+    target: Any
     if IMAGES.value:
         data, evaluation, names = requested(None)
         count = evaluation.samples if PROTOCOL.value else SAMPLES.value

@@ -78,7 +78,9 @@ def test_data_without_labels_gives_the_networks_without_them():
 def test_a_resolution_that_no_block_ends_at_is_refused_with_those_that_do():
     with pytest.raises(ZooError, match=r"attention at 5 pixels: no block of the generator ends .* use one of 8, 16"):
         small(generator_attention=5)
-    with pytest.raises(ZooError, match=r"attention at 16 pixels: no block of the discriminator ends .* use one of 8, 4"):
+    with pytest.raises(
+        ZooError, match=r"attention at 16 pixels: no block of the discriminator ends .* use one of 8, 4"
+    ):
         small(discriminator_attention=16)
     with pytest.raises(ZooError, match="at least 8 channels"):
         sagan.build(SHAPE, **{**SMALL, "generator_channels": 4})

@@ -307,7 +307,7 @@ class Game:
     """
 
     sees_images: bool = True
-    augmentation: Callable[[Batch, Draws, str], Batch] | None = None
+    augmentation: Any = None
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ import tomllib
 import typing
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeGuard
+from typing import Any, Literal, Self, TypeGuard
 
 import pydantic
 from pydantic import Field
@@ -46,7 +46,7 @@ def in_steps(table: dict[str, Any]) -> dict[str, Any]:
     stages = [s for s in table.get("stages") or [] if isinstance(s, dict)]
     sizes = {s.get("batch_size") for s in stages} or {table.get("batch_size", 64)}
 
-    def converted(value, sizes, key, path):
+    def converted(value: Any, sizes: set[Any], key: str, path: str) -> Any:
         if isinstance(value, dict):
             return {k: converted(v, sizes, k, f"{path}.{k}".strip(".")) for k, v in value.items()}
         if isinstance(value, list | tuple):
@@ -112,7 +112,7 @@ class Recipe(Table):
 
     @pydantic.field_validator("augmentation_probability")
     @classmethod
-    def check_probability(cls, probability):
+    def check_probability(cls, probability: Number) -> Number:
         within(probability, low=0)
         if max(probability.values if isinstance(probability, Schedule) else [probability]) > 1:
             raise ValueError(f"{probability} is out of range; expected a probability in [0, 1]")
@@ -120,7 +120,7 @@ class Recipe(Table):
 
     @pydantic.model_validator(mode="before")
     @classmethod
-    def complete(cls, table):
+    def complete(cls, table: Any) -> Any:
         """Lengths in images become steps, and `steps`, if left out, the sum over the stages."""
         table = in_steps(table)
         if "steps" in table or not table.get("stages"):
@@ -131,7 +131,7 @@ class Recipe(Table):
             return table  # something is wrong with a stage, which its own check tells
 
     @pydantic.model_validator(mode="after")
-    def check_batches(self):
+    def check_batches(self) -> Self:
         sizes = [("generator_batch_size", self.generator_batch_size)]
         sizes += [("batch_size", stage.batch_size) for stage in self.schedule]
         for name, size in sizes:
@@ -140,7 +140,7 @@ class Recipe(Table):
         return self
 
     @pydantic.model_validator(mode="after")
-    def check_steps(self):
+    def check_steps(self) -> Self:
         if self.steps != self.total_steps:
             raise ValueError(
                 f"steps={self.steps}, and the stages have {self.total_steps} in all: change theirs, or leave stages out (stages=[])"
@@ -148,13 +148,13 @@ class Recipe(Table):
         return self
 
     @pydantic.model_validator(mode="after")
-    def check_augmentation(self):
+    def check_augmentation(self) -> Self:
         if len(set(self.augmentation)) < len(self.augmentation):
             raise ValueError(f"augmentation={list(self.augmentation)} names one twice")
         return self
 
     @pydantic.model_validator(mode="after")
-    def check_guard(self):
+    def check_guard(self) -> Self:
         """Every checkpoint and every best score must have been checked by the guard in its own step."""
         saved, scored, looked = self.checkpoints.every_steps, self.evaluation.every_steps, self.guard.every_steps
         if self.guard.on_collapse != "rollback":

@@ -1,7 +1,7 @@
 """The tables of a recipe: the meaning and the bounds of each key."""
 
 import itertools
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import pydantic
 from pydantic import Field
@@ -30,7 +30,7 @@ class Schedule(Table):
     )
 
     @pydantic.model_validator(mode="after")
-    def check_points(self):
+    def check_points(self) -> Self:
         """Refuses points that are not in order, and points beside the other keys."""
         steps = [step for step, _ in self.points]
         if any(a >= b for a, b in itertools.pairwise(steps)):
@@ -43,7 +43,7 @@ class Schedule(Table):
         return self
 
     @property
-    def values(self):
+    def values(self) -> list[float]:
         """The values between which it stays."""
         return [value for _, value in self.points] or [self.start, self.end]
 
@@ -163,7 +163,7 @@ class OptimizerSettings(Table):
     singular_ratio: float | None = Field(None, gt=0, description="the same, as a multiple of the second largest")
 
     @pydantic.model_validator(mode="after")
-    def check_clamp(self):
+    def check_clamp(self) -> Self:
         if None not in (self.singular_limit, self.singular_ratio):
             raise ValueError("singular_limit and singular_ratio exclude each other; set one of them")
         return self
@@ -179,7 +179,7 @@ class OptimizerSettings(Table):
         return within(beta, low=0, below=1)
 
     @pydantic.model_validator(mode="after")
-    def check_rate(self):
+    def check_rate(self) -> Self:
         if isinstance(self.learning_rate, Schedule) and self.schedule != "constant":
             raise ValueError(f"schedule={self.schedule} needs a constant learning_rate, and it is a schedule itself")
         if isinstance(self.beta_2, Schedule) and self.name != "adam":
@@ -187,11 +187,11 @@ class OptimizerSettings(Table):
         return self
 
     @pydantic.model_validator(mode="after")
-    def check_plateau(self):
+    def check_plateau(self) -> Self:
         if self.schedule == "plateau":
             if not self.watch:
                 raise ValueError("schedule=plateau needs watch, the name of a state of the objective")
-            if self.min_rate > self.learning_rate:
+            if not isinstance(self.learning_rate, Schedule) and self.min_rate > self.learning_rate:
                 raise ValueError(f"min_rate={self.min_rate} is above learning_rate={self.learning_rate}")
         return self
 
@@ -220,7 +220,7 @@ class AveragingSettings(Table):
         return images if images is None else within(images, low=0)
 
     @pydantic.model_validator(mode="after")
-    def check_rampup(self):
+    def check_rampup(self) -> Self:
         if self.rampup is not None and self.half_life is None:
             raise ValueError("rampup limits half_life, which is not set")
         return self
@@ -316,7 +316,7 @@ class Stage(Table):
     fade_steps: Steps = Field(0, description="for models that grow: the first steps, in which new layers fade in")
 
     @pydantic.model_validator(mode="after")
-    def check_fade(self):
+    def check_fade(self) -> Self:
         if self.fade_steps > self.steps:
             raise ValueError(f"fade_steps={self.fade_steps} is beyond the stage's steps={self.steps}")
         return self

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
@@ -27,6 +27,6 @@ def value_at(value: float | Schedule, step: tf.Tensor | int) -> tf.Tensor:
     return value.start + (value.end - value.start) * share
 
 
-def moving(value: float | Schedule, step: tf.Variable) -> float | Callable[[], tf.Tensor]:
+def moving(value: Any, step: tf.Variable | None) -> Any:
     """A constant as it is; a schedule as a function without arguments that gives its value at the step that `step` holds."""
     return (lambda: value_at(value, tf.convert_to_tensor(step))) if isinstance(value, Schedule) else value

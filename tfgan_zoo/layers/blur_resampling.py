@@ -6,6 +6,7 @@ faster, above all under XLA and in bfloat16, though the matrix also multiplies b
 """
 
 import functools
+from typing import Any
 
 import keras
 import numpy as np
@@ -67,7 +68,7 @@ def filtered(
 class Blur(keras.layers.Layer):
     """A resampling by 2 with `taps`, which are normalised to a sum of 1 and applied along height and along width."""
 
-    def __init__(self, taps: tuple = TAPS, **kwargs):
+    def __init__(self, taps: tuple = TAPS, **kwargs: Any):
         super().__init__(**kwargs)
         self.taps = checked_taps(taps)
 
@@ -138,7 +139,7 @@ class BlurDownsample2D(Blur):
 class BlurConv2D(ResamplingConv2D):
     """A 3x3 convolution next to a blur with `taps`."""
 
-    def __init__(self, filters: int, kernel_size: int = 3, padding: str = "same", taps: tuple = TAPS, **kwargs):
+    def __init__(self, filters: int, kernel_size: int = 3, padding: str = "same", taps: tuple = TAPS, **kwargs: Any):
         super().__init__(filters, kernel_size, padding, **kwargs)
         self.taps = checked_taps(taps)
 

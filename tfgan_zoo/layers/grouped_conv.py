@@ -3,6 +3,8 @@
 Krizhevsky et al. 2012; Xie et al. 2016, arXiv:1611.05431; depthwise: Chollet 2016, arXiv:1610.02357.
 """
 
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -95,7 +97,7 @@ class DepthwiseConv2D(GroupedConv2D):
         [[[[10.0, 100.0]]]]
     """
 
-    def __init__(self, kernel_size: int | tuple[int, int], depth_multiplier: int = 1, **kwargs):
+    def __init__(self, kernel_size: int | tuple[int, int], depth_multiplier: int = 1, **kwargs: Any):
         super().__init__(depth_multiplier, kernel_size, **kwargs)
         self.depth_multiplier = depth_multiplier
 

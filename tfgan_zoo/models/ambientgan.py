@@ -8,7 +8,7 @@ Deviations from the paper: lines and projections go to a discriminator of dense 
 as cosine and sine.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import keras
 from pydantic import Field
@@ -31,7 +31,7 @@ OBJECTIVES = {
     "hinge": lambda penalty: Hinge(),
     "wasserstein": lambda penalty: Wasserstein() + penalty * GradientPenalty(),
 }
-NORMS = {  # what is applied to each kernel, and the layer that follows it
+NORMS: dict[str, tuple[Any, Any]] = {  # what is applied to each kernel, and the layer that follows it
     "batch": (plain, BatchNorm),
     "layer": (plain, LayerNorm),
     "spectral": (SpectralNormalization, None),
@@ -118,10 +118,10 @@ def build(
     wrap, norm_layer = NORMS[norm]
     generator = dcgan.generator(image_shape, noise_size, generator_channels, classes)
     if measurement is None or len(seen) == 3:
-        labels = {"num_classes": classes, "label_size": label_size}
+        labels: dict[str, Any] = {"num_classes": classes, "label_size": label_size}
         discriminator = dcgan.discriminator(seen, discriminator_channels, wrap, norm_layer, **labels)
     else:
-        inputs = {"num_classes": classes, "theta_size": measurement.theta_size(image_shape)}
+        inputs: dict[str, Any] = {"num_classes": classes, "theta_size": measurement.theta_size(image_shape)}
         discriminator = mlp.discriminator(seen, hidden, norm=norm_layer, wrap=wrap, **inputs)
     prior, one_pass = Prior(noise_size, Uniform(), classes), norm_layer is not BatchNorm
     players = (generator, discriminator, prior, OBJECTIVES[loss](penalty), one_pass)

@@ -5,7 +5,7 @@ an option: `authors_gain`, `group_size=4`. With labels (`conditional`) it is tha
 to the latent, and the discriminator also predicts the class.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import keras
 import tensorflow as tf
@@ -113,7 +113,7 @@ def build(
     if conditional and not num_classes:
         raise ZooError("arguments.conditional=true needs labels, and the data has none; leave it out.")
     classes = num_classes if conditional else 0
-    widths = {"num_classes": classes, "base": feature_base, "maximum": feature_maximum}
+    widths: dict[str, Any] = {"num_classes": classes, "base": feature_base, "maximum": feature_maximum}
     noisy = adaptive_noise and loss == "least_squares"
     generator = ProgressiveGenerator(image_shape, noise_size, authors_gain=authors_gain, **widths)
     discriminator = ProgressiveDiscriminator(image_shape, group_size=group_size, noise=noisy, **widths)

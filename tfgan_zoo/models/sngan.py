@@ -5,7 +5,8 @@ Deviations from the paper: none in the function of the default networks, whose r
 """
 
 import functools
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
 import keras
 
@@ -30,7 +31,7 @@ def orthonormal(layer: keras.layers.Layer) -> keras.layers.Layer:
     return layer
 
 
-WEIGHTS = {
+WEIGHTS: dict[str, Callable[..., Any]] = {
     "spectral_norm": SpectralNormalization,
     "none": shapes.plain,
     "weight_norm": functools.partial(WeightNormalization, trainable_length=False),  # as in the paper's comparison

@@ -29,7 +29,7 @@ def nearest_size(height: int, width: int, most: int = MOST) -> list[int]:
             sides for sides in itertools.product(rows, columns) if count_halvings(sides[0], sides[1], most) == n
         ]
 
-    def distance_and_area(sides: tuple[int, ...]) -> tuple[int, int]:
+    def distance_and_area(sides: Any) -> tuple[int, int]:
         return abs(sides[0] - height) + abs(sides[1] - width), -sides[0] * sides[1]
 
     return list(min(fitting, key=distance_and_area))

@@ -4,6 +4,7 @@ Brock et al. 2018, arXiv:1809.11096, appendices B and C.
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import keras
 
@@ -89,7 +90,7 @@ class SpectralLayers:
         )(h)
 
 
-def attended(image_shape: tuple[int, ...], resolutions: list[int] | None) -> tuple[int, ...]:
+def attended(image_shape: tuple[int, ...], resolutions: Sequence[int] | None) -> tuple[int, ...]:
     """The shorter sides of the feature maps that get self-attention: `resolutions`, or by default 64 if the networks have such maps.
 
     Raises:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -27,11 +27,19 @@ WINDOW = 10  # checks over which a level averages
 class Score(Protocol):
     """What the guard needs of a score; see `metrics.protocol.Score`."""
 
-    name: str
-    value: float
-    step: int
+    @property
+    def name(self) -> str:
+        """Of the score."""
 
-    def better_than(self, other: Score) -> bool:
+    @property
+    def value(self) -> float:
+        """In the score's unit."""
+
+    @property
+    def step(self) -> int:
+        """At which it was computed."""
+
+    def better_than(self, other: Any) -> bool:
         """Whether this one is the better of the two."""
 
 

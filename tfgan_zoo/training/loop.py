@@ -2,11 +2,13 @@
 
 import collections
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
+from tfgan_zoo.core.recipe_tables import Stage
 from tfgan_zoo.training.stopping import check_finite
+from tfgan_zoo.training.trainer import Trainer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +48,12 @@ class Means:
         return means
 
 
-def train(trainer, make_batches, callbacks, stopping=lambda: False):
+def train(
+    trainer: Trainer,
+    make_batches: Callable[[Stage, int], tf.data.Dataset],
+    callbacks: Sequence[Callback],
+    stopping: Callable[[], bool] = lambda: False,
+) -> None:
     """Takes all the steps that the recipe still asks for.
 
     Neither the callbacks nor where the loop pauses change the weights. A stage of another resolution begins with new

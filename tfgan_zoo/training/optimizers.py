@@ -1,24 +1,27 @@
 """The recipe's optimisers, and the learning rates that change as training goes on."""
 
+from collections.abc import Callable, Iterable
+from typing import Any
+
 import keras
 import tensorflow as tf
 
 from tfgan_zoo.core.errors import ZooError, no_such
-from tfgan_zoo.core.recipe_tables import Schedule
+from tfgan_zoo.core.recipe_tables import OptimizerSettings, Schedule
 from tfgan_zoo.core.schedules import moving
 
 
 class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
     """`rate` until update `first`, then a straight line to 0 at update `last`; no fall if `first` is not before it."""
 
-    def __init__(self, rate, first, last):
+    def __init__(self, rate: float, first: float, last: float) -> None:
         self.rate, self.first, self.last = rate, first, last
 
-    def __call__(self, step):
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
         left = (self.last - keras.ops.cast(step, "float32")) / max(self.last - self.first, 1)
         return self.rate * keras.ops.clip(left, 0.0, 1.0)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"rate": self.rate, "first": self.first, "last": self.last}
 
 
@@ -40,7 +43,7 @@ class Plateau(keras.optimizers.schedules.LearningRateSchedule):
         state: its variables by name.
     """
 
-    def __init__(self, watch, rate, patience, factor, min_rate=0.0):
+    def __init__(self, watch: str, rate: float, patience: int, factor: float, min_rate: float = 0.0) -> None:
         self.watch, self.rate, self.patience, self.factor, self.min_rate = watch, rate, patience, factor, min_rate
         self.window, self.lowest = max(patience / 10, 1.0), min_rate / rate
         same = tf.VariableAggregation.ONLY_FIRST_REPLICA  # what is observed is the same on all
@@ -49,10 +52,10 @@ class Plateau(keras.optimizers.schedules.LearningRateSchedule):
             for name, start in (("average", 0), ("best", float("inf")), ("scale", 1), ("observed", 0), ("waited", 0))
         }
 
-    def __call__(self, step):
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
         return self.rate * tf.convert_to_tensor(self.state["scale"])
 
-    def observe(self, value):
+    def observe(self, value: tf.Tensor) -> None:
         """Takes the value of a step, a scalar that is the same on all replicas."""
         state = {name: tf.convert_to_tensor(variable) for name, variable in self.state.items()}
         observed = state["observed"] + 1
@@ -72,7 +75,7 @@ class Plateau(keras.optimizers.schedules.LearningRateSchedule):
         for name, variable in self.state.items():
             variable.assign(after[name])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "watch": self.watch,
             "rate": self.rate,
@@ -88,13 +91,13 @@ class ScheduledRate(keras.optimizers.schedules.LearningRateSchedule):
     value: function without arguments that returns the rate of the current step, as `schedules.moving` gives it.
     """
 
-    def __init__(self, value):
+    def __init__(self, value: Callable[[], tf.Tensor]) -> None:
         self.value = value
 
-    def __call__(self, step):
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
         return self.value()
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {}
 
 
@@ -104,34 +107,34 @@ class ScheduledAdam(keras.optimizers.Adam):
     scheduled_beta_2: function without arguments that returns beta_2 of the current step.
     """
 
-    def __init__(self, *arguments, scheduled_beta_2, **settings):
+    def __init__(self, *arguments: Any, scheduled_beta_2: Callable[[], tf.Tensor], **settings: Any) -> None:
         super().__init__(*arguments, **settings)
         self.scheduled_beta_2 = scheduled_beta_2
 
     @property
-    def beta_2(self):
+    def beta_2(self) -> tf.Tensor:
         return self.scheduled_beta_2()
 
     @beta_2.setter
-    def beta_2(self, value):
+    def beta_2(self, value: float) -> None:
         """Keras' constructor sets a number, which the schedule replaces."""
 
 
 class ScaledRate(keras.optimizers.schedules.LearningRateSchedule):
     """A learning rate, or a schedule of it, times a number or a variable, such as what the guard against collapse lowers."""
 
-    def __init__(self, rate, scale):
+    def __init__(self, rate: float | Callable[[tf.Tensor], tf.Tensor], scale: float | tf.Variable) -> None:
         self.rate, self.scale = rate, scale
 
-    def __call__(self, step):
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
         rate = self.rate(step) if callable(self.rate) else self.rate
         return rate * tf.convert_to_tensor(self.scale)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"rate": self.rate}
 
 
-def make_plateau(settings, states, origin):
+def make_plateau(settings: OptimizerSettings, states: Iterable[str], origin: str) -> Plateau:
     """The `Plateau` of a recipe's `Optimizer` section that asks for one.
 
     Args:
@@ -144,10 +147,20 @@ def make_plateau(settings, states, origin):
     """
     if settings.watch not in states:
         raise ZooError(f"{origin}.watch: {no_such('state of the objective', settings.watch, states)}")
-    return Plateau(settings.watch, settings.learning_rate, settings.patience, settings.factor, settings.min_rate)
+    rate: Any = settings.learning_rate  # a constant, as its table has checked
+    return Plateau(settings.watch, rate, settings.patience, settings.factor, settings.min_rate)
 
 
-def make_optimizer(settings, steps, updates_per_step, name, plateau=None, scale=None, step=None, lazy=1.0):
+def make_optimizer(
+    settings: OptimizerSettings,
+    steps: int,
+    updates_per_step: float,
+    name: str,
+    plateau: Plateau | None = None,
+    scale: tf.Variable | None = None,
+    step: tf.Variable | None = None,
+    lazy: float = 1.0,
+) -> keras.optimizers.Optimizer:
     """A Keras optimiser.
 
     Args:
@@ -162,7 +175,7 @@ def make_optimizer(settings, steps, updates_per_step, name, plateau=None, scale=
             raised to the power c, so that lazy terms leave the optimiser's memory as it was. Karras et al. 2019,
             arXiv:1912.04958, appendix B.
     """
-    rate = settings.learning_rate
+    rate: Any = settings.learning_rate
     if isinstance(rate, Schedule):
         rate = ScheduledRate(moving(rate, step))
     elif settings.schedule == "linear":

@@ -1,23 +1,27 @@
 """One training step of any game: the updates of both players, and the moving average. It knows `Game` and `Recipe` alone."""
 
 import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from tfgan_zoo.core.draws import Draws, fold, seed_of
 from tfgan_zoo.core.errors import ZooError
-from tfgan_zoo.core.game import PLAYERS
+from tfgan_zoo.core.game import PLAYERS, Batch, Game
+from tfgan_zoo.core.recipe import Recipe
+from tfgan_zoo.core.recipe_tables import OptimizerSettings, Stage
 from tfgan_zoo.core.schedules import moving
 from tfgan_zoo.training.averaging import MovingAverage
 from tfgan_zoo.training.collapse_guard import CollapseGuard
-from tfgan_zoo.training.optimizers import make_optimizer, make_plateau
+from tfgan_zoo.training.optimizers import Plateau, make_optimizer, make_plateau
 from tfgan_zoo.training.singular_values import clamp_kernels
 from tfgan_zoo.training.strategies import precision
 
 
 @contextlib.contextmanager
-def preserving_statistics(network):
+def preserving_statistics(network: keras.Model) -> Iterator[None]:
     """Restores the network's statistics (batch norm's, power iteration's) at the end of the scope."""
     before = [(v, tf.identity(v.value)) for v in network.non_trainable_variables]
     yield
@@ -42,10 +46,10 @@ class Trainer:
             traced.
     """
 
-    def __init__(self, recipe, build, strategy):
+    def __init__(self, recipe: Recipe, build: Callable[[], Game], strategy: tf.distribute.Strategy) -> None:
         self.recipe, self.strategy = recipe, strategy
         self.replicas = strategy.num_replicas_in_sync
-        self.log_names = ()
+        self.log_names: tuple[str, ...] = ()
         if recipe.jit_compile and self.replicas > 1:
             raise ZooError("jit_compile=true works on one device; leave it out, or use --strategy=one.")
         for stage in recipe.schedule:
@@ -68,7 +72,7 @@ class Trainer:
             total = sum(stage.steps for stage in recipe.schedule)
             guarded = recipe.guard.on_collapse != "none"
             self.guard = CollapseGuard(recipe.guard, self.game) if guarded else None
-            self.plateaus = {}
+            self.plateaus: dict[str, Plateau] = {}
             self.clamp(self.game.generator, recipe.generator_optimizer)
             self.clamp(self.game.discriminator, recipe.discriminator_optimizer)
             self.generator_optimizer = self.optimizer("generator", recipe.generator_optimizer, total, 1)
@@ -80,11 +84,12 @@ class Trainer:
         self.check_pairs()
         if recipe.accumulation > 1:
             self.check_accumulation()
-        self.gradients = (
-            tf.function(self.gradients, jit_compile=True, autograph=False) if recipe.jit_compile else self.gradients
-        )
+        compiled = recipe.jit_compile
+        self.compute = tf.function(self.gradients, jit_compile=True, autograph=False) if compiled else self.gradients
 
-    def optimizer(self, player, settings, steps, updates_per_step):
+    def optimizer(
+        self, player: str, settings: OptimizerSettings, steps: int, updates_per_step: int
+    ) -> keras.optimizers.Optimizer:
         """A player's optimiser; if its rate is a `Plateau`, that is put into `plateaus`."""
         name = f"{player}_optimizer"
         if settings.schedule == "linear" and len({stage.resolution for stage in self.recipe.schedule}) > 1:
@@ -97,7 +102,7 @@ class Trainer:
         plateau, lazy = self.plateaus.get(player), updates_per_step / updates
         return make_optimizer(settings, steps, updates, name, plateau, self.rate_scale, self.step, lazy)
 
-    def apply_schedules(self):
+    def apply_schedules(self) -> None:
         """Gives the game the weights of terms and the probability of augmentation that the recipe asks for."""
         if self.recipe.weights:
             weights = {name: moving(weight, self.step) for name, weight in self.recipe.weights.items()}
@@ -105,29 +110,29 @@ class Trainer:
         if self.recipe.augmentation and self.recipe.augmentation_probability != 1:
             self.game.augmentation.probability = moving(self.recipe.augmentation_probability, self.step)
 
-    def clamp(self, network, settings):
+    def clamp(self, network: keras.Model, settings: OptimizerSettings) -> None:
         """Clamps the singular values of a player's kernels if its optimiser's settings ask for it."""
         if (settings.singular_limit, settings.singular_ratio) != (None, None):
             clamp_kernels(network, settings.singular_limit, settings.singular_ratio)
 
     @property
-    def rate_scale(self):
+    def rate_scale(self) -> tf.Variable | None:
         """The variable that both learning rates are multiplied by, None where they are not."""
         return self.guard.rate if self.guard and self.recipe.guard.rate_factor < 1 else None
 
     @property
-    def seed(self):
+    def seed(self) -> int:
         """Of the latents and the order of the images: the recipe's, plus one for each rollback so far."""
         return self.recipe.seed + (int(self.guard.rollbacks.numpy()) if self.guard else 0)
 
-    def renew_optimizers(self):
+    def renew_optimizers(self) -> None:
         """Resets both optimisers; plateaus, which watch the whole run, keep their state."""
         for optimizer in (self.generator_optimizer, self.discriminator_optimizer):
             for variable in optimizer.variables:
                 if variable is not optimizer.learning_rate:
                     variable.assign(tf.zeros(variable.shape, variable.dtype))
 
-    def check_accumulation(self):
+    def check_accumulation(self) -> None:
         """Raises: ZooError if a loss does not decompose over the parts of a batch."""
         start = f"accumulation={self.recipe.accumulation}: "
         terms = self.game.objective.terms
@@ -142,7 +147,7 @@ class Trainer:
                 "leave accumulation out."
             )
 
-    def check_pairs(self):
+    def check_pairs(self) -> None:
         """Raises: ZooError if a term pairs each real with a fake, and the generator's turn has more of one than of the other."""
         size = self.recipe.generator_batch_size
         names = [name for name, _, term in self.game.objective.terms if term.pairs]
@@ -153,7 +158,8 @@ class Trainer:
                 "leave generator_batch_size out."
             )
 
-    def check_divisible(self, name, size):
+    def check_divisible(self, name: str, size: int) -> None:
+        """Raises: ZooError if a batch cannot be divided among replicas and parts."""
         parts = self.replicas * self.recipe.accumulation
         if size % parts:
             near = sorted({max(size // parts, 1) * parts, (size // parts + 1) * parts})
@@ -162,8 +168,8 @@ class Trainer:
             )
             raise ZooError(f"{name}={size} is not divisible by {what}; use {' or '.join(map(str, near))}.")
 
-    def variables(self):
-        """Every variable of the run by a name that does not depend on how often a network was built: for checkpoints."""
+    def variables(self) -> dict[str, Any]:
+        """Every variable of the run, under a name that does not depend on how often a network was built: for checkpoints."""
         groups = {
             "generator": self.game.generator.variables,
             "discriminator": self.game.discriminator.variables,
@@ -184,7 +190,7 @@ class Trainer:
                 named[name] = v
         return named
 
-    def update(self, player, batch, seed, total, every=1):
+    def update(self, player: str, batch: Batch, seed: tf.Tensor, total: int, every: int = 1) -> dict[str, tf.Tensor]:
         """One gradient step of a player on this replica's share of `batch`: the only one in the project.
 
         Args:
@@ -209,7 +215,7 @@ class Trainer:
                 # A part waits for the one before it, or the activations of all of them would be in memory at once.
                 with tf.control_dependencies(tf.nest.flatten(sums) if sums else []):
                     piece = {k: tf.split(v, parts)[part] for k, v in batch.items()} if parts > 1 else batch
-                    result = self.gradients(player, every, piece, seed, (replica * parts + part) * share, total, share)
+                    result = self.compute(player, every, piece, seed, (replica * parts + part) * share, total, share)
                 sums = result if sums is None else tf.nest.map_structure(tf.add, sums, result)
         gradients, losses = tf.nest.map_structure(lambda t: t / parts, sums)
         optimizer.apply(gradients, network.trainable_variables)
@@ -218,7 +224,9 @@ class Trainer:
             logs[f"{player}/gradient_norm"] = tf.linalg.global_norm(gradients)
         return logs
 
-    def gradients(self, player, every, batch, seed, first, total, share):
+    def gradients(
+        self, player: str, every: int, batch: Batch, seed: tf.Tensor, first: int | tf.Tensor, total: int, share: int
+    ) -> tuple[list[tf.Tensor], dict[str, tf.Tensor]]:
         """Returns the gradients of one player's weights, to be summed over replicas, and its losses by name, likewise."""
         draws = Draws(seed, total, first, share)
         network = getattr(self.game, player)
@@ -241,19 +249,19 @@ class Trainer:
             tf.convert_to_tensor(g) for g in gradients
         ], losses  # Keras' Adam mistakes repeated rows of IndexedSlices
 
-    def step_seed(self, step):
+    def step_seed(self, step: tf.Tensor) -> tf.Tensor:
         """The seed int32 [2] of everything that is drawn in a step, an integer scalar."""
         seed = self.recipe.seed
         if self.guard:
             seed += tf.convert_to_tensor(self.guard.rollbacks)
         return fold(fold(seed_of(seed), "training"), tf.cast(step, tf.int32))
 
-    def in_precision(self, batches):
+    def in_precision(self, batches: Any) -> Any:
         """The batches with their floats in the precision of the weights."""
         dtype = self.game.generator.variable_dtype
         return tf.nest.map_structure(lambda t: tf.cast(t, dtype) if t.dtype.is_floating else t, batches)
 
-    def lazy_step(self, player, every, batch, step):
+    def lazy_step(self, player: str, every: int, batch: Batch, step: tf.Tensor) -> tf.Tensor:
         """What one replica does for a player's lazy terms of one period. Returns a vector of their losses."""
         batch, seed = self.in_precision(batch), fold(fold(self.step_seed(step), f"lazy {player}"), every)
         size = self.replicas * batch["images"].shape[0]
@@ -262,19 +270,22 @@ class Trainer:
         logs = self.update(player, batch, seed, size, every)
         return tf.stack([tf.cast(logs[name], tf.float32) for name in self.lazy_names(player, every)])
 
-    def lazy_names(self, player, every):
+    def lazy_names(self, player: str, every: int) -> list[str]:
         """The log names of a player's lazy terms of one period."""
         terms = self.game.objective.terms
         return [f"{player}/{name}" for name, _, term in terms if term.every == every and term.acts_for(player)]
 
-    def lazy_updates(self, batches, step):
+    def lazy_updates(
+        self, batches: Sequence[Batch], step: tf.Tensor
+    ) -> tuple[list[str], list[tf.Tensor], list[tf.Tensor]]:
         """The updates of the lazy terms that are due in a step, before the others. Outside of the replicas, since under a
         condition inside of them no batch statistics can be shared.
 
         Returns:
             (log names, their values, 1.0 for each that acted and 0.0 for the others).
         """
-        names, values, acted = [], [], []
+        names: list[str] = []
+        values, acted = [], []
         for player in PLAYERS:
             for every in self.game.objective.periods(player):
                 own = self.lazy_names(player, every)
@@ -290,11 +301,11 @@ class Trainer:
                 names += own
         return names, values, acted
 
-    def replica_step(self, batches, step, fraction):
+    def replica_step(self, batches: Sequence[Batch], step: tf.Tensor, fraction: tf.Tensor) -> tf.Tensor:
         """What one replica does in one step: every update of both players, then the average. Returns a vector of logs."""
         self.game.advance(fraction)
         seed = self.step_seed(step)
-        logs = {}
+        logs: dict[str, tf.Tensor] = {}
         batches = self.in_precision(list(batches))
         for i, batch in enumerate(batches):
             size = fakes = self.replicas * batch["images"].shape[0]
@@ -312,13 +323,13 @@ class Trainer:
         self.log_names = tuple(logs)
         return tf.stack([tf.cast(value, tf.float32) for value in logs.values()])
 
-    def discriminator_loss(self, logs):
+    def discriminator_loss(self, logs: tf.Tensor) -> tf.Tensor:
         """The sum of the discriminator's losses of every step in what `replica_step` returns: lazy terms are not in it."""
         apart = ("/gradient_norm", "/learning_rate")
         names = [n for n in self.log_names if n.startswith("discriminator/") and not n.endswith(apart)]
         return tf.add_n([logs[self.log_names.index(name)] for name in names])
 
-    def compile(self, stage, first_step):
+    def compile(self, stage: Stage, first_step: int) -> Callable[..., tuple[tf.Tensor, ...]]:
         """The function that takes steps of a stage: (iterator, limit) -> (steps taken, last logs, mean logs, how many steps
         each mean is over), vectors in the order of `log_names`.
 
