@@ -185,7 +185,7 @@ def test_an_interpolation_can_be_a_gif(command, run, tmp_path):
     assert (Image.open(moving).n_frames, Image.open(moving).size) == (5, (32, 32))
     result = command("sample", f"--run={run[0]}", f"--out={moving}")
     assert result.returncode != 0
-    assert "give --interpolate=A,B too" in result.stderr
+    assert "needs two seeds, --interpolate=A,B" in result.stderr
 
 
 def test_the_growth_of_a_run_is_shown_as_a_strip_and_as_a_gif(command, run, tmp_path):

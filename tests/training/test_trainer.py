@@ -69,7 +69,7 @@ def test_a_part_of_a_batch_waits_for_those_before_it():
         made.append(found)
         return found, {"loss": tf.constant(0.0)}
 
-    trainer.gradients = gradients
+    trainer.compute = gradients
     batch = {"images": tf.zeros([12, 2])}
     tf.function(lambda: trainer.update("discriminator", batch, seed_of(0), 12)).get_concrete_function()
 
