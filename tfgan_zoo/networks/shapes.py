@@ -28,11 +28,8 @@ def nearest_size(height: int, width: int, most: int = MOST) -> list[int]:
         fitting += [
             sides for sides in itertools.product(rows, columns) if count_halvings(sides[0], sides[1], most) == n
         ]
-
-    def distance_and_area(sides: tuple[int, ...]) -> tuple[int, int]:
-        return abs(sides[0] - height) + abs(sides[1] - width), -sides[0] * sides[1]
-
-    return list(min(fitting, key=distance_and_area))
+    nearest = min(fitting, key=lambda sides: (abs(sides[0] - height) + abs(sides[1] - width), -sides[0] * sides[1]))
+    return list(nearest)
 
 
 def halvings(image_shape: tuple[int, ...], most: int = MOST) -> int:
