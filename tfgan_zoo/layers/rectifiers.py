@@ -1,14 +1,14 @@
-"""ReLU and LeakyReLU whose second derivative is left out rather than computed: gradient penalties cost less.
+"""ReLU and LeakyReLU that skip their second derivative, which is zero: gradient penalties cost less.
 
-TensorFlow's own send a gradient of zeros from the second derivative back through the whole network, for nothing: a fifth to
-a quarter of an update under a gradient penalty. Values, gradients and gradients of gradients are the same, bit for bit.
+TensorFlow's own ops backpropagate these zeros through the whole network, which takes a fifth to a quarter of an update under a
+gradient penalty. Values, gradients and gradients of gradients are the same, bit for bit.
 """
 
 import keras
 import tensorflow as tf
 
 
-@tf.autograph.experimental.do_not_convert  # which would lose the custom gradient
+@tf.autograph.experimental.do_not_convert  # AutoGraph would lose the custom gradient
 @tf.custom_gradient
 def relu_slope(upstream: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
     """The gradient of ReLU at x: `upstream` where x > 0, else 0."""
@@ -47,7 +47,14 @@ def leaky_relu(x: tf.Tensor, negative_slope: float = 0.2) -> tf.Tensor:
 
 @keras.saving.register_keras_serializable(package="tfgan_zoo")
 class ReLU(keras.layers.ReLU):
-    """Keras' ReLU, but cheaper under gradient penalties. Any shape, which is kept."""
+    """Keras' ReLU, but cheaper under gradient penalties. Any shape.
+
+    Examples:
+        >>> import numpy as np
+        >>> from tfgan_zoo.layers import ReLU
+        >>> ReLU()(np.array([-2.0, 3.0], "float32"), training=True).numpy().tolist()
+        [0.0, 3.0]
+    """
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         return relu(inputs) if training else super().call(inputs)
@@ -55,10 +62,16 @@ class ReLU(keras.layers.ReLU):
 
 @keras.saving.register_keras_serializable(package="tfgan_zoo")
 class LeakyReLU(keras.layers.LeakyReLU):
-    """Keras' LeakyReLU, but cheaper under gradient penalties. Any shape, which is kept.
+    """Keras' LeakyReLU, but cheaper under gradient penalties. Any shape.
 
     Args:
-        negative_slope: factor below 0.
+        negative_slope: factor for negative inputs.
+
+    Examples:
+        >>> import numpy as np
+        >>> from tfgan_zoo.layers import LeakyReLU
+        >>> LeakyReLU(0.25)(np.array([-2.0, 3.0], "float32"), training=True).numpy().tolist()
+        [-0.5, 3.0]
     """
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
