@@ -1,6 +1,10 @@
 """What every test starts from: two logical CPU devices to replicate over, graphs as traced, the default precision, seed 0."""
 
+<<<<<<< HEAD
 import logging
+=======
+import contextlib
+>>>>>>> 2edd4cd (Fork the tests' commands from one process that has imported TensorFlow; resume a smaller run)
 import os
 import re
 
@@ -9,6 +13,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is loade
 import keras
 import pytest
 import tensorflow as tf
+from command_session import CommandSession
 
 # Logical devices must be set before TensorFlow starts its runtime, hence at import.
 tf.config.set_logical_device_configuration(
@@ -48,6 +53,13 @@ def two_replicas():
     differ in type under a number TensorFlow aborts all collectives of the process.
     """
     return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
+
+@pytest.fixture(scope="session")
+def commands():
+    """The `CommandSession` of a test run."""
+    with contextlib.closing(CommandSession()) as session:
+        yield session
 
 
 # Two processes share the files among them, in this order: the longest first, so that none is left alone at the end.
