@@ -88,7 +88,7 @@ class CommandSession:
         """The `Command`, just started. join_stderr: its stderr goes where its stdout goes."""
         if self.last:
             self.last.kill()
-        files = [tempfile.NamedTemporaryFile() for _ in range(1 if join_stderr else 2)]
+        files = [tempfile.NamedTemporaryFile() for _ in range(1 if join_stderr else 2)]  # noqa: SIM115
         out, err = files[0].name, None if join_stderr else files[1].name
         request = [str(cwd or Path.cwd()), name, [str(argument) for argument in arguments], out, err]
         self.last = Command(self.parent, request, files)

@@ -399,11 +399,12 @@ def least(found):
 def other_values(annotation, default, given):
     """The values beside `given` that an argument is tried at, by its annotation.
 
-    Bools and Literals at each; what may be None at None, and else at a number; numbers from 0 on at 0, and at another
-    where they are 0; small counts at 1; lists of any length at none and, where they have one element, at two.
+    Bools and Literals at each; numbers from 0 on at 0, and at another where they are 0; small counts at 1; lists with one
+    element at none and two; what is None at a number, and what may be None at that, but for widths, which then are as
+    published: the tests of presets build those.
     """
     parts, nullable = kinds(annotation)
-    if nullable and given is not None:
+    if nullable and given is not None and type(given) is not int:
         yield None
     for part in parts:
         kind, found = constraints(part)
@@ -419,10 +420,8 @@ def other_values(annotation, default, given):
             yield 1
         elif kind is float and (least(found) == 0 or given == 0):
             yield 0.0 if given else 0.5
-        elif typing.get_origin(kind) is tuple and Ellipsis in typing.get_args(kind) and not nullable:
-            yield []
-            if len(given) == 1:
-                yield [*given, *given]
+        elif Ellipsis in typing.get_args(kind) and not nullable and len(given) == 1:
+            yield from ([], [*given, *given])
 
 
 @functools.cache
@@ -500,12 +499,17 @@ def check_losses(game, shape, default):
 def test_options_are_found_by_annotations():
     """Each of these switches a part of its model off or on."""
     expected = {
-        "biggan": [("r1", 0.5), ("orthogonal_regularization", 0.0), ("attention_resolutions", None), ("shared_size", 0)],
+        "biggan": [
+            ("r1", 0.5),
+            ("orthogonal_regularization", 0.0),
+            ("attention_resolutions", None),
+            ("shared_size", 0),
+        ],
         "cgan": [("dropout", 0.0), ("maxout_pieces", 1)],
         "infogan": [("continuous", 0), ("categories", []), ("categories", [8, 8])],
         "sagan": [("attention", False), ("generator_attention", 8), ("loss", "non_saturating")],
         "sgan": [("feature_matching", 0.5), ("historical_averaging", 0.5), ("minibatch_kernels", 2), ("noise", 0.5)],
-        "sngan": [("gradient_penalty", 0.5), ("generator_channels", None), ("weights", "clipping")],
+        "sngan": [("gradient_penalty", 0.5), ("weights", "clipping")],
     }
     for model, options in expected.items():
         assert not [option for option in options if option not in options_of(model)]
