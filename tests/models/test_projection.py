@@ -74,7 +74,9 @@ def test_conditionings_add_to_the_same_body_what_their_formulas_say():
 @pytest.mark.parametrize("conditioning", ["projection", "concatenation", "auxiliary_classifier"])
 def test_the_label_changes_the_logits_unless_a_classifier_is_asked_in_its_place(conditioning):
     discriminator = small(conditioning=conditioning).discriminator
-    images = np.repeat(IMAGES[:1], 2, axis=0)  # the same image in the same place: a kernel may round each row its own way
+    images = np.repeat(
+        IMAGES[:1], 2, axis=0
+    )  # the same image in the same place: a kernel may round each row its own way
     batches = [{"images": images, "labels": np.array(labels)} for labels in ([0, 1], [1, 0])]
     outputs, others = (discriminator({name: batch[name] for name in discriminator.input}) for batch in batches)
     differ = outputs["logits"].numpy() != others["logits"].numpy()

@@ -1,6 +1,6 @@
-"""The contract of every model in the zoo: by its quickstart recipe at a smaller batch and size, and by each of its options.
+"""The contract of every model in the zoo: its quickstart at a smaller batch and size, and each of its options.
 
-A model passes by its name, with nothing added here. A module that says `SLOW_TO_TEST = True` is tried with `pytest -m slow` only.
+A new model is tested without an edit here. If its module sets `SLOW_TO_TEST = True`, only `pytest -m slow` tests it.
 """
 
 import collections
@@ -167,16 +167,14 @@ def test_every_pass_of_a_player_in_its_own_turn_has_noise_of_its_own(played):
         noise = [name for name in played.end if name.startswith(f"{player}/") and name.endswith("/calls")]
         counts = {int(played.end[name]) for name in noise}
         assert len(counts) <= 1, f"these were not all in every pass: {noise}"
-        for count in counts:
-            assert count % updates[player] == 0
-            assert count // updates[player] >= least
+        assert min(counts, default=np.inf) >= least * updates[player]
 
 
 def test_neither_player_moves_in_the_others_turn(played):
     """Nor do its statistics, nor anything else but what is the player's own and the objective's."""
     turns = collections.Counter(player for player, _ in played.turns)
-    assert turns["generator"] == STEPS
-    assert turns["discriminator"] == STEPS * played.settings.discriminator_steps
+    assert turns["generator"] >= STEPS  # lazy terms act in turns of their own
+    assert turns["discriminator"] >= STEPS * played.settings.discriminator_steps
     for player, moved in played.turns:
         assert {player} <= moved <= {player, f"{player}_optimizer", "objective"}
 
@@ -199,30 +197,38 @@ def in_float64(model, strategy=None):
 
 
 @pytest.mark.parametrize("model", MODELS_BY_SPEED)
-def test_two_replicas_equal_one_and_a_graph_equals_both_where_the_objective_has_a_state(model, two_replicas):
-    """A state moves once an update, and not once a replica. A graph of two replicas takes 10 seconds and more to trace."""
+def test_two_replicas_equal_one(model, two_replicas):
+    """Also in a graph, which takes 10 seconds and more to trace, where the objective has a state, which must move once per
+    update and not once per replica, and where the replicas gather examples, which they can do in a graph only."""
     one, two = in_float64(model), in_float64(model, two_replicas)
-    assert_same(one.start, two.start)  # a game that is built anew starts alike
+    assert_same(one.start, two.start)  # the same seed builds the same game
     with eagerly():
         one.train()
-        two.train()
-    assert_same(one.end, two.end, tolerance=1e-9)
+        try:
+            two.train()
+            gathers = False
+        except RuntimeError as error:
+            if "all_gather is not supported in eager mode" not in str(error):
+                raise
+            gathers = True
+    if not gathers:
+        assert_same(two.end, one.end, tolerance=1e-9)
+    if gathers or two.trainer.game.objective.state:
+        check_graph(two, one.end)
     assert not np.array_equal(one.start["step"], two.end["step"])
-    if two.trainer.game.objective.state:
-        in_a_graph(two, one.end)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
-def test_two_replicas_in_a_graph_equal_one_outside(model, two_replicas):
+def test_two_replicas_in_a_graph_equal_one_in_eager_mode(model, two_replicas):
     one = in_float64(model)
     with eagerly():
         one.train()
-    in_a_graph(in_float64(model, two_replicas), one.end)
+    check_graph(in_float64(model, two_replicas), one.end)
 
 
-def in_a_graph(game, expected):
-    """The steps from the start end at what is expected, and bit for bit alike however many are taken at once."""
+def check_graph(game, expected):
+    """From the start the steps lead to `expected`, and to the same bits whatever the number of steps per call."""
     ends = []
     for pause in (STEPS, 1):
         game.set(game.start)
@@ -327,7 +333,7 @@ def test_conditional_exports_take_labels(exported):
     )
     assert np.abs((others + 1) * 127.5 - drawn[0]).reshape(2, -1).max(axis=1)[0] < 1.01
     assert np.abs(others[0] - others[1]).max() > 1 / 127.5
-    with pytest.raises(ZooError, match=f"label {prior.num_classes} is no class"):
+    with pytest.raises(ZooError, match=f"label {prior.num_classes} is not a class"):
         generator.sample([3], labels=prior.num_classes)
 
 

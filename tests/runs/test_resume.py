@@ -30,7 +30,7 @@ SMALL = [
 
 @pytest.fixture
 def start(commands):
-    """Function (folder) that starts the run, or goes on with it, and returns its `Command`."""
+    """Function (folder) that starts or resumes the run and returns its `Command`."""
     return lambda folder: commands.start("train", *SMALL, f"--workdir={folder}", join_stderr=True)
 
 
@@ -58,26 +58,18 @@ def newest(folder):
     return max((int(p.stem.split("-")[1]) for p in folder.glob("checkpoints/checkpoint-*.npz")), default=0)
 
 
-<<<<<<< HEAD
-@pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("uninterrupted") / "run"
-    finish(folder)
-    return end_of(folder), scores_of(folder)
-=======
 def wait_for_a_checkpoint(process, folder, before):
     while newest(folder) == before and process.poll() is None:
         time.sleep(0.002)
 
 
 def stop_in_time(process, folder):
-    """SIGTERM after the next checkpoint: the run saves one more, and says how to go on."""
+    """SIGTERM after the next checkpoint: the run saves another one and says how to resume."""
     wait_for_a_checkpoint(process, folder, newest(folder))
     process.send_signal(signal.SIGTERM)
     assert process.wait() == 1
     assert f"--workdir={folder}" in process.output()
     assert 0 < newest(folder) < STEPS
->>>>>>> 2edd4cd (Fork the tests' commands from one process that has imported TensorFlow; resume a smaller run)
 
 
 @pytest.mark.parametrize("kills", [2, pytest.param(11, marks=pytest.mark.slow)])
@@ -86,54 +78,24 @@ def test_kills_at_random_moments_and_a_sigterm_leave_no_trace(start, tmp_path, k
     killed_at = []
     for kill in range(kills):
         if kill == 1:
-            stop_in_time(start(folder), folder)  # the next kill is of a run that goes on from there
+            stop_in_time(start(folder), folder)  # the next run resumes from there
         process, before = start(folder), newest(folder)
         if kill % 4 == 3:
-<<<<<<< HEAD
-            time.sleep(moments.uniform(0.2, 8))  # at any moment: during imports, restoring or tracing
+            time.sleep(moments.uniform(0.2, 8))  # at any moment: during restoring or tracing
         else:
-            while newest(folder) == before and process.poll() is None:  # during training and saving
-                time.sleep(0.002)
-=======
-            time.sleep(moments.uniform(0.2, 8))  # any moment: while it restores, traces
-        else:
-            wait_for_a_checkpoint(process, folder, before)  # then while it trains and saves
->>>>>>> 2edd4cd (Fork the tests' commands from one process that has imported TensorFlow; resume a smaller run)
+            wait_for_a_checkpoint(process, folder, before)  # during training and saving
             time.sleep(moments.uniform(0, 0.15))
         assert process.poll() is None, f"ended before kill {kill}: {process.output()}"
         process.kill()
         killed_at.append(newest(folder))
     assert len(set(killed_at)) >= 0.7 * kills, f"the kills did not hit the training: {killed_at}"
     latest = folder / "checkpoints" / f"checkpoint-{newest(folder):09d}.npz"
-<<<<<<< HEAD
     latest.write_bytes(latest.read_bytes()[:-1000])  # as if the disk had lost the end of the newest checkpoint
-    output = finish(folder)
-=======
-    latest.write_bytes(latest.read_bytes()[:-1000])  # and the disk lost the end of the newest checkpoint
     output = finish(start(folder))
->>>>>>> 2edd4cd (Fork the tests' commands from one process that has imported TensorFlow; resume a smaller run)
     assert "damaged checkpoint" in output
     assert "the checkpoint before it is used" in output
     assert not list(folder.rglob(".*tmp*"))
 
-<<<<<<< HEAD
-
-def test_after_sigterm_the_run_is_saved_says_how_to_resume_and_ends_the_same(uninterrupted, tmp_path):
-    folder = tmp_path / "run"
-    process = start(folder)
-    while newest(folder) == 0:
-        assert process.poll() is None
-        time.sleep(0.01)
-    process.send_signal(signal.SIGTERM)
-    output, _ = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert f"--workdir={folder}" in output
-    assert 0 < newest(folder) < STEPS
-    finish(folder)
-    assert_bit_equal(end_of(folder), uninterrupted[0])
-    assert scores_of(folder) == uninterrupted[1]
-=======
     finish(start(tmp_path / "uninterrupted"))
     assert_bit_equal(end_of(folder), end_of(tmp_path / "uninterrupted"))
     assert scores_of(folder) == scores_of(tmp_path / "uninterrupted")
->>>>>>> 2edd4cd (Fork the tests' commands from one process that has imported TensorFlow; resume a smaller run)
