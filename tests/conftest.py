@@ -1,21 +1,32 @@
 """What every test starts from: two logical CPU devices to replicate over, graphs as traced, the default precision, seed 0."""
 
+import contextlib
+import functools
 import logging
 import os
 import re
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is loaded
 
-import keras
 import pytest
-import tensorflow as tf
+from command_session import CommandSession
 
-# Logical devices must be set before TensorFlow starts its runtime, hence at import.
-tf.config.set_logical_device_configuration(
-    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
-)
-# Rewriting a graph takes as long as tracing it, and pays after more steps than tests take. What runs as a command is rewritten.
-tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+
+def pytest_collectstart():
+    """Only where tests are collected: the process that deals them out to others need not import TensorFlow."""
+    start_tensorflow()
+
+
+@functools.cache
+def start_tensorflow():
+    import tensorflow as tf
+
+    # Logical devices must be set before TensorFlow starts its runtime.
+    tf.config.set_logical_device_configuration(
+        tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+    )
+    # Rewriting a graph takes as long as tracing it, and pays after more steps than tests take. What runs as a command is rewritten.
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
 class NoDeprecatedCalls(logging.Handler):
@@ -36,6 +47,8 @@ logging.getLogger("tensorflow").addHandler(NoDeprecatedCalls(logging.WARNING))
 @pytest.fixture(autouse=True)
 def fresh_keras():
     """Each test starts from seed 0 and leaves Keras' global precision as it found it."""
+    import keras
+
     policy = keras.config.dtype_policy()
     keras.utils.set_random_seed(0)
     yield
@@ -47,7 +60,16 @@ def two_replicas():
     """The one MirroredStrategy of a test run. Each new one numbers its collectives from the same start, and where two
     differ in type under a number TensorFlow aborts all collectives of the process.
     """
+    import tensorflow as tf
+
     return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
+
+@pytest.fixture(scope="session")
+def commands():
+    """The `CommandSession` of a test run."""
+    with contextlib.closing(CommandSession()) as session:
+        yield session
 
 
 # Two processes share the files among them, in this order: the longest first, so that none is left alone at the end.

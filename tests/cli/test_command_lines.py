@@ -1,6 +1,5 @@
 """The command lines as a user runs them: one small run, the commands that use it, and the messages for mistakes."""
 
-import contextlib
 import functools
 import json
 import re
@@ -9,7 +8,6 @@ import sys
 
 import numpy as np
 import pytest
-from command_session import CommandSession
 from PIL import Image
 
 from tfgan_zoo.core import catalog
@@ -37,9 +35,8 @@ def fresh_command(name, *arguments, cwd=None):
 
 
 @pytest.fixture(scope="module")
-def command():
-    with contextlib.closing(CommandSession()) as session:
-        yield session.run
+def command(commands):
+    return commands.run
 
 
 @pytest.fixture(scope="module")
@@ -245,9 +242,8 @@ def test_a_mistake_is_reported_in_a_sentence(fails, arguments, message, tmp_path
     assert list(tmp_path.iterdir()) == []  # a run that did not start leaves nothing behind
 
 
-def test_a_batch_that_the_replicas_cannot_share_is_refused(tmp_path):
-    shared = ["--model=sngan", "--strategy=mirrored:2", "--set=batch_size=5"]
-    assert "use 4 or 6" in message_of_mistake(fresh_command, "train", *shared, cwd=tmp_path)
+def test_a_batch_that_the_replicas_cannot_share_is_refused(fails, tmp_path):
+    assert "use 4 or 6" in fails("train", "--model=sngan", "--strategy=mirrored:2", "--set=batch_size=5", cwd=tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 

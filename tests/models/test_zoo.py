@@ -1,10 +1,18 @@
-"""The contract of every model in the zoo: by its quickstart recipe at a smaller batch and size, and by each of its options."""
+"""The contract of every model in the zoo: its quickstart at a smaller batch and size, and each of its options.
 
+A new model is tested without an edit here. If its module sets `SLOW_TO_TEST = True`, only `pytest -m slow` tests it.
+"""
+
+import collections
+import contextlib
 import functools
 import inspect
+import itertools
 import re
+import types
 import typing
 
+import annotated_types
 import keras
 import numpy as np
 import pytest
@@ -29,30 +37,54 @@ MODELS = catalog.model_names()
 README = (catalog.recipes_folder().parent / "README.md").read_text()
 BATCH, STEPS = 4, 2
 
-# Tracing on two replicas takes 10 to 25 seconds a model. Those that differ in kind are traced by default: spectral and batch norm,
-# an objective with a state, stages, attention with latents in every norm. The rest is slow, and so is all of the deepest network.
-ON_TWO_BY_DEFAULT = {"sngan", "began", "pggan", "biggan"}
-DEEPEST = {"biggan_deep"}
+
+def is_slow(model):
+    return vars(catalog.model_module(model)).get("SLOW_TO_TEST", False)
 
 
-def settings_of(model, *changes):
+def parameters_of(model):
+    return inspect.signature(catalog.model_module(model).build).parameters
+
+
+MODELS_BY_SPEED = [pytest.param(m, marks=[pytest.mark.slow] * is_slow(m)) for m in MODELS]
+
+
+def settings_of(model, *changes, side=16):
+    """The quickstart at `side` pixels. What an argument called "...resolution..." counts shrinks with the images."""
     table = {"model": model, **catalog.preset_table(model, "quickstart")}
-    small = [f"batch_size={BATCH}", f"steps={STEPS}", "data.resolution=16"]
-    if "attention_resolutions" in table.get("arguments", {}):
-        small.append("arguments.attention_resolutions=[8]")
+    scale = side / np.max(table["data"].get("resolution", side))
+    small = [f"batch_size={BATCH}", f"steps={STEPS}", f"data.resolution={side}"]
+    small.append(f"discriminator_steps={min(2, table.get('discriminator_steps', 1))}")
+    for name, value in table.get("arguments", {}).items():
+        if "resolution" in name:
+            shrunk = [int(v * scale) for v in value] if isinstance(value, list) else int(value * scale)
+            small.append(f"arguments.{name}={shrunk}")
     if "stages" in table:  # one of them, which fades to its end
-        small.append(f"stages=[{{steps={STEPS}, batch_size={BATCH}, resolution=16, fade_steps={STEPS}}}]")
+        small.append(f"stages=[{{steps={STEPS}, batch_size={BATCH}, resolution={side}, fade_steps={STEPS}}}]")
     return recipe.parse(recipe.override(table, [*small, *changes]))
 
 
 source_of = functools.cache(load_source)
 
 
+@contextlib.contextmanager
+def eagerly():
+    """What is traced elsewhere is computed at once, which takes a quarter of the time in the first steps."""
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(False)
+
+
 class Played:
     """A game of two steps.
 
     Attributes:
-        trainer: the `Trainer`; start: its values before any step.
+        trainer: the `Trainer`.
+        start, end: its values before any step and after the last.
+        logs: of each step.
+        turns: (player, the groups of variables that moved) of each turn of `train_in_turns`.
     """
 
     def __init__(self, settings, strategy=None):
@@ -60,7 +92,7 @@ class Played:
         build = building.game_builder(settings, self.source.image_shape, self.source.classes)
         self.trainer = Trainer(settings, build, strategy or make_strategy("one"))
         self.trainer.compile = functools.cache(self.trainer.compile)  # so that the steps are traced but once
-        self.start = values(self.trainer)
+        self.start, self.turns = values(self.trainer), []
 
     def batches(self, stage=None, first=0):
         images, measure = training_view(self.source, self.settings.data)
@@ -68,51 +100,53 @@ class Played:
         options = {"replicas": replicas, "labelled": labelled, "measure": measure}
         return batches(images, labels, BATCH, self.settings.seed, first, **options)
 
-    def train(self, pause=0):
-        """Takes the steps as a run does, in a graph, `pause` of them a call."""
-        train(self.trainer, self.batches, [Callback(pause, lambda *_: None)])
+    def train(self, pause=1):
+        """Takes the steps as a run does, `pause` of them a call."""
+        self.logs = []
+        train(self.trainer, self.batches, [Callback(pause, lambda step, means: self.logs.append(means))])
+        self.end = values(self.trainer)
+        return self
 
-    def step_by_hand(self):
-        """Takes the steps one by one and outside a graph, which needs no tracing. Returns the logs of each."""
-        self.trainer.game.enter(self.settings.schedule[0])
-        stream, logs = iter(self.batches()), []
-        for step in range(STEPS):
-            taken = [next(stream) for _ in range(self.settings.discriminator_steps)]
-            found = self.trainer.replica_step(taken, tf.constant(step, tf.int64), tf.constant(step / STEPS))
-            logs.append(dict(zip(self.trainer.log_names, found.numpy().tolist(), strict=True)))
-            self.trainer.step.assign_add(1)
-        return logs
+    def train_in_turns(self):
+        """Takes the steps and notes what moves in each turn."""
+        update = self.trainer.update
+
+        def watched(player, *arguments):
+            before = values(self.trainer)
+            logs = update(player, *arguments)
+            after = values(self.trainer)
+            moved = {name.split("/")[0] for name in before if not np.array_equal(before[name], after[name])}
+            self.turns.append((player, moved))
+            return logs
+
+        self.trainer.update = watched
+        with eagerly():
+            self.train()
+        self.trainer.update = update
+        return self
 
     def set(self, values):
         for name, variable in self.trainer.variables().items():
             variable.assign(values[name])
 
 
-def slow_but(by_default):
-    """The models as parameters, of which those beyond `by_default` are slow."""
-    return [m if m in by_default else pytest.param(m, marks=pytest.mark.slow) for m in MODELS]
+def played_game(model, *changes, strategy=None):
+    """The game by the quickstart at 16 pixels, or at the least larger size that the model takes."""
+    for side in (16, 32, 64):
+        with contextlib.suppress(ZooError):
+            return Played(settings_of(model, *changes, side=side), strategy)
+    return Played(settings_of(model, *changes), strategy)  # and its refusal
 
 
-@pytest.fixture(scope="module", params=slow_but(set(MODELS) - DEEPEST))
+@pytest.fixture(scope="module", params=MODELS_BY_SPEED)
 def played(request):
-    """A game by the recipe itself. Attributes besides: logs of each step, and end, the values after them."""
-    game = Played(settings_of(request.param))
-    game.logs, game.end = game.step_by_hand(), values(game.trainer)
-    return game
-
-
-@pytest.fixture(scope="module", params=slow_but(ON_TWO_BY_DEFAULT))
-def on_two(request, two_replicas):
-    """A game on two replicas in float64 and in a graph. Attribute besides: end, the values after the steps."""
-    plain = [f"{p}_optimizer.{k}" for p in ("generator", "discriminator") for k in ("name=sgd", "learning_rate=0.01")]
-    game = Played(settings_of(request.param, "precision=float64", "discriminator_steps=1", *plain), two_replicas)
-    game.train()
-    game.end = values(game.trainer)
-    return game
+    """A game by the recipe itself."""
+    return played_game(request.param).train_in_turns()
 
 
 def test_steps_are_finite_and_move_both_players_and_the_average(played):
     start, end = played.start, played.end
+    assert len(played.logs) == STEPS
     for logs in played.logs:
         assert all(np.isfinite(value) for value in logs.values())
         assert {name.split("/")[0] for name in logs} >= {"generator", "discriminator"}
@@ -125,60 +159,147 @@ def test_steps_are_finite_and_move_both_players_and_the_average(played):
     assert any(not np.array_equal(start[n], end[n]) for n in start if n.startswith("average/"))
 
 
-def test_every_pass_of_the_discriminator_in_its_own_turn_has_noise_of_its_own(played):
-    """Layers of dropout and noise count: reals, fakes and, where there are such, labelled reals."""
-    calls = {int(value) for name, value in played.end.items() if name.endswith("/calls")}
-    passes = 2 if played.source.labelled is None else 3
-    assert calls <= {STEPS * played.settings.discriminator_steps * passes}
+def test_every_pass_of_a_player_in_its_own_turn_has_noise_of_its_own(played):
+    """Layers of dropout and noise count: the discriminator's reals, fakes and, where there are such, labelled reals."""
+    passes = (1 if played.trainer.game.one_pass else 2) + (played.source.labelled is not None)
+    updates = {"generator": STEPS, "discriminator": STEPS * played.settings.discriminator_steps}
+    for player, least in (("generator", 1), ("discriminator", passes)):
+        noise = [name for name in played.end if name.startswith(f"{player}/") and name.endswith("/calls")]
+        counts = {int(played.end[name]) for name in noise}
+        assert len(counts) <= 1, f"these were not all in every pass: {noise}"
+        assert min(counts, default=np.inf) >= least * updates[player]
 
 
 def test_neither_player_moves_in_the_others_turn(played):
     """Nor do its statistics, nor anything else but what is the player's own and the objective's."""
-    batch = next(iter(played.batches()))
-    for player in ("generator", "discriminator"):
-        before = values(played.trainer)
-        played.trainer.update(player, batch, seed_of(1), BATCH)
-        after = values(played.trainer)
-        moved = {name.split("/")[0] for name in before if not np.array_equal(before[name], after[name])}
+    turns = collections.Counter(player for player, _ in played.turns)
+    assert turns["generator"] >= STEPS  # lazy terms act in turns of their own
+    assert turns["discriminator"] >= STEPS * played.settings.discriminator_steps
+    for player, moved in played.turns:
         assert {player} <= moved <= {player, f"{player}_optimizer", "objective"}
 
 
 def test_the_checkpoint_comes_back_bit_equal(played, tmp_path):
-    now = values(played.trainer)
     checkpoints = Checkpoints(tmp_path, played.trainer.variables())
     checkpoints.save(1)
     played.set(played.start)
     assert checkpoints.restore_latest() == 1
-    assert_same(values(played.trainer), now)
+    assert_same(values(played.trainer), played.end)
 
 
-def test_two_replicas_in_a_graph_equal_one_outside(on_two):
-    one = Played(on_two.settings)
-    one.step_by_hand()
-    assert_same(values(one.trainer), on_two.end, tolerance=1e-9)
-    assert not np.array_equal(one.start["step"], on_two.end["step"])
+# ---------------------------------------------------------------------------------------------------------- two replicas
 
 
-def test_the_same_seed_gives_the_same_bits(on_two):
-    """A game that is built anew starts alike, and the steps from there end alike, however many are taken at once."""
-    assert_same(Played(on_two.settings).start, on_two.start)
-    on_two.set(on_two.start)
-    on_two.train(pause=1)
-    assert_same(values(on_two.trainer), on_two.end)
+def in_float64(model, strategy=None):
+    """A game of plain gradient descent, whose steps in float64 do not magnify the rounding of sums."""
+    plain = [f"{p}_optimizer.{k}" for p in ("generator", "discriminator") for k in ("name=sgd", "learning_rate=0.01")]
+    return played_game(model, "precision=float64", "discriminator_steps=1", *plain, strategy=strategy)
+
+
+@pytest.mark.parametrize("model", MODELS_BY_SPEED)
+def test_two_replicas_equal_one(model, two_replicas):
+    """Also in a graph, which takes 10 seconds and more to trace, where the objective has a state, which must move once per
+    update and not once per replica, and where the replicas gather examples, which they can do in a graph only."""
+    one, two = in_float64(model), in_float64(model, two_replicas)
+    assert_same(one.start, two.start)  # the same seed builds the same game
+    with eagerly():
+        one.train()
+        try:
+            two.train()
+            gathers = False
+        except RuntimeError as error:
+            if "all_gather is not supported in eager mode" not in str(error):
+                raise
+            gathers = True
+    if not gathers:
+        assert_same(two.end, one.end, tolerance=1e-9)
+    if gathers or two.trainer.game.objective.state:
+        check_graph(two, one.end)
+    assert not np.array_equal(one.start["step"], two.end["step"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", MODELS)
+def test_two_replicas_in_a_graph_equal_one_in_eager_mode(model, two_replicas):
+    one = in_float64(model)
+    with eagerly():
+        one.train()
+    check_graph(in_float64(model, two_replicas), one.end)
+
+
+def check_graph(game, expected):
+    """From the start the steps lead to `expected`, and to the same bits whatever the number of steps per call."""
+    ends = []
+    for pause in (STEPS, 1):
+        game.set(game.start)
+        ends.append(game.train(pause).end)
+    assert_same(ends[0], expected, tolerance=1e-9)
+    assert_same(ends[1], ends[0])
+
+
+# ---------------------------------------------------------------------------------------------------------------- export
 
 
 @pytest.fixture(scope="module")
 def exported(played, tmp_path_factory):
-    """(the SavedModel's `Generator`, its `Prior`), of a network with such weights that everything shows in its images."""
-    network, random = keras.models.clone_model(played.trainer.average.network), np.random.default_rng(0)
-    for theirs, mine in zip(network.variables, played.trainer.average.network.variables, strict=True):
-        theirs.assign(4 * mine if mine.name == "kernel" else mine)
-        if {"gamma", "beta"} & set(mine.path.split("/")):  # of a label, which hardly leave 0 in two steps
-            theirs.assign(random.normal(size=mine.shape))
-    prior, folder = played.trainer.game.prior, tmp_path_factory.mktemp("export")
-    module = ExportedGenerator(network, prior)
+    """(the SavedModel's `Sampler`, its `Prior`), of a network with such weights that everything shows in its images."""
+    network, prior = keras.models.clone_model(played.trainer.average.network), played.trainer.game.prior
+    make_visible(network, prior, played)
+    folder, module = tmp_path_factory.mktemp("export"), ExportedGenerator(network, prior)
     tf.saved_model.save(module, str(folder), signatures=module.functions)
     return Sampler(tf.saved_model.load(str(folder)).signatures, prior.num_classes, prior.codes), prior
+
+
+def make_visible(network, prior, played):
+    """Gives a copy of the average's network the weights of the average, kernels scaled so that images differ most.
+
+    Two steps leave images gray; by how much they can be scaled before all is black and white depends on the normalisation.
+    Kernels that start at zero, as a label's in batch norm do, hardly leave it in two steps, and get random numbers.
+    """
+    random = np.random.default_rng(0)
+    weights = []
+    for variable in played.trainer.average.network.variables:
+        value = variable.numpy()
+        if value.ndim > 1 and not played.start[f"average/{variable.path}"].any():
+            value = random.normal(size=value.shape).astype(value.dtype)
+        weights.append(value)
+    kernels = {v.path for v in played.trainer.average.network.trainable_variables if len(v.shape) > 1}
+
+    def contrast(scale):
+        for twin, variable, value in zip(
+            network.variables, played.trainer.average.network.variables, weights, strict=True
+        ):
+            twin.assign(scale * value if variable.path in kernels else value)
+        return least_difference(network, prior)
+
+    contrasts = {}
+    for scale in (4, 2, 1, 0.5, 8, 16):
+        contrasts[scale] = contrast(scale)
+        if contrasts[scale] > 0.2:
+            return
+    contrast(max(contrasts, key=contrasts.get))
+
+
+def least_difference(network, prior):
+    """The least of the largest differences between two images of different seeds, labels or codes."""
+    latents = prior.sample(SeededDraws(tf.constant([3, 4, 5], tf.int64)))
+    rows = [{name: value.numpy()[i] for name, value in latents.items()} for i in range(3)]
+    rows += [{**rows[0], "labels": np.int32(label)} for label in range(min(prior.num_classes, 3))]
+    pairs = [(0, 1), (0, 2), (1, 2), *itertools.combinations(range(3, len(rows)), 2)]
+    for codes in other_codes(prior, rows[0]["codes"]) if prior.codes else ():
+        pairs.append((0, len(rows)))
+        rows.append({**rows[0], "codes": codes})
+    inputs = {tensor.name: np.stack([row[tensor.name] for row in rows]) for tensor in network.inputs}
+    images = network(inputs, training=False).numpy()
+    return min(np.abs(images[a] - images[b]).max() for a, b in pairs)
+
+
+def other_codes(prior, codes):
+    """`codes` [C] with each of them changed in turn."""
+    for number in range(prior.codes.size):
+        other = codes.copy()
+        other[number] = (codes[number] + 1) % 2 if number < len(prior.codes.categorical) else -codes[number]
+        yield other
 
 
 def test_the_export_answers_at_batch_one_and_three(played, exported):
@@ -190,6 +311,7 @@ def test_the_export_answers_at_batch_one_and_three(played, exported):
     alone = generator.sample([3])
     assert alone.shape == (1, *played.source.image_shape)
     assert np.abs(alone.astype(int) - together[:1]).max() <= 1  # a rounding that other kernels may give
+    np.testing.assert_array_equal(generator.sample([3, 4, 5]), together)  # nothing is drawn but by the seed
 
 
 def test_conditional_exports_take_labels(exported):
@@ -226,10 +348,8 @@ def test_exports_with_codes_take_them(exported):
     codes = prior.sample(SeededDraws(tf.constant([3], tf.int64)))["codes"].numpy()
     np.testing.assert_array_equal(generator.sample([3], codes=codes), drawn)
     np.testing.assert_array_equal(generator.sample([3], codes=np.full(prior.codes.size, np.nan)), drawn)
-    for number in range(prior.codes.size):
-        other = codes.copy()
-        other[0, number] = (codes[0, number] + 1) % 2 if number < len(prior.codes.categorical) else -codes[0, number]
-        assert (generator.sample([3], codes=other) != drawn).any()
+    for other in other_codes(prior, codes[0]):
+        assert (generator.sample([3], codes=other[None]) != drawn).any()
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -238,93 +358,166 @@ def test_the_docstring_cites_the_paper_and_the_readme_has_the_row(model):
     assert re.search(rf"^\| \[?`?{model}`?", README, re.MULTILINE), f"README.md has no row for {model}"
 
 
-# --------------------------------------------------------------------------------------------------------- every option
+# ---------------------------------------------------------------------------------------------------------- every option
 
-TINY = {
-    **dict.fromkeys(("channels", "generator_channels", "discriminator_channels"), 2),
-    **dict.fromkeys(("noise_size", "dense", "code_dense", "label_size"), 4),
-    **{name: [6] for name in ("hidden", "generator_hidden", "discriminator_hidden")},
-    "feature_maximum": 4,
-    **{name: [4, 3] for name in ("generator_own", "discriminator_own")},
-    **dict.fromkeys(("maxout_pieces", "own_pieces"), 2),
-}
-# Attention has an eighth of a layer's channels.
-NOT_SO_TINY = {"sagan": dict.fromkeys(("generator_channels", "discriminator_channels"), 8)}
-# Numbers that switch something on or off, and what an option needs beside itself.
-NUMBERS = {
-    "catgan": [("categories", 5), ("noise", 0.0)],
-    "biggan": [("r1", 10.0), ("orthogonal_regularization", 0.0), ("attention_resolutions", [8]), ("shared_size", 0)],
-    "biggan_deep": [("r1", 10.0), ("orthogonal_regularization", 0.0), ("attention_resolutions", [8])],
-    "cgan": [("dropout", 0.0), ("maxout_pieces", 1)],
-    "dragan": [("penalty", 0.0)],
-    "ebgan": [("pulling_away_weight", 0.0)],
-    "gan": [("maxout_pieces", 1)],
-    "infogan": [("continuous", 0), ("categories", []), ("categories", [3, 2])],
-    "projection": [("class_weight", 0.0)],
-    "sagan": [("generator_attention", 16), ("discriminator_attention", 8)],
-    "sgan": [("feature_matching", 1.0), ("historical_averaging", 1.0), ("minibatch_kernels", 3), ("noise", 0.1)],
-    "sngan": [("gradient_penalty", 10.0)],
-}
-NEEDS = {
-    ("ambientgan", "loss"): {"norm": "none"},
-    ("projection", "class_weight"): {"conditioning": "auxiliary_classifier"},
-    ("wgan_gp", "network"): {"generator_channels": None},
-    ("biggan", "shared_size"): {"hierarchical": False},
-    ("wgan_gp", "layer_norm"): {"network": "compact", "generator_channels": None},
-    ("sngan", "gradient_penalty"): {"weights": "none"},
-}
+SIZE = 8  # what widths shrink to: attention has an eighth of a layer's channels
 
 
+def shrunk(value):
+    """Whole numbers above `SIZE`, alone or in a list, at that."""
+    if isinstance(value, list | tuple):
+        return [shrunk(v) for v in value]
+    return min(value, SIZE) if type(value) is int else value
+
+
+@functools.cache
+def small_arguments(model):
+    """{argument: value} of all that are whole numbers above `SIZE` by default, or by the quickstart where that is None."""
+    given = catalog.preset_table(model, "quickstart").get("arguments", {})
+    small = {}
+    for name, parameter in parameters_of(model).items():
+        value = given.get(name) if parameter.default is None else parameter.default
+        if name not in catalog.GIVEN and shrunk(value) not in (value, [*value] if isinstance(value, tuple) else value):
+            small[name] = shrunk(value)
+    return small
+
+
+def kinds(annotation):
+    """(the annotations that are joined by |, flat and without None, and whether None is one of them)."""
+    if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:
+        parts = typing.get_args(annotation)
+        return [part for part in parts if part is not type(None)], type(None) in parts
+    return [annotation], False
+
+
+def constraints(annotation):
+    """The plain type of an annotation, and what its `Annotated[..., Field(...)]` says of it."""
+    metadata = getattr(annotation, "__metadata__", ())
+    found = [part for field in metadata for part in getattr(field, "metadata", [field])]
+    return (typing.get_args(annotation)[0] if metadata else annotation), found
+
+
+def least(found):
+    """The least value that the constraints allow, None where they do not say it."""
+    return next((part.ge for part in found if isinstance(part, annotated_types.Ge)), None)
+
+
+def other_values(annotation, default, given):
+    """The values beside `given` that an argument is tried at, by its annotation.
+
+    Bools and Literals at each; numbers from 0 on at 0, and at another where they are 0; small counts at 1; lists with one
+    element at none and two; what is None at a number, and what may be None at that, but for widths, which then are as
+    published: the tests of presets build those.
+    """
+    parts, nullable = kinds(annotation)
+    if nullable and given is not None and type(given) is not int:
+        yield None
+    for part in parts:
+        kind, found = constraints(part)
+        if kind is bool:
+            yield not given
+        elif typing.get_origin(kind) is typing.Literal:
+            yield from (choice for choice in typing.get_args(kind) if choice != given)
+        elif given is None:
+            yield {int: SIZE, float: 0.5}.get(kind, [SIZE])
+        elif kind is int and least(found) == 0:
+            yield 0 if given else 2
+        elif kind is int and least(found) == 1 and 1 < given < SIZE:
+            yield 1
+        elif kind is float and (least(found) == 0 or given == 0):
+            yield 0.0 if given else 0.5
+        elif Ellipsis in typing.get_args(kind) and not nullable and len(given) == 1:
+            yield from ([], [*given, *given])
+
+
+@functools.cache
 def options_of(model):
-    """(option, value) of each choice that `build` gives by a `Literal` or a bool, but the defaults, which come once."""
-    found = [("network", None)]
-    for parameter in inspect.signature(catalog.model_module(model).build).parameters.values():
-        choices = (True, False) if parameter.annotation is bool else typing.get_args(parameter.annotation)
-        if parameter.annotation is bool or typing.get_origin(parameter.annotation) is typing.Literal:
-            found += [(parameter.name, value) for value in choices if value != parameter.default]
-    return [*found, *NUMBERS.get(model, [])]
+    """(argument, value) of each choice that `build` gives, but what it has by default."""
+    small = small_arguments(model)
+    return [
+        (name, value)
+        for name, parameter in parameters_of(model).items()
+        if name not in catalog.GIVEN
+        for value in other_values(parameter.annotation, parameter.default, small.get(name, parameter.default))
+    ]
 
 
 OPTIONS = [
-    pytest.param(model, *option, marks=[pytest.mark.slow] * (model in DEEPEST))
+    pytest.param(model, *option, marks=[pytest.mark.slow] * is_slow(model))
     for model in MODELS
-    for option in options_of(model)
+    for option in [("", "default"), *options_of(model)]
 ]
 
 
-@pytest.mark.parametrize(
-    ("model", "option", "value"), OPTIONS, ids=lambda part: str(part) if part is not None else "default"
-)
+def accepted(model, option, value, shape):
+    """(the game with this option, all its arguments): beside up to two other options where the model refuses it alone.
+
+    Raises:
+        ZooError: the model's own, where it refuses that too.
+    """
+    alone = {**small_arguments(model), **({option: value} if option else {})}
+    others = [(name, other) for name, other in options_of(model) if name != option and type(other) in (bool, str)]
+    sizes = (name for name in small_arguments(model) if parameters_of(model)[name].default is None)
+    others += [(name, None) for name in sizes if name != option]
+    refusal = None
+    for count in range(3):
+        for more in itertools.combinations(others, count):
+            arguments = {**alone, **dict(more)}
+            settings = recipe.parse({"model": model, "steps": 1, "arguments": arguments})
+            try:
+                return building.game_builder(settings, shape, 3)(), arguments
+            except ZooError as error:
+                refusal = refusal or error
+    raise refusal
+
+
+@pytest.mark.parametrize(("model", "option", "value"), OPTIONS, ids=str)
 def test_option_builds_a_game_of_which_both_losses_are_finite_and_reach_the_player(model, option, value):
     """Images of 16 pixels, and points where the model says that it takes them."""
-    build = catalog.model_module(model).build
-    parameters = inspect.signature(build).parameters
-    arguments = {name: small for name, small in TINY.items() if name in parameters} | NEEDS.get((model, option), {})
-    arguments |= NOT_SO_TINY.get(model, {})
-    arguments |= {} if value is None else {option: value}
+    parameters = parameters_of(model)
+    game, arguments = accepted(model, option, value, (16, 16, 1))
+    check_losses(game, (16, 16, 1), default=not option)
     network = arguments.get("network", parameters["network"].default if "network" in parameters else "mlp")
-    points = "or (D,) for points" in build.__doc__ and network == "mlp"
-    for shape in [(16, 16, 1), *([(2,)] if points else [])]:
-        game = building.game_builder(recipe.parse({"model": model, "steps": 1, "arguments": arguments}), shape, 3)()
-        random = np.random.default_rng(0)
-        real = {"images": random.uniform(-1, 1, (4, *shape)).astype("float32"), "labels": np.array([0, 1, 2, 0])}
-        real, draws = {name: tf.constant(value) for name, value in real.items()}, Draws(seed_of(0), 4)
-        for player, take, losses_of in (
-            (game.generator, game.generator_turn, game.objective.generator_losses),
-            (game.discriminator, game.discriminator_turn, game.objective.discriminator_losses),
-        ):
-            weights = [v.value for v in player.trainable_variables]
-            with tf.GradientTape() as tape:
-                losses = losses_of(take(real, draws))
-                total = tf.add_n([*losses.values(), *player.losses])
-            assert all(loss.shape == () and np.isfinite(loss) for loss in losses.values())
-            length = tf.linalg.global_norm(tape.gradient(total, weights))
-            assert np.isfinite(length)
-            assert (length > 0) == (arguments.get("adversarial", True) or player is game.discriminator)
+    if "or (D,) for points" in catalog.model_module(model).build.__doc__ and network == "mlp":
+        check_losses(accepted(model, option, value, (2,))[0], (2,), default=not option)
 
 
-def test_options_that_are_tried_are_those_of_the_models():
-    parameters = {name for model in MODELS for name in inspect.signature(catalog.model_module(model).build).parameters}
-    assert TINY.keys() <= parameters
-    for model, numbers in NUMBERS.items():
-        assert {name for name, _ in numbers} <= inspect.signature(catalog.model_module(model).build).parameters.keys()
+def check_losses(game, shape, default):
+    """A generator whose losses are 0, as of a classifier that is trained alone, is not reached: not by default."""
+    random = np.random.default_rng(0)
+    real = {"images": random.uniform(-1, 1, (4, *shape)).astype("float32"), "labels": np.array([0, 1, 2, 0])}
+    real, draws = {name: tf.constant(value) for name, value in real.items()}, Draws(seed_of(0), 4)
+    for player, take, losses_of in (
+        (game.generator, game.generator_turn, game.objective.generator_losses),
+        (game.discriminator, game.discriminator_turn, game.objective.discriminator_losses),
+    ):
+        weights = [v.value for v in player.trainable_variables]
+        with tf.GradientTape() as tape:
+            losses = losses_of(take(real, draws))
+            total = tf.add_n([*losses.values(), *player.losses])
+        assert all(loss.shape == () and np.isfinite(loss) for loss in losses.values())
+        length = tf.linalg.global_norm(tape.gradient(total, weights))
+        assert np.isfinite(length)
+        reached = default or player is game.discriminator or any(loss != 0 for loss in losses.values())
+        assert (length > 0) == reached
+
+
+def test_options_are_found_by_annotations():
+    """Each of these switches a part of its model off or on."""
+    expected = {
+        "biggan": [
+            ("r1", 0.5),
+            ("orthogonal_regularization", 0.0),
+            ("attention_resolutions", None),
+            ("shared_size", 0),
+        ],
+        "cgan": [("dropout", 0.0), ("maxout_pieces", 1)],
+        "infogan": [("continuous", 0), ("categories", []), ("categories", [8, 8])],
+        "sagan": [("attention", False), ("generator_attention", 8), ("loss", "non_saturating")],
+        "sgan": [("feature_matching", 0.5), ("historical_averaging", 0.5), ("minibatch_kernels", 2), ("noise", 0.5)],
+        "sngan": [("gradient_penalty", 0.5), ("weights", "clipping")],
+    }
+    for model, options in expected.items():
+        assert not [option for option in options if option not in options_of(model)]
+    assert small_arguments("cgan")["generator_own"] == [8, 8]
+    assert small_arguments("sngan")["generator_channels"] == 8

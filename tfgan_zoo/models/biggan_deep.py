@@ -17,6 +17,8 @@ from tfgan_zoo.networks import biggan_deep
 from tfgan_zoo.networks.spectral_layers import attended
 from tfgan_zoo.objectives import R1, Hinge
 
+SLOW_TO_TEST = True  # The contract tests try it with `pytest -m slow` only.
+
 
 def build(
     image_shape: tuple[int, ...],
