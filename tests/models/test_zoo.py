@@ -13,7 +13,6 @@ import types
 import typing
 
 import annotated_types
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -30,7 +29,7 @@ from tfgan_zoo.saved_model.signature_calls import Sampler
 from tfgan_zoo.saved_model.signatures import ExportedGenerator, SeededDraws
 from tfgan_zoo.training.checkpoints import Checkpoints
 from tfgan_zoo.training.loop import Callback, train
-from tfgan_zoo.training.strategies import make_strategy
+from tfgan_zoo.training.strategies import make_strategy, precision
 from tfgan_zoo.training.trainer import Trainer
 
 MODELS = catalog.model_names()
@@ -243,11 +242,20 @@ def check_graph(game, expected):
 @pytest.fixture(scope="module")
 def exported(played, tmp_path_factory):
     """(the SavedModel's `Sampler`, its `Prior`), of a network with such weights that everything shows in its images."""
-    network, prior = keras.models.clone_model(played.trainer.average.network), played.trainer.game.prior
+    network, prior = generator_as_exported(played), played.trainer.game.prior
     make_visible(network, prior, played)
     folder, module = tmp_path_factory.mktemp("export"), ExportedGenerator(network, prior)
     tf.saved_model.save(module, str(folder), signatures=module.functions)
     return Sampler(tf.saved_model.load(str(folder)).signatures, prior.num_classes, prior.codes), prior
+
+
+def generator_as_exported(played):
+    """The generator anew, in float32, whatever it is trained in: as runs export it."""
+    settings, source = played.settings, played.source
+    with precision("float32"):
+        game = building.game_builder(settings, source.image_shape, source.classes)()
+    game.enter(settings.schedule[0])
+    return game.generator
 
 
 def make_visible(network, prior, played):
