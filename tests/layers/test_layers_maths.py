@@ -324,7 +324,7 @@ def test_losses_of_a_wrapped_layer_are_kept():
 def test_layer_without_one_kernel_is_refused():
     with pytest.raises(TypeError, match="Flatten has no single kernel; Dense, Conv1D"):
         SpectralNormalization(keras.layers.Flatten()).build((None, 2, 2))
-    with pytest.raises(ValueError, match="power_iterations=0; at least 1"):
+    with pytest.raises(ValueError, match="power_iterations=0; expected at least 1"):
         SpectralNormalization(keras.layers.Dense(1), power_iterations=0)
 
 
