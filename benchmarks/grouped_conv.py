@@ -19,8 +19,9 @@ CPU seconds per step, input and kernel gradients, on two shared and busy cores w
 Blocks of 32 take half as many ops as blocks of 16, which matters for the time to trace a graph and to compile it.
 """
 
-import argparse
 import time
+
+from benchmarks import results
 
 CASES = "32x4x4x768/8,8x8x8x768/8,8x8x8x1536/16,8x32x32x64/8"
 
@@ -120,7 +121,7 @@ def parsed(text):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = results.parser(__doc__)
     parser.add_argument("--cases", default=CASES, help="batch x height x width x channels / channels per group, ...")
     parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16"])
     parser.add_argument("--jit_compile", action="store_true", help="compile each form with XLA")
@@ -130,9 +131,12 @@ def main():
     names = list(forms())
     print(f"| {arguments.dtype}{', XLA' * arguments.jit_compile} | " + " | ".join(names) + " |")
     print("|---" * (len(names) + 1) + "|")
+    figures = {}
     for text in arguments.cases.split(","):
         times = measured(parsed(text), arguments.dtype, arguments.jit_compile, arguments.rounds, arguments.patience)
         print(f"| {text} | " + " | ".join(f"{times[name][0]:.3f}" for name in names) + " |", flush=True)
+        figures[text] = {name: {"cpu_seconds": cpu, "seconds": clock} for name, (cpu, clock) in times.items()}
+    results.save("grouped_conv", figures, arguments)
 
 
 if __name__ == "__main__":

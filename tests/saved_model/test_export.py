@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.saved_model import loader_impl
 
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.core.priors import Codes, Prior, Uniform
@@ -201,7 +202,7 @@ def session_answers(folder, inputs):
     """The outputs of every signature by the Session loader, which TF Serving uses."""
     answers = {}
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-        graph = tf.compat.v1.saved_model.loader.load(session, ["serve"], str(folder))
+        graph = loader_impl.SavedModelLoader(str(folder)).load(session, ["serve"])
         for name, signature in graph.signature_def.items():
             if name.startswith("__"):
                 continue

@@ -348,7 +348,11 @@ class Game:
 
         def fake() -> Batch:
             latents = self.prior.sample(draws)
-            batch = self.observe_fake({**latents, **self.generate(latents, draws)}, draws)
+            generated = self.generate(latents, draws)
+            if not isinstance(generated, Mapping) or "images" not in generated:
+                what = ", ".join(generated) if isinstance(generated, Mapping) else type(generated).__name__
+                raise ZooError(f'{type(self).__name__}.generate returned {what}; expected a dict with "images".')
+            batch = self.observe_fake({**latents, **generated}, draws)
             return self.augmentation(batch, draws, "fake") if self.augmentation else batch
 
         real = self.observe_real(real, draws)

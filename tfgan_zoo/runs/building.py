@@ -62,4 +62,10 @@ def game_builder(a_recipe: Recipe, image_shape: Sequence[int], num_classes: int)
     arguments = checked_arguments(a_recipe.model, a_recipe.arguments)
     measured = measured_arguments(build, a_recipe.data.measurement, image_shape)
     check_measured_stages(a_recipe, image_shape)
-    return lambda: augment(build(image_shape, num_classes, **measured, **arguments), a_recipe.augmentation)
+
+    def build_game() -> Game:
+        game = augment(build(image_shape, num_classes, **measured, **arguments), a_recipe.augmentation)
+        game.objective.with_weights(dict.fromkeys(a_recipe.weights, 1.0))  # refuses names of no term
+        return game
+
+    return build_game
