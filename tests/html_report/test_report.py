@@ -239,7 +239,7 @@ def test_neighbours_by_features_are_left_out_with_the_reason_if_the_network_cann
     copier = types.SimpleNamespace(sample=lambda seeds: images[np.asarray(seeds) % 30])
     section, left_out = resemblance_section(copier, images, recipe_tables.EvaluationSettings())
     assert len(section.figures) == 3
-    assert "mnist_cnn reads images of 1 channel" in left_out[0]
+    assert "mnist_cnn takes images of 1 channel(s), these have 3" in left_out[0]
 
 
 def test_a_large_training_set_is_searched_in_part():
