@@ -115,5 +115,5 @@ def test_both_bounds_or_another_constraint_are_refused():
             layer.kernel.constraint = WeightClip(0.01)
         return game
 
-    with pytest.raises(ZooError, match="WeightClip on its kernel already"):
+    with pytest.raises(ZooError, match="already has WeightClip"):
         played(points_recipe(generator_optimizer={"singular_limit": 1.0}), clipped)
