@@ -382,7 +382,7 @@ def test_images_are_evaluated_in_an_order_drawn_by_seed(tmp_path):
     np.testing.assert_array_equal(
         images, load_source(recipe_tables.DataSettings(resolution=32)).images[:30][target.order]
     )
-    with pytest.raises(ZooError, match="holds 30 images, and 31 are needed"):
+    with pytest.raises(ZooError, match="holds 30 images: expected at least 31"):
         targets.ImagesTarget(f"arrays:{path}", recipe_tables.DataSettings(), 31, 0)
     with pytest.raises(ZooError, match="--truncation applies to a generator"):
         target.players(0.5)
