@@ -653,6 +653,7 @@ def test_versions_are_swapped_under_load_and_a_broken_one_leaves_the_old_one_ser
         shutil.rmtree(tmp_path / "toy" / "3")  # once repaired, it serves
         publish(light, tmp_path / "toy", 3)
         wait_for(lambda: states(server, "toy").get(3) == (30, 0))
+        wait_for(lambda: answered[-1] == 3)  # or the threads might stop before they ask once more
         asking = False
         for thread in threads:
             thread.join(30)
