@@ -250,7 +250,7 @@ def test_saved_model_comes_back_bit_equal_with_its_state(make, specs, tmp_path):
     for theirs, mine in zip(values(loaded.variables), values(model.variables), strict=True):
         np.testing.assert_array_equal(theirs, mine)
     examples = draw(specs, 4, seed=9)
-    np.testing.assert_array_equal(loaded.predict(examples, verbose=0), model.predict(examples, verbose=0))
+    np.testing.assert_array_equal(loaded(examples, training=False), model(examples, training=False))
 
 
 # The half precisions' units of rounding are 2^-8 and 2^-11.

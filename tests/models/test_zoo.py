@@ -16,7 +16,7 @@ import annotated_types
 import numpy as np
 import pytest
 import tensorflow as tf
-from small_games import assert_same, values
+from small_games import assert_same, eagerly, values
 
 from tfgan_zoo.core import catalog, recipe
 from tfgan_zoo.core.draws import Draws, seed_of
@@ -64,16 +64,6 @@ def settings_of(model, *changes, side=16):
 
 
 source_of = functools.cache(load_source)
-
-
-@contextlib.contextmanager
-def eagerly():
-    """What is traced elsewhere is computed at once, which takes a quarter of the time in the first steps."""
-    tf.config.run_functions_eagerly(True)
-    try:
-        yield
-    finally:
-        tf.config.run_functions_eagerly(False)
 
 
 class Played:

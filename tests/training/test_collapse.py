@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from small_games import assert_same, play, points_game, points_recipe, values
+from small_games import assert_same, eagerly, play, points_game, points_recipe, values
 
 from tfgan_zoo.core import recipe, recipe_tables
 from tfgan_zoo.core.errors import ZooError
@@ -192,7 +192,8 @@ def test_seed_and_rates_after_a_rollback_are_those_of_a_run_that_has_them_from_i
             trainer.guard.rate.assign(0.5**rollbacks)
         assert trainer.seed == 5
         images = np.ones([64, 2], np.float32)  # the same in any order
-        play(trainer, points=images)
+        with eagerly():
+            play(trainer, points=images)
         return {
             n: v for n, v in values(trainer).items() if n.split("/")[0] in ("generator", "discriminator", "average")
         }

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import tensorflow as tf
-from small_games import POINTS, assert_same, play, played, points_game, points_recipe, values
+from small_games import POINTS, assert_same, eagerly, play, played, points_game, points_recipe, values
 
 from tfgan_zoo.core.draws import seed_of
 from tfgan_zoo.core.errors import ZooError
@@ -55,8 +55,11 @@ def test_a_batch_in_four_parts_gives_the_step_of_the_whole_batch():
     def build():
         return points_game(Wasserstein() + 10 * GradientPenalty(), statistics=False)
 
-    whole = values(played(points_recipe(precision="float64"), build))
-    assert_same(whole, values(played(points_recipe(precision="float64", accumulation=4), build)), tolerance=1e-12)
+    with eagerly():
+        whole, parts = (
+            values(played(points_recipe(precision="float64", steps=2, accumulation=n), build)) for n in (1, 4)
+        )
+    assert_same(whole, parts, tolerance=1e-12)
 
 
 def test_a_part_of_a_batch_waits_for_those_before_it():
@@ -93,8 +96,10 @@ def test_one_pass_equals_two():
     def build(one_pass):
         return lambda: points_game(one_pass=one_pass, statistics=False)
 
-    settings = points_recipe(precision="float64")
-    assert_same(values(played(settings, build(True))), values(played(settings, build(False))), tolerance=1e-12)
+    settings = points_recipe(precision="float64", steps=2)
+    with eagerly():
+        one, two = (values(played(settings, build(one_pass))) for one_pass in (True, False))
+    assert_same(one, two, tolerance=1e-12)
 
 
 def test_a_step_of_gradient_descent_by_hand():
@@ -110,11 +115,8 @@ def test_a_step_of_gradient_descent_by_hand():
             seen.append((turn.real["images"], turn.fake["images"]))
             return super().discriminator_loss(turn)
 
-    tf.config.run_functions_eagerly(True)
-    try:
+    with eagerly():
         after = values(played(settings, lambda: points_game(Watching(), statistics=False, one_pass=False)))
-    finally:
-        tf.config.run_functions_eagerly(False)
     real, fake = seen[0]
     network = before.game.discriminator
     with tf.GradientTape() as tape:
@@ -129,9 +131,11 @@ def test_a_step_of_gradient_descent_by_hand():
 def test_neither_player_moves_in_the_others_turn():
     frozen = {"name": "sgd", "learning_rate": 1e-30}
     for player, other in (("generator", "discriminator"), ("discriminator", "generator")):
-        trainer = Trainer(points_recipe(**{f"{other}_optimizer": frozen}), points_game, make_strategy("one"))
+        settings = points_recipe(steps=2, **{f"{other}_optimizer": frozen})
+        trainer = Trainer(settings, points_game, make_strategy("one"))
         start = values(trainer)
-        play(trainer)
+        with eagerly():
+            play(trainer)
         end = values(trainer)
         moved = {n.split("/")[0] for n in start if not np.array_equal(start[n], end[n])}
         assert player in moved
@@ -142,10 +146,12 @@ def test_neither_player_moves_in_the_others_turn():
 
 def test_statistics_move_once_a_step_in_their_own_turn_only():
     """The generator's batch statistics after one step are momentum 0.9 of a single batch: not touched in D's five turns."""
-    one, five = (
-        values(played(points_recipe(steps=1, discriminator_steps=n, discriminator_optimizer={"name": "sgd", "learning_rate": 1e-30})))
-        for n in (1, 5)
-    )  # fmt: skip
+    frozen = {"name": "sgd", "learning_rate": 1e-30}
+    with eagerly():
+        one, five = (
+            values(played(points_recipe(steps=1, discriminator_steps=n, discriminator_optimizer=frozen)))
+            for n in (1, 5)
+        )
     for name in ("moving_mean", "moving_variance"):
         np.testing.assert_array_equal(one[f"generator/norm/{name}"], five[f"generator/norm/{name}"])
 
@@ -153,8 +159,9 @@ def test_statistics_move_once_a_step_in_their_own_turn_only():
 def test_spectral_vectors_move_once_a_discriminator_update():
     """With D's weights held, five updates in one step leave u where five steps of one update leave it."""
     held = {"name": "sgd", "learning_rate": 1e-30}
-    a = values(played(points_recipe(steps=1, discriminator_steps=5, discriminator_optimizer=held)))
-    b = values(played(points_recipe(steps=5, discriminator_steps=1, discriminator_optimizer=held)))
+    with eagerly():
+        a = values(played(points_recipe(steps=1, discriminator_steps=5, discriminator_optimizer=held)))
+        b = values(played(points_recipe(steps=5, discriminator_steps=1, discriminator_optimizer=held)))
     np.testing.assert_array_equal(a["discriminator/dense_1/u"], b["discriminator/dense_1/u"])
 
 
@@ -164,7 +171,8 @@ def test_regularisers_of_the_networks_are_part_of_the_loss():
     trainer = Trainer(points_recipe(steps=1), build, make_strategy("one"))
     kernel = trainer.game.discriminator.get_layer("dense_1").layer.kernel.numpy().astype(np.float64)
     expected = 0.5 * np.square(kernel.T @ kernel - np.eye(8)).sum()
-    play(trainer, callbacks=[Callback(1, lambda step, means: logs.append(means))])
+    with eagerly():
+        play(trainer, callbacks=[Callback(1, lambda step, means: logs.append(means))])
     assert logs[0]["discriminator/regularization"] == pytest.approx(expected, rel=1e-5)
 
 
@@ -420,6 +428,7 @@ def test_labelled_examples_reach_the_terms_in_the_precision_of_the_game():
     def make_batches(stage, first):
         return batches(POINTS, labels, stage.batch_size, 0, first, labelled=np.arange(4))
 
-    train(trainer, make_batches, [])
+    with eagerly():
+        train(trainer, make_batches, [])
     points = ("float64", [4, 2])
     assert seen[0] == {"images": points, "labelled_images": points, "labelled_labels": ("int32", [4])}
