@@ -63,6 +63,16 @@ def eagerly():
         tf.config.run_functions_eagerly(False)
 
 
+def start_from_zero(patch):
+    """Kernels are 0 instead of random; large and orthogonal ones take their time. `patch`: a `pytest.MonkeyPatch`."""
+
+    def zeros(self, shape, dtype=None):
+        return tf.zeros(shape, dtype or keras.config.floatx())
+
+    for kind in ("Orthogonal", "RandomNormal", "RandomUniform", "TruncatedNormal", "VarianceScaling"):
+        patch.setattr(getattr(keras.initializers, kind), "__call__", zeros)
+
+
 def played(settings, build=points_game, strategy=None, points=POINTS, callbacks=()):
     """The `Trainer` of `settings` after all its steps."""
     trainer = Trainer(settings, build, strategy or make_strategy("one"))

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import pytest
 import torch_files
+from small_games import start_from_zero
 
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.core.game import run_network
@@ -34,6 +35,12 @@ RECOGNIZERS = {
     "biggan_pytorch_cifar10": biggan_pytorch.recognize,
     "studiogan": studiogan.recognize,
 }
+
+
+@pytest.fixture(autouse=True)
+def no_initialisation(monkeypatch):
+    """What an importer leaves out would be 0 here, and not what it happens to start at."""
+    start_from_zero(monkeypatch)
 
 
 def recorded(case):
