@@ -55,6 +55,13 @@ def fresh_keras():
     keras.config.set_dtype_policy(policy)
 
 
+@pytest.fixture
+def double():
+    import keras
+
+    keras.config.set_dtype_policy("float64")
+
+
 @pytest.fixture(scope="session")
 def two_replicas():
     """The one MirroredStrategy of a test run. Each new one numbers its collectives from the same start, and where two

@@ -21,11 +21,6 @@ from tfgan_zoo.layers import (
 from tfgan_zoo.layers.grouped_conv import BLOCK
 
 
-@pytest.fixture
-def double():
-    keras.config.set_dtype_policy("float64")
-
-
 def normal(*shape, seed=0):
     return np.random.default_rng(seed).normal(size=shape)
 

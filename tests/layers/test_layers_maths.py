@@ -60,11 +60,6 @@ def finite_differences(function, variable, step=1e-6):
     return slopes
 
 
-@pytest.fixture
-def double():
-    keras.config.set_dtype_policy("float64")
-
-
 def run_on_both(strategy, function, *batches):
     """Calls `function` on each replica with its half of the batches [8, ...]. Returns the results, one a replica."""
 

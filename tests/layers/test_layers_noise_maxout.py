@@ -15,11 +15,6 @@ from tfgan_zoo.layers import Dropout, GaussianNoise, MaxoutDense, MinibatchDiscr
 slopes = functools.partial(slopes, step=1e-6)
 
 
-@pytest.fixture
-def double():
-    keras.config.set_dtype_policy("float64")
-
-
 def normal(*shape, seed=0):
     return np.random.default_rng(seed).normal(size=shape)
 

@@ -19,11 +19,6 @@ from tfgan_zoo.networks.inputs import short_vector
 CODES = Codes((3, 2), 2)
 
 
-@pytest.fixture
-def double():
-    keras.config.set_dtype_policy("float64")
-
-
 def parameters(network, prefix=""):
     return sum(int(np.prod(v.shape)) for v in network.trainable_variables if v.path.startswith(prefix))
 

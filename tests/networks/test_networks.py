@@ -17,11 +17,6 @@ from tfgan_zoo.networks.shapes import halvings
 from tfgan_zoo.training.optimizers import make_optimizer
 
 
-@pytest.fixture
-def double():
-    keras.config.set_dtype_policy("float64")
-
-
 def parameters(network):
     return sum(int(np.prod(v.shape)) for v in network.trainable_variables)
 

@@ -445,11 +445,6 @@ def test_means_are_those_of_the_whole_batch_on_two_replicas(loss, output, two_re
 # ------------------------------------------------------------------------------------------------ historical averaging
 
 
-@pytest.fixture
-def double():
-    keras.config.set_dtype_policy("float64")
-
-
 def player(name, *weights):
     """A network w.x of two weights."""
     network = keras.Sequential([keras.Input([2]), keras.layers.Dense(1, use_bias=False)], name=name)

@@ -1,18 +1,15 @@
-"""Losses and penalties by hand, against NumPy in float64 and finite differences; the algebra of objectives; turns."""
+"""Losses and penalties by hand, against NumPy in float64 and finite differences."""
 
 import math
 from types import SimpleNamespace
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from numeric import assert_all_close, slopes
+from small_turns import SHAPE, half_square, images, linear, turn_of, two_layers, watched
 
 from tfgan_zoo.core.draws import Draws, seed_of
-from tfgan_zoo.core.errors import ZooError
-from tfgan_zoo.core.game import Game, Objective, Term, Turn, run_network
-from tfgan_zoo.core.priors import Prior
 from tfgan_zoo.objectives import (
     R1,
     R2,
@@ -188,37 +185,6 @@ def test_losses_and_slopes_in_float32_hold_at_logits_of_100(name):
 
 # ---------------------------------------------------------------------------------------------------------- penalties
 
-SHAPE = (1, 2, 1)
-
-
-@pytest.fixture
-def double():
-    keras.config.set_dtype_policy("float64")
-
-
-def discriminator(logits_of, shape=SHAPE):
-    """A Keras model with the names of the zoo; `logits_of`: function of the flattened images [B, F] -> [B, 1]."""
-    images = keras.Input(shape, name="images", dtype=keras.config.dtype_policy().variable_dtype)
-    logits = logits_of(keras.layers.Flatten()(images))
-    return keras.Model({"images": images}, {"logits": logits}, name="discriminator")
-
-
-def linear(*w):
-    """D(x) = w.x"""
-    network = discriminator(keras.layers.Dense(1, use_bias=False))
-    network.trainable_variables[0].assign(np.reshape(w, [-1, 1]))
-    return network
-
-
-def half_square(shape=SHAPE):
-    """D(x) = |x|^2 / 2, whose gradient is x."""
-    return discriminator(lambda x: keras.ops.sum(keras.ops.square(x), axis=1, keepdims=True) / 2, shape)
-
-
-def two_layers():
-    """D(x) = w.tanh(W x + b) + c"""
-    return discriminator(lambda x: keras.layers.Dense(1)(keras.layers.Dense(3, activation="tanh")(x)))
-
 
 def steep_two_layers():
     """With slopes on both sides of 1 at `images`."""
@@ -231,16 +197,6 @@ def steep_two_layers():
     assert norms.min() < 0.9
     assert norms.max() > 1.1
     return network
-
-
-def turn_of(network, real, fake=None, seed=0):
-    real = tf.constant(real, "float64")
-    fake = real if fake is None else tf.constant(fake, "float64")
-    return Turn(network, {"images": real}, {"images": fake}, Draws(seed_of(seed), len(real)))
-
-
-def images(batch=4, seed=0):
-    return np.random.default_rng(seed).normal(size=(batch, *SHAPE))
 
 
 @pytest.mark.usefixtures("double")
@@ -320,23 +276,6 @@ def test_penalties_take_the_norm_of_each_example_and_not_of_the_batch():
     assert_all_close(Dragan(DRAGAN_FORMS["norm_squared"], noise=still).discriminator_loss(turn), (25 + 1) / 2)
     assert_all_close(Dragan(hinge_penalty, 4.0, noise=still).discriminator_loss(turn), (21 + 0) / 2)
     assert_all_close(Dragan(two_sided_penalty, 2.0, noise=still).discriminator_loss(turn), (9 + 1) / 2)
-
-
-class Watched(Turn):
-    """A turn that records what its discriminator is shown."""
-
-    def __init__(self, *arguments, **options):
-        super().__init__(*arguments, **options)
-        self.shown = []
-
-    def discriminate(self, batch):
-        self.shown.append(batch)
-        return super().discriminate(batch)
-
-
-def watched(network, real, fake, one_pass=False):
-    real, fake = {"images": tf.constant(real)}, {"images": tf.constant(fake)}
-    return Watched(network, real, fake, Draws(seed_of(0), len(real["images"])), one_pass=one_pass)
 
 
 @pytest.mark.usefixtures("double")
@@ -456,170 +395,3 @@ def test_gradient_of_each_penalty_to_each_weight_is_its_finite_difference(name):
 def test_gradient_of_each_penalty_is_finite_where_the_critic_is_flat(name):
     (gradient,) = penalty_gradient(PENALTIES[name], turn_of(linear(0, 0), images(), images(seed=1)))
     assert np.isfinite(gradient).all()
-
-
-# ---------------------------------------------------------------------------------------------- the algebra of losses
-
-
-class Constant(Term):
-    """One number for each player, None for no part."""
-
-    def __init__(self, discriminator=None, generator=None):
-        self.losses = discriminator, generator
-
-    def discriminator_loss(self, turn):
-        return self.losses[0]
-
-    def generator_loss(self, turn):
-        return self.losses[1]
-
-
-class BoundaryEquilibrium(Constant):
-    """A term with a state."""
-
-    def __init__(self, *losses):
-        super().__init__(*losses)
-        self.k = tf.Variable(0.25)
-        self.state = {"k": self.k}
-
-
-def test_objective_weighs_its_terms_and_names_them_in_snake_case():
-    objective = Constant(1.0, 2.0) + 10 * BoundaryEquilibrium(3.0, 4.0) + 1e-3 * R1()
-    assert [(name, weight) for name, weight, _ in objective.terms] == [
-        ("constant", 1.0), ("boundary_equilibrium", 10.0), ("r1", 1e-3),
-    ]  # fmt: skip
-    assert objective.generator_losses(None) == {"constant": 2.0, "boundary_equilibrium": 40.0}
-
-
-def test_a_paper_objective_has_the_value_written_in_the_paper():
-    keras.config.set_dtype_policy("float64")
-    real, fake = [[[[1.0], [0.0]]]], [[[[0.0], [0.5]]]]  # D(x) = 3, D(G(z)) = 2
-    objective = Wasserstein() + 10 * GradientPenalty() + 1e-3 * Drift()
-    losses = objective.discriminator_losses(turn_of(linear(3, 4), real, fake))
-    assert list(losses) == ["wasserstein", "gradient_penalty", "drift"]
-    assert_all_close(list(losses.values()), [2 - 3, 10 * 16, 1e-3 * 9])
-
-
-def test_a_term_without_a_part_in_a_players_loss_is_not_there():
-    objective = Constant(1.0, None) + 2 * Constant(None, 3.0) + Term()
-    assert objective.discriminator_losses(None) == {"constant": 1.0}
-    assert objective.generator_losses(None) == {"constant_2": 6.0}
-    assert list((NonSaturating() + R1()).generator_losses(SimpleNamespace(on_fake={"logits": tf.zeros([1, 1])}))) == [
-        "non_saturating"
-    ]
-
-
-def test_terms_of_one_class_are_numbered_in_their_order():
-    objective = Constant(1.0) + 2 * Constant(1.0) + (3 * Constant(1.0) + Hinge())
-    assert objective.discriminator_losses(SimpleNamespace(on_real={"logits": 2.0}, on_fake={"logits": -2.0})) == {
-        "constant": 1.0, "constant_2": 2.0, "constant_3": 3.0, "hinge": 0.0,
-    }  # fmt: skip
-
-
-def test_state_of_an_objective_is_that_of_its_terms_by_their_names():
-    first, second = BoundaryEquilibrium(), BoundaryEquilibrium()
-    objective = Hinge() + 0.5 * first + second
-    assert list(objective.state) == ["boundary_equilibrium/k", "boundary_equilibrium_2/k"]
-    assert objective.state["boundary_equilibrium/k"] is first.k
-    assert objective.state["boundary_equilibrium_2/k"] is second.k
-    assert (Hinge() + R1()).state == {}
-
-
-def test_adding_leaves_the_summands_as_they_were():
-    first = Hinge() + R1()
-    second = first + Drift()
-    assert [name for name, *_ in first.terms] == ["hinge", "r1"]
-    assert [name for name, *_ in second.terms] == ["hinge", "r1", "drift"]
-    assert isinstance(1.0 * Hinge(), Objective)
-
-
-# ------------------------------------------------------------------------------------------------------ networks, turns
-
-
-def test_hinge_generator_turn_never_runs_the_discriminator_on_reals():
-    keras.config.set_dtype_policy("float64")
-    real, fake = images(), images(seed=1)
-    turn = watched(linear(3, 4), real, fake)
-    Hinge().generator_loss(turn)
-    Hinge().generator_loss(turn)
-    assert len(turn.shown) == 1  # and the fakes once, however often they are read
-    np.testing.assert_array_equal(turn.shown[0]["images"], fake)
-    Hinge().discriminator_loss(turn)
-    assert len(turn.shown) == 2
-    np.testing.assert_array_equal(turn.shown[1]["images"], real)
-
-
-@pytest.mark.usefixtures("double")
-def test_one_pass_calls_the_discriminator_once_and_changes_neither_values_nor_gradients():
-    network, real, fake = two_layers(), images(3), images(5, seed=1)
-    found = []
-    for one_pass in (False, True):
-        turn = watched(network, real, fake, one_pass)
-        with tf.GradientTape() as tape:
-            loss = NonSaturating().discriminator_loss(turn)
-        found.append((turn.on_real["logits"], turn.on_fake["logits"], *tape.gradient(loss, network.trainable_weights)))
-        assert len(turn.shown) == (1 if one_pass else 2)
-    assert found[0][0].shape == (3, 1)
-    assert found[0][1].shape == (5, 1)
-    for two, one in zip(*found, strict=True):
-        assert_all_close(one, two, 1e-14)
-
-
-def conditional():
-    """D({images, labels}) = the pixels' sum + the label."""
-    pixels, labels = keras.Input(SHAPE, name="images"), keras.Input([], name="labels", dtype="int32")
-    logits = keras.ops.sum(pixels, axis=(1, 2)) + keras.ops.cast(labels, "float32")[:, None]
-    return keras.Model({"images": pixels, "labels": labels}, {"logits": logits}, name="discriminator")
-
-
-def test_run_network_gives_each_network_the_inputs_that_it_declares():
-    batch = {"labels": tf.constant([0, 10]), "images": tf.ones([2, *SHAPE]), "measurement": tf.zeros([2])}
-    assert_all_close(run_network(linear(3, 4), batch, training=True)["logits"], [[7], [7]], 1e-6)
-    assert_all_close(run_network(conditional(), batch, training=True)["logits"], [[2], [12]], 1e-6)
-
-
-def test_one_pass_joins_the_labels_with_their_images():
-    real = {"images": tf.ones([2, *SHAPE]), "labels": tf.constant([1, 2])}
-    fake = {"images": tf.zeros([1, *SHAPE]), "labels": tf.constant([5]), "noise": tf.zeros([1, 4])}
-    turn = Turn(conditional(), real, fake, None, one_pass=True)
-    assert_all_close(turn.on_real["logits"], [[3], [4]], 1e-6)
-    assert_all_close(turn.on_fake["logits"], [[5]], 1e-6)
-
-
-def test_missing_labels_are_named_with_what_the_batch_holds_and_what_would_do():
-    message = "the discriminator needs labels, but the batch has only images; use a data source"
-    with pytest.raises(ZooError, match=message):
-        run_network(conditional(), {"images": tf.ones([2, *SHAPE])}, training=False)
-
-
-def generator():
-    noise = keras.Input([2], name="noise")
-    return keras.Model({"noise": noise}, keras.layers.Reshape(SHAPE)(keras.layers.Dense(2)(noise)), name="generator")
-
-
-def test_game_shows_one_pass_to_the_discriminator_alone_and_asks_its_hooks():
-    class Darkened(Game):
-        def observe_real(self, batch, draws):
-            return {**batch, "images": batch["images"] - 1}
-
-        def observe_fake(self, batch, draws):
-            return {**batch, "images": batch["images"] * 0}
-
-    game = Darkened(generator(), linear(3, 4), Prior(2, num_classes=3), Hinge(), one_pass=True)
-    draws = Draws(seed_of(0), 4)
-    turns = [turn({"images": tf.ones([4, *SHAPE])}, draws) for turn in (game.discriminator_turn, game.generator_turn)]
-    assert [turn.one_pass for turn in turns] == [True, False]
-    for turn in turns:
-        assert set(turn.fake) == {"noise", "labels", "images"}
-        assert_all_close(turn.on_real["logits"], np.zeros((4, 1)))
-        assert_all_close(turn.on_fake["logits"], np.zeros((4, 1)))
-    assert list(game.objective.generator_losses(turns[1])) == ["hinge"]
-
-
-def test_double_precision_is_not_lost_between_the_players():
-    keras.config.set_dtype_policy("float64")
-    game = Game(generator(), linear(1, 1), Prior(2), Hinge(), one_pass=True)
-    turn = game.discriminator_turn({"images": tf.ones([4, *SHAPE], "float64")}, Draws(seed_of(0), 4))
-    made = game.generator({"noise": turn.fake["noise"]})
-    assert made.dtype == tf.float64
-    assert_all_close(turn.on_fake["logits"][:, 0], tf.reduce_sum(made, [1, 2, 3]), 1e-14)

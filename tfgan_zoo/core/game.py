@@ -39,6 +39,13 @@ def run_network(network: keras.Model, inputs: Batch, training: bool) -> Any:
     return network({name: inputs[name] for name in names}, training=training)
 
 
+class Outputs(dict[str, Any]):
+    """What a discriminator puts out, by name; a name that it lacks is refused with those that it has."""
+
+    def __missing__(self, name: str) -> Any:
+        raise ZooError(f"the discriminator has no output {name!r}; it has {', '.join(self)}.")
+
+
 class Turn:
     """What one player sees in one update.
 
@@ -85,8 +92,12 @@ class Turn:
         return self._cached("fake", self._fake)
 
     def discriminate(self, batch: Batch) -> dict[str, tf.Tensor]:
-        """The discriminator's outputs on any dict of inputs, in training mode."""
-        return run_network(self.discriminator, batch, training=True)
+        """The discriminator's outputs on any dict of inputs, in training mode.
+
+        Raises:
+            ZooError: an output is read that the discriminator does not have.
+        """
+        return Outputs(run_network(self.discriminator, batch, training=True))
 
     @property
     def on_real(self) -> dict[str, tf.Tensor]:
@@ -120,7 +131,8 @@ class Turn:
         name = self.discriminator.inputs[0].name
         sizes = [tf.shape(batch[name])[0] for batch in (self.real, self.fake)]
         parts = {name: tf.split(output, sizes) for name, output in outputs.items()}
-        return {which: {name: halves[i] for name, halves in parts.items()} for i, which in enumerate(("real", "fake"))}
+        halves = enumerate(("real", "fake"))
+        return {which: Outputs({name: half[i] for name, half in parts.items()}) for i, which in halves}
 
     def squared_gradient_norms(self, at: str | tf.Tensor) -> tf.Tensor:
         """|grad_x D(x)|^2 of each example, D the discriminator's logits: [B].
@@ -352,13 +364,14 @@ class Game:
             if not isinstance(generated, Mapping) or "images" not in generated:
                 what = ", ".join(generated) if isinstance(generated, Mapping) else type(generated).__name__
                 raise ZooError(f'{type(self).__name__}.generate returned {what}; expected a dict with "images".')
-            batch = self.observe_fake({**latents, **generated}, draws)
-            return self.augmentation(batch, draws, "fake") if self.augmentation else batch
+            return self.shown({**latents, **generated}, draws, "fake")
 
-        real = self.observe_real(real, draws)
-        if self.augmentation:
-            real = self.augmentation(real, draws, "real")
-        return Turn(self.discriminator, real, fake, draws, one_pass, self.generator)
+        return Turn(self.discriminator, self.shown(real, draws, "real"), fake, draws, one_pass, self.generator)
+
+    def shown(self, batch: Batch, draws: Draws, which: str) -> Batch:
+        """A "real" or "fake" batch as the discriminator sees it: observed, then augmented."""
+        batch = self.observe_real(batch, draws) if which == "real" else self.observe_fake(batch, draws)
+        return self.augmentation(batch, draws, which) if self.augmentation else batch
 
     def generate(self, latents: Batch, draws: Draws) -> Batch:
         """Generates a batch in training mode. A model with style mixing or latent optimisation overrides this.
