@@ -19,7 +19,10 @@ CHECKPOINT = flags.DEFINE_string(
     "checkpoint", "latest", "Which checkpoint the new samples are from: latest, best or a step."
 )
 TRUNCATION = flags.DEFINE_multi_float(
-    "truncation", None, "Adds scores of samples at this truncation; give it several times for a sweep.", 0
+    "truncation",
+    None,
+    "Adds scores of samples at this bound of |z|, or psi, as the model's card says; repeat for a sweep.",
+    0,
 )
 SAMPLES = flags.DEFINE_integer("samples", 2000, "Images to generate at each --truncation.", lower_bound=2)
 

@@ -39,7 +39,7 @@ OUT = flags.DEFINE_string("out", "samples.png", "The grid's file; with --format=
 FORMAT = flags.DEFINE_enum("format", "grid", ["grid", "png"], "One grid, or one PNG per image.")
 NUM = flags.DEFINE_integer("num", None, "Images (64), points (2,500) or rows of --sweep (10).", 1, short_name="n")
 SEED = flags.DEFINE_integer("seed", 0, "Seed of the first image; image i has seed + i.", lower_bound=0)
-TRUNCATION = flags.DEFINE_float("truncation", None, "Bound of |z|, or as the model's card says; less varied.", 0)
+TRUNCATION = flags.DEFINE_float("truncation", None, "Bound of |z|, or psi, as the model's card says.", 0)
 LABEL = flags.DEFINE_integer("label", None, "Class of the images, if the generator takes labels.", lower_bound=0)
 CODES = flags.DEFINE_list("codes", None, "One value per code, such as 3,nan,0.5; nan is drawn from the seed.")
 INTERPOLATE = flags.DEFINE_list("interpolate", None, "Two seeds A,B: --num images between them, or a .gif or .mp4.")

@@ -86,13 +86,13 @@ def main() -> int:
         for model, preset, summary in catalog.listing():
             print(f"{model:<12} {preset:<16} {summary}")
             if command_line.VERBOSE.value:
-                print(f"{'':<30}Tried: {catalog.tried(catalog.preset_file(model, preset))}")
+                print(f"{'':<30}The recipe: {catalog.tried(catalog.preset_file(model, preset))}")
         return 0
     recipe = resolved_recipe()
     if DRY_RUN.value:
         dry_run(recipe)
         if path := recipe_file():
-            print(f"Tried{' without --set' if SET.value else ''}: {catalog.tried(path)}")
+            print(f"The recipe{' without --set' if SET.value else ''}: {catalog.tried(path)}")
         return 0
     folder = Path(WORKDIR.value or f"runs/{recipe.model}-{time.strftime('%Y%m%d-%H%M%S')}")
     if not RESUME.value and (folder / "recipe.json").exists():

@@ -287,7 +287,7 @@ def test_dry_run_prints_the_recipe_the_networks_and_how_it_was_tried_and_stops(c
     assert result.returncode == 0, result.stderr
     assert '"beta_2": 0.9' in result.stdout
     assert "generator: 125,441 trainable parameters" in result.stdout
-    assert re.search(r"^Tried: two CPU cores, .*; fd_mnist_cnn 1\.89", result.stdout, re.MULTILINE)
+    assert re.search(r"^The recipe: run on two CPU cores, .*; fd_mnist_cnn 1\.89", result.stdout, re.MULTILINE)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -296,7 +296,7 @@ def test_a_shipped_recipe_works_as_a_recipe_of_ones_own(command, tmp_path):
     result = command("train", f"--config={path}", "--set=model=sngan", "--set=steps=7", "--dry_run", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert '"steps": 7' in result.stdout
-    assert result.stdout.endswith("Tried without --set: not run\n")
+    assert result.stdout.endswith("The recipe without --set: not run\n")
 
 
 def test_dry_run_without_the_data_reads_the_number_of_classes_from_the_recipe(monkeypatch):

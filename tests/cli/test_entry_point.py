@@ -92,8 +92,10 @@ def test_a_command_prints_the_same_as_its_module_and_takes_a_dash_for_an_undersc
 def test_list_tells_on_what_each_recipe_was_run_when_asked():
     module = [sys.executable, "-m", "tfgan_zoo.train", "--list", "--verbose"]
     listed = subprocess.run(module, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert re.search(r"^sngan +quickstart .*\n +Tried: two CPU cores, .* fd_mnist_cnn 1\.89", listed, re.MULTILINE)
-    assert re.search(r"^sngan +cifar10 .*\n +Tried: not run$", listed, re.MULTILINE)
+    assert re.search(
+        r"^sngan +quickstart .*\n +The recipe: run on two CPU cores, .* fd_mnist_cnn 1\.89", listed, re.MULTILINE
+    )
+    assert re.search(r"^sngan +cifar10 .*\n +The recipe: not run$", listed, re.MULTILINE)
 
 
 def test_the_installed_script_is_this_entry_point():

@@ -28,7 +28,7 @@ class Trial(Table):
 
     def __str__(self) -> str:
         scores = ", ".join(f"{name} {value:g}" for name, value in self.scores.items())
-        return f"{self.hardware}, {self.time}; {scores} ({self.seeds} seed{'s' * (self.seeds > 1)})"
+        return f"run on {self.hardware}, {self.time}; {scores} ({self.seeds} seed{'s' * (self.seeds > 1)})"
 
 
 def model_names() -> list[str]:
