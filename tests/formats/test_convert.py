@@ -17,7 +17,17 @@ from tfgan_zoo.core.priors import Codes, Prior
 from tfgan_zoo.formats import inference_graph, tfjs
 from tfgan_zoo.formats.bundle import comparison_inputs, convert, difference
 from tfgan_zoo.formats.format_table import Format, formats
-from tfgan_zoo.layers import ConditionalBatchNorm, Upsample2D
+from tfgan_zoo.layers import (
+    BlurDownsample2D,
+    BlurUpsample2D,
+    BlurUpsampleConv2D,
+    ConditionalBatchNorm,
+    DepthwiseConv2D,
+    GroupedConv2D,
+    LeakyReLU,
+    ReLU,
+    Upsample2D,
+)
 from tfgan_zoo.saved_model.signatures import ExportedGenerator
 from tfgan_zoo.saved_model.version_folder import load_version, write_version
 
@@ -85,6 +95,28 @@ def test_onnx_computes_the_saved_models_images(exported, tmp_path):
     assert card["formats"]["onnx"]["maximum_difference"] < 1e-5
     inputs = {i.name: i.type for i in onnxruntime.InferenceSession(str(tmp_path / "x" / "small.onnx")).get_inputs()}
     assert inputs == {"noise": "tensor(float)", "labels": "tensor(int32)", "codes": "tensor(float)"}
+
+
+def test_grouped_and_blurring_layers_convert_to_tflite_and_onnx(tmp_path):
+    pytest.importorskip("tf2onnx")
+    onnxruntime = pytest.importorskip("onnxruntime")
+    noise = keras.Input([8], name="noise")
+    h = keras.layers.Reshape((2, 2, 2), name="reshape")(noise)
+    h = LeakyReLU(name="leaky_relu")(BlurUpsampleConv2D(8, name="up")(h))
+    h = ReLU(name="relu")(GroupedConv2D(8, 3, groups=4, padding="same", name="grouped")(BlurUpsample2D(name="blur")(h)))
+    h = BlurDownsample2D(name="down")(DepthwiseConv2D(3, padding="same", name="depthwise")(h))
+    h = keras.layers.Conv2D(3, 3, padding="same", activation="tanh", name="to_images")(h)
+    module = ExportedGenerator(keras.Model({"noise": noise}, h, name="generator"), Prior(8))
+    version = write_version(module, tmp_path / "zoo" / "layers", {"summary": "A test.", "scores": []})
+    latents = np.random.default_rng(0).normal(0, 10, [3, 8]).astype("float32")
+    expected = load_version(version).from_latents(latents)
+    convert(version, tmp_path / "converted", formats_named("tflite", "onnx"), seeds=4)
+    interpreter = tf.lite.Interpreter(model_path=str(tmp_path / "converted" / "layers.tflite"))
+    lite = interpreter.get_signature_runner("serving_default")(noise=latents)["images"]
+    onnx = onnxruntime.InferenceSession(tmp_path / "converted" / "layers.onnx").run(["images"], {"noise": latents})[0]
+    assert np.ptp(expected) > 0.1
+    np.testing.assert_allclose(lite, expected, atol=1e-5)
+    np.testing.assert_allclose(onnx, expected, atol=1e-5)
 
 
 def test_a_shipped_export_with_nearest_upsampling_converts_to_tflite(tmp_path):
