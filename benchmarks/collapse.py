@@ -5,7 +5,7 @@
 
 GAN's dense layers on 5,000 MNIST digits, at fourteen times the quickstart's learning rates: digits appear, and are lost again. With
 the guard the run goes back to its best checkpoint, with another seed and the quickstart's rates. Each run is a folder of --to; the
-same command goes on where it was stopped, and only prints once all runs are complete.
+same command resumes where it was stopped, and only prints once all runs are complete.
 """
 
 from pathlib import Path

@@ -3,7 +3,7 @@
     python -m benchmarks.seeds --model=sngan --seeds=0,1,2 \
         --variant "spectral norm" --variant "no spectral norm: arguments.weights=none"
 
-Each run is a folder of --to. The same command goes on where it was stopped, and only prints once all runs are complete.
+Each run is a folder of --to. The same command resumes where it was stopped, and only prints once all runs are complete.
 """
 
 import json

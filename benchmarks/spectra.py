@@ -40,7 +40,7 @@ def trained(base, method, steps):
     folder = trial.folder(base, 0)
     print(f"--- {folder}", flush=True)
     if TrainingRun(recipe_of(trial, 0), folder).execute() is None:
-        raise SystemExit("Stopped and saved; the same command goes on.")
+        raise SystemExit("Stopped and saved; the same command resumes.")
     return Run(folder)
 
 

@@ -1,6 +1,6 @@
 """Trains every quickstart of the zoo with its baselines, unattended, and writes what it finds into README.md and docs/.
 
-    python -m benchmarks.zoo --to runs/zoo                 train what is not complete yet; goes on where it was stopped
+    python -m benchmarks.zoo --to runs/zoo                 train what is not complete yet; resumes where it was stopped
     python -m benchmarks.zoo --to runs/zoo --only=wgan_gp  of one model alone
     python -m benchmarks.zoo --to runs/zoo --write         tables and generators from the runs that are complete
 

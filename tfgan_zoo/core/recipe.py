@@ -56,7 +56,7 @@ def in_steps(table: dict[str, Any]) -> dict[str, Any]:
             return value
         if len(sizes) > 1:
             raise ValueError(
-                f"{path}={value!r}: the stages differ in batch_size, so images are no fixed number of steps"
+                f"{path}={value!r}: the stages differ in batch_size, so a number of images is not a fixed number of steps"
             )
         per_step = next(iter(sizes)) * updates
         images = float(match[1].replace("_", "")) * {"": 1, "k": 1e3, "M": 1e6}[match[2]]
@@ -319,6 +319,6 @@ def override(table: dict[str, Any], assignments: Iterable[str]) -> dict[str, Any
         for part in path:
             target = target.setdefault(part, {})
             if not isinstance(target, dict):
-                raise ZooError(f"--set {assignment}: {part} is no table; see --dry_run for the recipe's keys.")
+                raise ZooError(f"--set {assignment}: {part} is not a table; see --dry_run for the recipe's keys.")
         target[last] = value
     return table

@@ -51,7 +51,7 @@ class MovingAverage:
         """Moves the average towards `network`.
 
         Args:
-            network: of which this is the average.
+            network: the one that is averaged.
             step: int64 scalar, how many steps have been taken.
             images: real images that the discriminator sees in one step.
         """

@@ -94,7 +94,7 @@ class Trainer:
         name = f"{player}_optimizer"
         if settings.schedule == "linear" and len({stage.resolution for stage in self.recipe.schedule}) > 1:
             raise ZooError(
-                f"{name}.schedule=linear counts the updates of one resolution, and the optimiser starts anew at each; use constant."
+                f"{name}.schedule=linear counts the updates of one resolution, and the optimiser starts over at each; use constant."
             )
         if settings.schedule == "plateau":
             self.plateaus[player] = make_plateau(settings, self.game.objective.state, name)
