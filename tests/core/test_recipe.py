@@ -230,7 +230,7 @@ def test_override_without_key_or_value_is_refused_with_an_example(assignment):
 
 
 def test_override_within_what_is_no_table_is_refused():
-    with pytest.raises(ZooError, match=r"--set steps\.more=5: steps is no table"):
+    with pytest.raises(ZooError, match=r"--set steps\.more=5: steps is not a table"):
         recipe.override(LEAST, ["steps.more=5"])
 
 
