@@ -2,8 +2,9 @@
 
 python -m benchmarks.same_bits --before=COMMIT --folder=runs/same_bits
 
-The runs of the earlier commit are then opened by the code of now: their averaged generators must give the samples that they
-gave then. Models that --folder already holds are not trained again. Exits with 1 if a model differs.
+The code of now then opens what the earlier commit left: the averaged generators of its runs and its exports must give the
+samples that they gave then, and its recipes the same settings. Models that --folder already holds are not trained again. Exits
+with 1 if anything differs.
 """
 
 import argparse
@@ -55,6 +56,29 @@ for model, settings in changes.items():
     keras.backend.clear_session()
 """
 
+# Runs at either commit: writes samples of the exports and the settings of the recipes that a checkout has.
+OPENING = """
+import json, sys
+from pathlib import Path
+import numpy as np
+try:
+    from tfgan_zoo.core import catalog, recipe
+    from tfgan_zoo.saved_model.version_folder import load_version
+except ImportError:
+    from tfgan_zoo import catalog, recipe
+    from tfgan_zoo.serving.version_folder import load_version
+
+checkout, to = Path(sys.argv[1]), Path(sys.argv[2])
+settings = {}
+for path in sorted(checkout.glob("zoo_configs/*/*.toml")):
+    table = {key: value for key, value in recipe.read_toml(path).items() if key != "tried"}
+    parsed = catalog.completed(recipe.parse({"model": path.parent.name, **table}))
+    settings[f"recipe {path.parent.name}/{path.stem}"] = json.loads(json.dumps(parsed.as_dict()))
+(to / "recipes.json").write_text(json.dumps(settings))
+samples = {f"export {p.parent.name}": load_version(p).sample(np.arange(16)) for p in checkout.glob("export/*/1")}
+np.savez(to / "exports.npz", **samples)
+"""
+
 
 def settings_of(model, steps):
     """The changes of a quickstart to a run of this many steps without scores."""
@@ -69,10 +93,27 @@ def settings_of(model, steps):
 
 def train(checkout, folder, changes, *earlier):
     """Trains with a checkout's own code, and shows its progress."""
-    environment = {**os.environ, "PYTHONPATH": str(checkout), "TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [sys.executable, "-c", SESSION, str(folder), json.dumps(changes), *map(str, earlier)]
     folder.mkdir(parents=True, exist_ok=True)
-    subprocess.run(command, cwd=checkout, env=environment, check=True)
+    run(checkout, SESSION, folder, json.dumps(changes), *earlier)
+
+
+def run(checkout, script, *arguments):
+    """Runs a script with a checkout's own code."""
+    environment = {**os.environ, "PYTHONPATH": str(checkout), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    subprocess.run([sys.executable, "-c", script, *map(str, arguments)], cwd=checkout, env=environment, check=True)
+
+
+def opened(checkout, folder, code):
+    """({export: samples}, {recipe: settings}) of a checkout, opened by the code of another one."""
+    run(code, OPENING, checkout, folder)
+    return dict(np.load(folder / "exports.npz")), json.loads((folder / "recipes.json").read_text())
+
+
+def agrees(before, now):
+    """Whether `now` has every key of `before`, with the same value."""
+    if not isinstance(before, dict):
+        return before == now
+    return all(key in now and agrees(value, now[key]) for key, value in before.items())
 
 
 def last_checkpoint(folder):
@@ -116,7 +157,17 @@ def main():
         equal += not lines
         print(f"{model:<12} {'differs:' if lines else 'equal, bit for bit'}", *lines[:8], sep="\n    ")
     print(f"{equal} of {len(models)} equal")
-    return int(equal < len(models))
+    (exports, recipes), (same_exports, same_recipes) = (
+        opened(earlier, folder / part, code) for part, code in (("before", earlier), ("now", ROOT))
+    )
+    lost = [name for name in exports if not np.array_equal(exports[name], same_exports[name])]
+    lost += [name for name in recipes if not agrees(recipes[name], same_recipes[name])]
+    print(
+        f"{len(exports)} exports and {len(recipes)} recipes of before opened, {len(lost)} of which differ",
+        *lost,
+        sep="\n    ",
+    )
+    return int(equal < len(models) or bool(lost))
 
 
 if __name__ == "__main__":
