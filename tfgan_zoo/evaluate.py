@@ -35,9 +35,7 @@ FEATURES = flags.DEFINE_string("features", None, "The feature network.")
 INCEPTION_FILE = flags.DEFINE_string("inception_file", None, "File with the weights of an Inception network.")
 SAMPLES = flags.DEFINE_integer("samples", None, "How many images to generate.", lower_bound=2)
 SEED = flags.DEFINE_integer("seed", None, "Seed of the first generated image.", lower_bound=0)
-TRUNCATION = flags.DEFINE_multi_float(
-    "truncation", None, "Bound of |z|, or psi, as the model's card says; repeat for a sweep.", 0
-)
+TRUNCATION = flags.DEFINE_multi_float("truncation", None, "Of |z|, or psi (see the card); repeat for a sweep.", 0)
 CHANNELS = flags.DEFINE_integer(
     "channels", None, "Channels to convert the images to: 1 for gray, 3 for RGB.", lower_bound=1, upper_bound=4
 )

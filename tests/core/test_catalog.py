@@ -75,7 +75,7 @@ scores = { fid = 21.5, precision = 0.7 }
 def test_a_trial_reads_as_one_line_and_is_not_part_of_the_recipe(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text(MINE)
-    assert str(catalog.tried(path)) == "one A100, 2 h; fid 21.5, precision 0.7 (2 seeds)"
+    assert str(catalog.tried(path)) == "run on one A100, 2 h; fid 21.5, precision 0.7 (2 seeds)"
     table = catalog.recipe_table(path)
     assert table == {"model": "sngan", "steps": 3}
     assert "tried" not in recipe.parse(table).as_dict()
