@@ -8,11 +8,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from numeric import assert_all_close, slopes
+from numeric import assert_all_close, central_differences
 
 from tfgan_zoo.layers import Dropout, GaussianNoise, MaxoutDense, MinibatchDiscrimination, MinibatchStdDev
 
-slopes = functools.partial(slopes, step=1e-6)
+central_differences = functools.partial(central_differences, step=1e-6)
 
 
 def normal(*shape, seed=0):
@@ -77,7 +77,9 @@ def test_maxout_and_its_gradients_equal_numpy():
     for i, gradient in enumerate(gradients):
         assert_all_close(
             gradient,
-            slopes(lambda a, i=i: np.sum(expected(*arrays[:i], a, *arrays[i + 1 :]) * coefficients), arrays[i]),
+            central_differences(
+                lambda a, i=i: np.sum(expected(*arrays[:i], a, *arrays[i + 1 :]) * coefficients), arrays[i]
+            ),
             1e-8,
         )
 
@@ -284,8 +286,8 @@ def test_minibatch_discrimination_and_its_gradients_equal_a_loop_over_pairs():
         loss = tf.reduce_sum(out * coefficients)
     assert_all_close(out, np.concatenate([x, closeness(x, kernel, 3, 2)], axis=1))
     input_gradient, kernel_gradient = tape.gradient(loss, [inputs, layer.kernel.value])
-    assert_all_close(input_gradient, slopes(lambda x: expected(x, kernel), x), 1e-8)
-    assert_all_close(kernel_gradient, slopes(lambda k: expected(x, k), kernel), 1e-8)
+    assert_all_close(input_gradient, central_differences(lambda x: expected(x, kernel), x), 1e-8)
+    assert_all_close(kernel_gradient, central_differences(lambda k: expected(x, k), kernel), 1e-8)
 
 
 @pytest.mark.usefixtures("double")
