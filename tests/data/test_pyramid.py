@@ -200,7 +200,7 @@ def test_records_are_tfrecords_of_bytes_and_of_pngs(pyramid):
     assert (pyramid / "0008" / "00000.tfrecord").stat().st_size == 832
 
 
-def test_checksums_and_counts_are_those_of_the_files(pyramid):
+def test_checksums_and_counts_match_the_files(pyramid):
     about, files = json.loads((pyramid / "about.json").read_text()), tree(pyramid)
     assert (about["images"], about["counts"], about["resolutions"]) == (10, [4, 4, 2], [4, 8, 16])
     data = {name: content for name, content in files.items() if not name.endswith(".json")}

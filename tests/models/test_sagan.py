@@ -75,7 +75,7 @@ def test_data_without_labels_gives_unconditional_networks():
     assert parameters(small().discriminator) - parameters(game.discriminator) == 3 * 8
 
 
-def test_a_resolution_that_no_block_ends_at_is_refused_with_those_that_do():
+def test_a_resolution_that_no_block_ends_at_is_refused_naming_those_available():
     with pytest.raises(ZooError, match=r"attention at 5 pixels: no block of the generator ends .* use one of 8, 16"):
         small(generator_attention=5)
     with pytest.raises(

@@ -441,7 +441,7 @@ def test_plain_weights_have_no_loss_wrapper_or_constraint(network):
 
 
 @pytest.mark.parametrize("weights", sngan.WEIGHTS)
-def test_generator_is_the_same_whatever_the_discriminators_weights_setting(weights):
+def test_generator_does_not_depend_on_the_discriminators_weights_setting(weights):
     generator = small_sngan(weights, "resnet").generator
     assert generator.losses == []
     assert {v.name for v in generator.trainable_variables} == {"kernel", "bias", "scale", "offset"}

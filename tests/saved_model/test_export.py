@@ -128,7 +128,7 @@ def test_uniform_latents_are_exported_as_such(tmp_path):
     assert np.abs(Sampler(module.functions).latents(np.arange(50), truncation=0.3)).max() <= 0.3
 
 
-def test_a_conditional_export_takes_labels_and_draws_those_that_are_minus_one(conditional):
+def test_a_conditional_export_takes_labels_and_draws_one_for_minus_one(conditional):
     _, folder = conditional
     generator = Sampler(tf.saved_model.load(str(folder)).signatures)
     assert generator.conditional
