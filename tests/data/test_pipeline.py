@@ -1,4 +1,4 @@
-"""Batches are a pure function of seed and number: each epoch a permutation, the same from any start and for any number of replicas."""
+"""Batches are a pure function of seed and number: each epoch a permutation, the same from any start and on any replicas."""
 
 import itertools
 

@@ -295,7 +295,7 @@ def test_minibatch_discrimination_compares_the_examples_of_all_replicas_with_gra
     x, coefficients = normal(6, 4), normal(6, 4 + 3, seed=1)
 
     def step(layer, x, coefficients):
-        """The output, and the gradients of its sum, weighted by `coefficients`, with respect to the replica's examples and the kernel."""
+        """The output, and the gradients of its sum weighted by `coefficients`, for the replica's examples and the kernel."""
         with tf.GradientTape() as tape:
             tape.watch(x)
             out = layer(x)
