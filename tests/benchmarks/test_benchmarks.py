@@ -1,4 +1,4 @@
-"""The benchmarks, which run for minutes, at least say what they are for; and those parts of them that are quick."""
+"""Every benchmark loads and says how it is run; and those parts of benchmarks that are quick."""
 
 import importlib
 import pkgutil
@@ -22,7 +22,7 @@ def test_a_benchmark_loads_and_says_how_it_is_run(name):
     assert "benchmarks." in importlib.import_module(f"benchmarks.{name}").__doc__
 
 
-def test_requests_hold_a_row_a_seed_of_the_inputs_that_the_generator_has():
+def test_requests_have_a_row_per_seed_for_each_input_of_the_generator():
     request = predict_request("digits", np.arange(3), ["seed", "labels"])
     assert request.model_spec.name == "digits"
     assert {key: [d.size for d in value.tensor_shape.dim] for key, value in request.inputs.items()} == {
@@ -33,7 +33,7 @@ def test_requests_hold_a_row_a_seed_of_the_inputs_that_the_generator_has():
     assert inputs(["labels"], range(2))["labels"].tolist() == [-1, -1]
 
 
-def test_pictures_stand_row_by_row_and_the_last_samples_are_taken(tmp_path):
+def test_pictures_are_laid_out_row_by_row_and_the_last_samples_are_used(tmp_path):
     (tmp_path / "samples").mkdir()
     for step, grey in ((9, 50), (10, 200)):
         Image.new("L", (20, 10), grey).save(tmp_path / "samples" / f"step-{step:09}.png")
@@ -41,16 +41,16 @@ def test_pictures_stand_row_by_row_and_the_last_samples_are_taken(tmp_path):
     assert (last.mode, last.getpixel((0, 0))) == ("RGB", (200, 200, 200))
     red, blue = Image.new("RGB", (20, 10), "red"), Image.new("RGB", (8, 4), "blue")
     pixels = np.array(beside([("a", red), ("b", last), ("c", blue)], columns=2)).astype(int)
-    found = {
+    positions = {
         name: np.argwhere((pixels == colour).all(-1))
         for name, colour in {"a": (255, 0, 0), "b": (200, 200, 200), "c": (0, 0, 255)}.items()
     }
-    assert (len(found["a"]), len(found["c"])) == (200, 32)
-    assert found["b"][:, 1].min() > found["a"][:, 1].max()
-    assert found["c"][:, 0].min() > found["a"][:, 0].max()
+    assert (len(positions["a"]), len(positions["c"])) == (200, 32)
+    assert positions["b"][:, 1].min() > positions["a"][:, 1].max()
+    assert positions["c"][:, 0].min() > positions["a"][:, 0].max()
 
 
-def test_k_means_finds_two_heaps():
+def test_k_means_finds_two_clusters():
     points = np.concatenate([np.zeros([5, 2]), np.ones([5, 2])]).astype(np.float32)
     category_of = k_means(rows(Source("heaps", points, None, ())), 2, seed=0)
     first, second = category_of(np.float32([[0.1, 0], [0.9, 1]]))

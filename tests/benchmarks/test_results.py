@@ -1,4 +1,4 @@
-"""Figures of benchmarks: stored with where they come from, and stated in the README as they are stored."""
+"""Figures of benchmarks: stored with their origin, and stated unchanged in the README."""
 
 import argparse
 import ast
@@ -12,7 +12,7 @@ from benchmarks import results, tables
 
 README = (results.ROOT / "README.md").read_text(encoding="utf-8")
 RECORDS = sorted(results.FOLDER.rglob("*.json"))
-# They draw pictures, compare bits, or are parts of another.
+# They draw pictures, compare bits, or are parts of other benchmarks.
 WITHOUT_FIGURES = {"__init__", "beside", "measurements", "results", "same_bits", "strangers", "tables"}
 
 

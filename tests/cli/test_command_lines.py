@@ -176,11 +176,11 @@ def test_a_truncated_grid_and_an_interpolation(command, run, tmp_path):
 
 
 def test_an_interpolation_can_be_a_gif(command, run, tmp_path):
-    moving = tmp_path / "way.gif"
-    result = command("sample", f"--run={run[0]}", "--interpolate=1,9", "--num=5", f"--out={moving}")
+    animation = tmp_path / "way.gif"
+    result = command("sample", f"--run={run[0]}", "--interpolate=1,9", "--num=5", f"--out={animation}")
     assert result.returncode == 0, result.stderr
-    assert (Image.open(moving).n_frames, Image.open(moving).size) == (5, (32, 32))
-    result = command("sample", f"--run={run[0]}", f"--out={moving}")
+    assert (Image.open(animation).n_frames, Image.open(animation).size) == (5, (32, 32))
+    result = command("sample", f"--run={run[0]}", f"--out={animation}")
     assert result.returncode != 0
     assert "needs two seeds, --interpolate=A,B" in result.stderr
 
@@ -267,9 +267,9 @@ def test_list_and_help_need_no_tensorflow():
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     assert re.search(r"^sngan +quickstart +SNGAN", result.stdout, re.MULTILINE)
-    helped = fresh_command("train", "--help").stdout
-    assert "--workdir" in helped
-    assert "--[no]verbose" in helped
+    help_text = fresh_command("train", "--help").stdout
+    assert "--workdir" in help_text
+    assert "--[no]verbose" in help_text
 
 
 @pytest.mark.parametrize("preset", ["cifar10", "cifar10_cnn", "stl10"])
@@ -291,7 +291,7 @@ def test_dry_run_prints_the_recipe_the_networks_and_how_it_was_tried_and_stops(c
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_shipped_recipe_works_as_a_recipe_of_ones_own(command, tmp_path):
+def test_a_shipped_recipe_works_as_a_custom_recipe(command, tmp_path):
     path = catalog.preset_file("sngan", "cifar10")
     result = command("train", f"--config={path}", "--set=model=sngan", "--set=steps=7", "--dry_run", cwd=tmp_path)
     assert result.returncode == 0, result.stderr

@@ -39,9 +39,11 @@ def answers():
     calls = ["", "--help", "-h", "--version", "trian", *(f"{command} --help" for command in entry.COMMANDS)]
     calls += ["train -h", "train --list", "import-weights --help", "train --modle=sngan"]
     process = [sys.executable, "-u", "-c", SESSION]
-    done = subprocess.run(process, cwd=ROOT, input="\n".join(calls), capture_output=True, text=True, check=True)
-    parts = re.findall(r"(.*?)^status (\d+)\n", done.stdout, re.DOTALL | re.MULTILINE)
-    assert len(parts) == len(calls), done.stdout
+    process_result = subprocess.run(
+        process, cwd=ROOT, input="\n".join(calls), capture_output=True, text=True, check=True
+    )
+    parts = re.findall(r"(.*?)^status (\d+)\n", process_result.stdout, re.DOTALL | re.MULTILINE)
+    assert len(parts) == len(calls), process_result.stdout
     return {call: (int(status), output) for call, (output, status) in zip(calls, parts, strict=True)}
 
 
@@ -89,7 +91,7 @@ def test_a_command_prints_the_same_as_its_module_and_takes_a_dash_for_an_undersc
     assert answers["import-weights --help"] == answers["import_weights --help"]
 
 
-def test_list_tells_on_what_each_recipe_was_run_when_asked():
+def test_verbose_list_says_where_each_recipe_was_run():
     module = [sys.executable, "-m", "tfgan_zoo.train", "--list", "--verbose"]
     listed = subprocess.run(module, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert re.search(
@@ -103,7 +105,7 @@ def test_the_installed_script_is_this_entry_point():
     assert script.load() is entry.main
 
 
-def test_the_version_stands_in_one_place(answers):
+def test_the_version_is_stated_in_one_place(answers):
     assert answers["--version"] == (0, f"tfgan_zoo {tfgan_zoo.__version__}\n")
     assert re.search(r"^version = attr: tfgan_zoo\.__version__$", (ROOT / "setup.cfg").read_text(), re.MULTILINE)
     assert read_configuration(ROOT / "setup.cfg")["metadata"]["version"] == tfgan_zoo.__version__

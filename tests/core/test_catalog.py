@@ -1,4 +1,4 @@
-"""On what each shipped recipe has been run: its `[tried]` table, what the documentation states, and where it is printed."""
+"""Where each shipped recipe has been run: its `[tried]` table, what the documentation states, and how it is printed."""
 
 import re
 
@@ -16,7 +16,7 @@ def tried(model, preset):
 
 
 @pytest.mark.parametrize(("model", "preset"), PRESETS)
-def test_every_shipped_recipe_says_on_what_it_was_run_or_that_it_was_not(model, preset):
+def test_every_shipped_recipe_says_where_it_was_run_or_that_it_was_not(model, preset):
     assert tried(model, preset) != "not stated", (
         f'zoo_configs/{model}/{preset}.toml: add tried = "not run" below its summary, or a [tried] table '
         "(hardware, time, seeds, scores) at its end"
@@ -28,7 +28,7 @@ def page_of(model):
 
 
 def documented_scores(page, model, preset):
-    """(seeds, {score: the value stated first}) of the first row of the table of a preset in a model's page."""
+    """(seeds, {score: first value}) from the first row of a preset's table on its model's page."""
     named = f"{model}, {preset}" if preset != "quickstart" else rf"{model}(?:, quickstart)?"
     table = re.search(rf"^\| {named}, (\d) seeds?.*? \| (.*) \|\n\|[-|]+\|\n\| .*? \| (.*) \|$", page, re.MULTILINE)
     assert table, f"docs/{model}.md has no table of {preset}"
@@ -40,7 +40,7 @@ TRIED = [names for names in PRESETS if isinstance(tried(*names), catalog.Trial) 
 
 
 @pytest.mark.parametrize(("model", "preset"), TRIED)
-def test_the_scores_and_the_time_of_a_tried_recipe_are_those_of_its_models_page(model, preset):
+def test_scores_and_time_of_a_tried_recipe_match_its_models_page(model, preset):
     page, trial = page_of(model), tried(model, preset)
     where = f"[tried] of zoo_configs/{model}/{preset}.toml and docs/{model}.md disagree"
     assert (trial.seeds, trial.scores) == documented_scores(page, model, preset), where
@@ -48,7 +48,7 @@ def test_the_scores_and_the_time_of_a_tried_recipe_are_those_of_its_models_page(
         assert re.search(rf"\b{measured[1]} min(utes)? {measured[2]} s", page), where
 
 
-def test_the_score_of_the_circles_is_the_one_in_the_text_of_catgans_page():
+def test_score_of_the_circles_matches_the_text_of_catgans_page():
     trial = tried("catgan", "circles")
     assert (trial.seeds, trial.scores) == (3, {"clustering_error": 0.122})
     text = page_of("catgan").replace("\n", " ")
@@ -60,7 +60,7 @@ def test_some_recipes_were_run_and_others_not():
     assert tried("sngan", "cifar10") == "not run"
 
 
-MINE = """
+TRIED_RECIPE = """
 model = "sngan"
 steps = 3
 
@@ -74,12 +74,12 @@ scores = { fid = 21.5, precision = 0.7 }
 
 def test_a_trial_reads_as_one_line_and_is_not_part_of_the_recipe(tmp_path):
     path = tmp_path / "mine.toml"
-    path.write_text(MINE)
+    path.write_text(TRIED_RECIPE)
     assert str(catalog.tried(path)) == "run on one A100, 2 h; fid 21.5, precision 0.7 (2 seeds)"
     table = catalog.recipe_table(path)
     assert table == {"model": "sngan", "steps": 3}
     assert "tried" not in recipe.parse(table).as_dict()
-    path.write_text(MINE.partition("[tried]")[0])
+    path.write_text(TRIED_RECIPE.partition("[tried]")[0])
     assert catalog.tried(path) == "not stated"
 
 
@@ -94,12 +94,12 @@ def test_a_trial_reads_as_one_line_and_is_not_part_of_the_recipe(tmp_path):
 def test_a_trial_that_cannot_be_read_is_refused_by_key(tmp_path, line, message):
     path = tmp_path / "mine.toml"
     key = line.split()[0]
-    path.write_text("\n".join([text for text in MINE.splitlines() if not text.startswith(key)] + [line]))
+    path.write_text("\n".join([text for text in TRIED_RECIPE.splitlines() if not text.startswith(key)] + [line]))
     with pytest.raises(ZooError, match=message):
         catalog.tried(path)
 
 
-def test_any_other_word_than_not_run_is_refused(tmp_path):
+def test_any_word_other_than_not_run_is_refused(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text('tried = "yes"')
     with pytest.raises(

@@ -28,15 +28,15 @@ every_draw = pytest.mark.parametrize("draw", DRAW.values(), ids=DRAW)
 @every_draw
 @pytest.mark.parametrize("shares", [[8], [4, 4], [2, 2, 2, 2], [3, 5]])
 def test_example_gets_the_same_numbers_however_the_batch_is_split(draw, shares):
-    whole = draw(Draws(SEED, 8), "noise").numpy()
-    assert len(np.unique(whole)) > 7  # examples differ
+    batch = draw(Draws(SEED, 8), "noise").numpy()
+    assert len(np.unique(batch)) > 7  # examples differ
     firsts = np.cumsum([0, *shares[:-1]])
     split = [draw(Draws(SEED, 8, int(f), n), "noise").numpy() for f, n in zip(firsts, shares, strict=True)]
-    np.testing.assert_array_equal(np.concatenate(split), whole)
+    np.testing.assert_array_equal(np.concatenate(split), batch)
 
 
 @every_draw
-def test_share_may_be_numbered_by_a_tensor_within_a_graph(draw):
+def test_first_example_of_a_share_may_be_a_tensor_in_a_graph(draw):
     @tf.function
     def share(first):
         return draw(Draws(SEED, 8, first, 2), "noise")
@@ -45,7 +45,7 @@ def test_share_may_be_numbered_by_a_tensor_within_a_graph(draw):
 
 
 @every_draw
-def test_purposes_and_seeds_draw_different_numbers_and_the_same_ones_again(draw):
+def test_purposes_and_seeds_draw_different_numbers_reproducibly(draw):
     first = draw(Draws(SEED, 8), "noise").numpy()
     np.testing.assert_array_equal(draw(Draws(SEED, 8), "noise"), first)
     for other in (draw(Draws(SEED, 8), "labels"), draw(Draws(seed_of(4), 8), "noise")):
@@ -61,14 +61,14 @@ def test_fold_takes_a_step_as_a_number_or_as_a_tensor_of_either_width():
     assert folded.shape == (2,)
 
 
-def test_fold_tells_words_steps_and_their_order_apart():
+def test_fold_distinguishes_words_steps_and_their_order():
     purposes = ("noise", "labels", *range(20), 2**31 - 1)
     seeds = [fold(seed, purpose) for seed in map(seed_of, range(5)) for purpose in purposes]
     seeds += [fold(fold(SEED, 1), 2), fold(fold(SEED, 2), 1), fold(SEED, "12"), fold(fold(SEED, "a"), "b")]
     assert len({tuple(seed.numpy()) for seed in seeds}) == 5 * 23 + 4
 
 
-def test_seed_of_tells_every_whole_number_below_2_to_the_62_apart():
+def test_seed_of_distinguishes_every_integer_below_2_to_the_62():
     numbers = [0, 1, 2**31 - 1, 2**31, 2**31 + 1, 2**32, 2**40, 2**61, 2**62 - 1]
     assert len({tuple(seed_of(number).numpy()) for number in numbers}) == len(numbers)
     np.testing.assert_array_equal(seed_of(5 * 2**31 + 7), [7, 5])
@@ -81,11 +81,11 @@ MANY = 200_000
 KOLMOGOROV = 1.95 / math.sqrt(MANY)
 
 
-def distance(samples, cumulative):
+def ks_statistic(samples, cumulative):
     return scipy.stats.kstest(samples.astype("float64"), cumulative).statistic
 
 
-def many(distribution, truncation):
+def sample_many(distribution, truncation):
     return Prior(1, distribution).sample(Draws(SEED, MANY), truncation)["noise"].numpy()[:, 0]
 
 
@@ -94,16 +94,16 @@ def test_uniform_draws_are_uniform_and_never_0_or_1():
     assert samples.dtype == np.float32
     assert 0 < samples.min() < 1e-4
     assert 1 - 1e-4 < samples.max() < 1
-    assert distance(samples, "uniform") < KOLMOGOROV
+    assert ks_statistic(samples, "uniform") < KOLMOGOROV
 
 
 def test_normal_draws_are_standard_normal():
     samples = Draws(SEED, MANY).normal("noise").numpy()
     assert samples.dtype == np.float32
-    assert distance(samples, "norm") < KOLMOGOROV
+    assert ks_statistic(samples, "norm") < KOLMOGOROV
 
 
-def test_integers_come_equally_often():
+def test_integers_are_equally_frequent():
     samples = Draws(SEED, MANY).integers("labels", 10).numpy()
     assert samples.dtype == np.int32
     counts = np.bincount(samples, minlength=10)
@@ -114,10 +114,10 @@ def test_integers_come_equally_often():
 @pytest.mark.parametrize("truncation", [0.5, 1.0, 2.0, INF])
 def test_truncated_normal_is_the_normal_distribution_within_its_bound(truncation):
     expected = scipy.stats.truncnorm(-truncation, truncation)
-    samples = many(Normal(), truncation)
+    samples = sample_many(Normal(), truncation)
     assert samples.dtype == np.float32
     assert np.abs(samples).max() <= truncation
-    assert distance(samples, expected.cdf) < KOLMOGOROV
+    assert ks_statistic(samples, expected.cdf) < KOLMOGOROV
     deviation = expected.std()
     assert abs(samples.mean()) < 4 * deviation / math.sqrt(MANY)
     spread = math.sqrt((expected.moment(4) - deviation**4) / MANY)  # of the estimated variance
@@ -126,18 +126,18 @@ def test_truncated_normal_is_the_normal_distribution_within_its_bound(truncation
 
 @pytest.mark.parametrize(("truncation", "bound"), [(0.25, 0.25), (1.0, 1.0), (3.0, 1.0), (INF, 1.0)])
 def test_truncated_uniform_is_uniform_within_its_bound(truncation, bound):
-    samples = many(Uniform(), truncation)
+    samples = sample_many(Uniform(), truncation)
     assert bound * (1 - 1e-4) < np.abs(samples).max() <= bound
-    assert distance(samples, scipy.stats.uniform(-bound, 2 * bound).cdf) < KOLMOGOROV
+    assert ks_statistic(samples, scipy.stats.uniform(-bound, 2 * bound).cdf) < KOLMOGOROV
 
 
-# The ends of what a uniform draw can be, the two numbers about its middle, and a thousand in between.
+# The extremes of a uniform draw, the two numbers around its middle, and a thousand in between.
 EXTREMES = np.array([2**-24, 3 * 2**-24, 0.5 - 2**-24, 0.5 + 2**-24, 1 - 3 * 2**-24, 1 - 2**-24], np.float32)
-PLACES = np.concatenate([EXTREMES, (2 * np.arange(1000) + 1).astype(np.float32) / 2000])
+UNIFORMS = np.concatenate([EXTREMES, (2 * np.arange(1000) + 1).astype(np.float32) / 2000])
 BOUNDS = np.concatenate([np.linspace(0, 8, 801), [100, 1e30, INF]]).astype(np.float32)
 
 
-def test_extremes_of_a_uniform_draw_are_those_of_the_random_bits(monkeypatch):
+def test_extreme_random_bits_give_the_extremes_of_a_uniform_draw(monkeypatch):
     for bits, expected in ((0, 2**-24), (0x7FFFFF, 1 - 2**-24), (-1, 1 - 2**-24)):
         monkeypatch.setattr(tf.random, "stateless_uniform", lambda *_, bits=bits, **__: tf.constant([bits]))
         assert draws_module.uniform(SEED, [1]).numpy()[0] == np.float32(expected)
@@ -145,7 +145,7 @@ def test_extremes_of_a_uniform_draw_are_those_of_the_random_bits(monkeypatch):
 
 @pytest.mark.parametrize("distribution", [Normal(), Uniform()], ids=["Normal", "Uniform"])
 def test_latents_stay_in_their_bound_and_finite_whatever_is_drawn(distribution):
-    latents = distribution.latents(PLACES[None, :], BOUNDS[:, None]).numpy()
+    latents = distribution.latents(UNIFORMS[None, :], BOUNDS[:, None]).numpy()
     assert np.isfinite(latents).all()
     assert (np.abs(latents) <= BOUNDS[:, None]).all()
     assert (latents[BOUNDS == 0] == 0).all()
@@ -154,20 +154,20 @@ def test_latents_stay_in_their_bound_and_finite_whatever_is_drawn(distribution):
 
 @pytest.mark.parametrize("distribution", [Normal(), Uniform()], ids=["Normal", "Uniform"])
 def test_a_tighter_bound_moves_every_latent_towards_zero_and_never_across(distribution):
-    latents = distribution.latents(PLACES[None, :], BOUNDS[:, None]).numpy()
-    assert (latents * np.sign(PLACES - 0.5) >= 0).all()
-    ordinary = np.abs(PLACES - 0.5) < 0.49  # beyond, rounding of the mass shows
+    latents = distribution.latents(UNIFORMS[None, :], BOUNDS[:, None]).numpy()
+    assert (latents * np.sign(UNIFORMS - 0.5) >= 0).all()
+    ordinary = np.abs(UNIFORMS - 0.5) < 0.49  # beyond, rounding of the probability mass shows
     assert (np.diff(np.abs(latents[:, ordinary]), axis=0) >= -1e-5).all()
 
 
 @pytest.mark.parametrize("truncation", [0.5, INF])
 def test_normal_latents_of_mirrored_draws_are_mirrored(truncation):
-    latents = [Normal().latents(places, np.float32(truncation)).numpy() for places in (PLACES, 1 - PLACES)]
+    latents = [Normal().latents(uniforms, np.float32(truncation)).numpy() for uniforms in (UNIFORMS, 1 - UNIFORMS)]
     np.testing.assert_allclose(latents[0], -latents[1], rtol=1e-5, atol=1e-6)
 
 
 def test_negative_truncation_leaves_only_zeros():
-    assert (Normal().latents(PLACES, np.float32(-1)).numpy() == 0).all()
+    assert (Normal().latents(UNIFORMS, np.float32(-1)).numpy() == 0).all()
 
 
 # -------------------------------------------------------------------------------------------------------------- priors
@@ -188,14 +188,14 @@ def test_labels_and_noise_are_independent():
     assert abs(noise[labels == 0].mean() - noise[labels == 1].mean()) < 4 * 2 / math.sqrt(MANY)
 
 
-def test_latents_of_different_places_and_examples_are_independent():
+def test_entries_of_a_latent_and_examples_are_independent():
     noise = Prior(8).sample(Draws(SEED, MANY // 8))["noise"].numpy()
     correlations = np.corrcoef(noise.T) - np.eye(8)
     assert np.abs(correlations).max() < 5 / math.sqrt(len(noise))
     assert abs(np.corrcoef(noise[1:, 0], noise[:-1, 0])[0, 1]) < 5 / math.sqrt(len(noise))
 
 
-def test_each_example_may_have_a_truncation_of_its_own():
+def test_each_example_may_have_its_own_truncation():
     truncation = tf.constant([[0.5], [INF], [0.0]])
     noise = Prior(6).sample(Draws(SEED, 3), truncation)["noise"]
     for i, bound in enumerate((0.5, INF, 0.0)):
@@ -207,7 +207,7 @@ def test_each_example_may_have_a_truncation_of_its_own():
 CODES = Codes((10, 3), 2)
 
 
-def test_codes_are_whole_categories_first_and_then_numbers_between_minus_one_and_one():
+def test_codes_are_integer_categories_followed_by_numbers_between_minus_one_and_one():
     codes = CODES.sample(Draws(SEED, MANY)).numpy()
     assert codes.shape == (MANY, CODES.size) == (MANY, 4)
     assert codes.dtype == np.float32
@@ -215,7 +215,7 @@ def test_codes_are_whole_categories_first_and_then_numbers_between_minus_one_and
         assert set(codes[:, column]) == set(range(categories))
         assert scipy.stats.chisquare(np.bincount(codes[:, column].astype(int))).pvalue > 1e-3
     for column in (2, 3):
-        assert distance(codes[:, column], scipy.stats.uniform(-1, 2).cdf) < KOLMOGOROV
+        assert ks_statistic(codes[:, column], scipy.stats.uniform(-1, 2).cdf) < KOLMOGOROV
     assert np.abs(np.corrcoef(codes.T) - np.eye(4)).max() < 5 / math.sqrt(MANY)
 
 
@@ -240,7 +240,7 @@ def test_largest_and_smallest_draw_give_the_last_and_the_first_category_and_neve
     assert -1 < codes[0, -1] < codes[1, -1] < 1
 
 
-def test_prior_with_codes_gives_them_beside_the_same_noise_and_labels():
+def test_prior_with_codes_adds_them_to_the_same_noise_and_labels():
     plain, coded = (Prior(4, num_classes=3, codes=c).sample(Draws(SEED, 9)) for c in (None, CODES))
     assert set(coded) == {"noise", "labels", "codes"}
     for name, values in plain.items():
@@ -248,13 +248,13 @@ def test_prior_with_codes_gives_them_beside_the_same_noise_and_labels():
 
 
 def test_codes_of_an_example_do_not_depend_on_how_the_batch_is_split():
-    whole = CODES.sample(Draws(SEED, 8)).numpy()
+    batch = CODES.sample(Draws(SEED, 8)).numpy()
     shares = [CODES.sample(Draws(SEED, 8, first, 4)).numpy() for first in (0, 4)]
-    np.testing.assert_array_equal(np.concatenate(shares), whole)
-    assert len(np.unique(whole, axis=0)) == 8
+    np.testing.assert_array_equal(np.concatenate(shares), batch)
+    assert len(np.unique(batch, axis=0)) == 8
 
 
-def test_codes_of_a_seed_are_those_of_a_batch_of_one_with_that_seed_at_any_truncation():
+def test_codes_of_a_seed_equal_those_of_a_batch_of_one_with_that_seed_at_any_truncation():
     prior = Prior(5, codes=CODES)
     for truncation in (0.5, INF):
         together = prior.sample(seeded(SEEDS), truncation)["codes"]
@@ -273,7 +273,7 @@ def seeded(numbers):
 
 @tf.function(reduce_retracing=True)
 def latents_by(seeds, truncation):
-    """As an exported generator draws them, in an odd size."""
+    """As an exported generator draws them, with an odd noise size."""
     return Prior(5, num_classes=1000).sample(SeededDraws(seeds), truncation[:, None])
 
 
@@ -291,7 +291,7 @@ def test_numbers_of_a_seed_do_not_depend_on_its_batch(truncation):
     assert len(np.unique(together["labels"])) > 4
 
 
-def test_numbers_of_a_seed_are_those_of_a_batch_of_one_with_that_seed():
+def test_numbers_of_a_seed_equal_those_of_a_batch_of_one_with_that_seed():
     for number in SEEDS:
         one = Draws(seed_of(number), 1)
         by_seed = seeded([number])
@@ -299,8 +299,8 @@ def test_numbers_of_a_seed_are_those_of_a_batch_of_one_with_that_seed():
         np.testing.assert_array_equal(by_seed.integers("labels", 1000), one.integers("labels", 1000))
 
 
-def test_consecutive_seeds_have_the_distribution():
+def test_consecutive_seeds_follow_the_distribution():
     latents = latents_by(tf.range(2000, dtype=tf.int64), tf.ones([2000]))
     noise = latents["noise"].numpy().ravel()
-    assert distance(noise, scipy.stats.truncnorm(-1, 1).cdf) < 1.95 / math.sqrt(len(noise))
+    assert ks_statistic(noise, scipy.stats.truncnorm(-1, 1).cdf) < 1.95 / math.sqrt(len(noise))
     assert scipy.stats.chisquare(np.bincount(latents["labels"] // 100, minlength=10)).pvalue > 1e-3

@@ -19,7 +19,7 @@ from tfgan_zoo.objectives import R1, Drift, GradientPenalty, Hinge, NonSaturatin
 
 
 class Constant(Term):
-    """One number for each player, None for no part."""
+    """A constant loss for each player, None for a player without one."""
 
     def __init__(self, discriminator=None, generator=None):
         self.losses = discriminator, generator
@@ -40,7 +40,7 @@ class BoundaryEquilibrium(Constant):
         self.state = {"k": self.k}
 
 
-def test_objective_weighs_its_terms_and_names_them_in_snake_case():
+def test_objective_weights_its_terms_and_names_them_in_snake_case():
     objective = Constant(1.0, 2.0) + 10 * BoundaryEquilibrium(3.0, 4.0) + 1e-3 * R1()
     assert [(name, weight) for name, weight, _ in objective.terms] == [
         ("constant", 1.0), ("boundary_equilibrium", 10.0), ("r1", 1e-3),
@@ -48,7 +48,7 @@ def test_objective_weighs_its_terms_and_names_them_in_snake_case():
     assert objective.generator_losses(None) == {"constant": 2.0, "boundary_equilibrium": 40.0}
 
 
-def test_a_paper_objective_has_the_value_written_in_the_paper():
+def test_objective_of_a_paper_has_the_value_of_its_formula():
     keras.config.set_dtype_policy("float64")
     real, fake = [[[[1.0], [0.0]]]], [[[[0.0], [0.5]]]]  # D(x) = 3, D(G(z)) = 2
     objective = Wasserstein() + 10 * GradientPenalty() + 1e-3 * Drift()
@@ -57,7 +57,7 @@ def test_a_paper_objective_has_the_value_written_in_the_paper():
     assert_all_close(list(losses.values()), [2 - 3, 10 * 16, 1e-3 * 9])
 
 
-def test_a_term_without_a_part_in_a_players_loss_is_not_there():
+def test_term_without_a_loss_for_a_player_is_left_out():
     objective = Constant(1.0, None) + 2 * Constant(None, 3.0) + Term()
     assert objective.discriminator_losses(None) == {"constant": 1.0}
     assert objective.generator_losses(None) == {"constant_2": 6.0}
@@ -66,14 +66,14 @@ def test_a_term_without_a_part_in_a_players_loss_is_not_there():
     ]
 
 
-def test_terms_of_one_class_are_numbered_in_their_order():
+def test_terms_of_one_class_are_numbered_in_order():
     objective = Constant(1.0) + 2 * Constant(1.0) + (3 * Constant(1.0) + Hinge())
     assert objective.discriminator_losses(SimpleNamespace(on_real={"logits": 2.0}, on_fake={"logits": -2.0})) == {
         "constant": 1.0, "constant_2": 2.0, "constant_3": 3.0, "hinge": 0.0,
     }  # fmt: skip
 
 
-def test_state_of_an_objective_is_that_of_its_terms_by_their_names():
+def test_state_of_an_objective_is_that_of_its_terms_by_name():
     first, second = BoundaryEquilibrium(), BoundaryEquilibrium()
     objective = Hinge() + 0.5 * first + second
     assert list(objective.state) == ["boundary_equilibrium/k", "boundary_equilibrium_2/k"]
@@ -82,7 +82,7 @@ def test_state_of_an_objective_is_that_of_its_terms_by_their_names():
     assert (Hinge() + R1()).state == {}
 
 
-def test_adding_leaves_the_summands_as_they_were():
+def test_adding_leaves_the_summands_unchanged():
     first = Hinge() + R1()
     second = first + Drift()
     assert [name for name, *_ in first.terms] == ["hinge", "r1"]
@@ -109,16 +109,18 @@ def test_hinge_generator_turn_never_runs_the_discriminator_on_reals():
 @pytest.mark.usefixtures("double")
 def test_one_pass_calls_the_discriminator_once_and_changes_neither_values_nor_gradients():
     network, real, fake = two_layers(), images(3), images(5, seed=1)
-    found = []
+    results = []
     for one_pass in (False, True):
         turn = watched(network, real, fake, one_pass)
         with tf.GradientTape() as tape:
             loss = NonSaturating().discriminator_loss(turn)
-        found.append((turn.on_real["logits"], turn.on_fake["logits"], *tape.gradient(loss, network.trainable_weights)))
+        results.append(
+            (turn.on_real["logits"], turn.on_fake["logits"], *tape.gradient(loss, network.trainable_weights))
+        )
         assert len(turn.shown) == (1 if one_pass else 2)
-    assert found[0][0].shape == (3, 1)
-    assert found[0][1].shape == (5, 1)
-    for two, one in zip(*found, strict=True):
+    assert results[0][0].shape == (3, 1)
+    assert results[0][1].shape == (5, 1)
+    for two, one in zip(*results, strict=True):
         assert_all_close(one, two, 1e-14)
 
 
@@ -143,14 +145,14 @@ def test_one_pass_joins_the_labels_with_their_images():
     assert_all_close(turn.on_fake["logits"], [[5]], 1e-6)
 
 
-def test_missing_labels_are_named_with_what_the_batch_holds_and_what_would_do():
+def test_error_for_missing_labels_lists_the_batchs_keys_and_a_remedy():
     message = "the discriminator needs labels, but the batch has only images; use a data source"
     with pytest.raises(ZooError, match=message):
         run_network(conditional(), {"images": tf.ones([2, *SHAPE])}, training=False)
 
 
 @pytest.mark.parametrize("one_pass", [False, True])
-def test_an_output_that_the_discriminator_lacks_is_named_with_those_that_it_has(one_pass):
+def test_error_for_a_missing_output_lists_the_existing_ones(one_pass):
     turn = watched(linear(3, 4), images(), images(), one_pass)
     with pytest.raises(ZooError, match=r"no output 'rotation'; it has logits\."):
         turn.on_fake["rotation"]
@@ -161,7 +163,7 @@ def generator():
     return keras.Model({"noise": noise}, keras.layers.Reshape(SHAPE)(keras.layers.Dense(2)(noise)), name="generator")
 
 
-def test_game_shows_one_pass_to_the_discriminator_alone_and_asks_its_hooks():
+def test_game_uses_one_pass_for_the_discriminator_alone_and_calls_its_hooks():
     class Darkened(Game):
         def observe_real(self, batch, draws):
             return {**batch, "images": batch["images"] - 1}
@@ -197,6 +199,6 @@ def test_double_precision_is_not_lost_between_the_players():
     keras.config.set_dtype_policy("float64")
     game = Game(generator(), linear(1, 1), Prior(2), Hinge(), one_pass=True)
     turn = game.discriminator_turn({"images": tf.ones([4, *SHAPE], "float64")}, Draws(seed_of(0), 4))
-    made = game.generator({"noise": turn.fake["noise"]})
-    assert made.dtype == tf.float64
-    assert_all_close(turn.on_fake["logits"][:, 0], tf.reduce_sum(made, [1, 2, 3]), 1e-14)
+    samples = game.generator({"noise": turn.fake["noise"]})
+    assert samples.dtype == tf.float64
+    assert_all_close(turn.on_fake["logits"][:, 0], tf.reduce_sum(samples, [1, 2, 3]), 1e-14)

@@ -1,4 +1,4 @@
-"""What a recipe may say, how it is overridden and compared, and that every shipped one says it."""
+"""Which recipes are valid, how they are overridden and compared, and that every shipped one is valid."""
 
 import copy
 import json
@@ -11,15 +11,15 @@ from tfgan_zoo.core.errors import ZooError, no_such
 from tfgan_zoo.runs import building
 from tfgan_zoo.runs.run_folder import Run
 
-LEAST = {"model": "sngan", "steps": 10}
+MINIMAL = {"model": "sngan", "steps": 10}
 
 
 def parsed(**changes):
-    return recipe.parse({**LEAST, **changes})
+    return recipe.parse({**MINIMAL, **changes})
 
 
 def refusal(**changes):
-    """The message that a recipe with these changes gets."""
+    """The error message for a recipe with these changes."""
     with pytest.raises(ZooError) as error:
         parsed(**changes)
     return str(error.value)
@@ -28,20 +28,20 @@ def refusal(**changes):
 # ---------------------------------------------------------------------------------------------------- keys and values
 
 
-def test_a_model_and_a_number_of_steps_make_a_recipe_whose_other_numbers_are_the_defaults():
-    least = parsed()
-    assert (least.model, least.steps) == ("sngan", 10)
-    assert (least.seed, least.batch_size, least.generator_batch_size) == (0, 64, None)
-    assert (least.discriminator_steps, least.accumulation, least.stages) == (1, 1, ())
-    assert (least.precision, least.jit_compile, least.arguments) == ("float32", False, {})
-    for optimizer in (least.generator_optimizer, least.discriminator_optimizer):
+def test_a_model_and_a_number_of_steps_make_a_recipe_with_defaults_for_the_rest():
+    minimal = parsed()
+    assert (minimal.model, minimal.steps) == ("sngan", 10)
+    assert (minimal.seed, minimal.batch_size, minimal.generator_batch_size) == (0, 64, None)
+    assert (minimal.discriminator_steps, minimal.accumulation, minimal.stages) == (1, 1, ())
+    assert (minimal.precision, minimal.jit_compile, minimal.arguments) == ("float32", False, {})
+    for optimizer in (minimal.generator_optimizer, minimal.discriminator_optimizer):
         assert (optimizer.name, optimizer.learning_rate, optimizer.beta_1, optimizer.beta_2) == ("adam", 2e-4, 0.0, 0.9)
         assert (optimizer.epsilon, optimizer.schedule) == (1e-8, "constant")
-    assert (least.data.source, least.data.split, least.data.flip) == ("mnist5k", "all", False)
-    assert (least.data.resolution, least.data.channels, least.data.fit) == (None, None, "pad")
-    assert (least.averaging.decay, least.averaging.start_step) == (0.999, 0)
-    assert (least.evaluation.samples, least.evaluation.features) == (5000, "mnist_cnn")
-    assert (least.checkpoints.every_steps, least.checkpoints.keep) == (1000, 3)
+    assert (minimal.data.source, minimal.data.split, minimal.data.flip) == ("mnist5k", "all", False)
+    assert (minimal.data.resolution, minimal.data.channels, minimal.data.fit) == (None, None, "pad")
+    assert (minimal.averaging.decay, minimal.averaging.start_step) == (0.999, 0)
+    assert (minimal.evaluation.samples, minimal.evaluation.features) == (5000, "mnist_cnn")
+    assert (minimal.checkpoints.every_steps, minimal.checkpoints.keep) == (1000, 3)
 
 
 STAGES = [
@@ -50,14 +50,14 @@ STAGES = [
 ]
 
 
-def test_steps_may_be_left_to_the_stages_and_must_be_theirs():
-    table = {key: value for key, value in LEAST.items() if key != "steps"}
+def test_steps_default_to_the_sum_over_the_stages_and_must_equal_it():
+    table = {key: value for key, value in MINIMAL.items() if key != "steps"}
     assert recipe.parse({**table, "stages": STAGES}).steps == 10
     assert "steps=11, and the stages have 10 in all" in refusal(steps=11, stages=STAGES)
     assert "accumulation" in refusal(stages=STAGES, accumulation=16)
 
 
-def test_a_checkpoint_at_a_border_is_of_the_stage_before_it():
+def test_a_checkpoint_between_two_stages_belongs_to_the_earlier_one():
     staged = parsed(stages=STAGES)
     assert [staged.stage_at(step).resolution for step in (0, 1, 3, 4, 10)] == [4, 4, 4, 8, 8]
     assert [staged.images_seen(step) for step in (0, 3, 4, 10)] == [0, 48, 56, 104]
@@ -69,9 +69,9 @@ def test_a_fade_longer_than_its_stage_is_refused():
 
 
 @pytest.mark.parametrize("missing", ["model", "steps"])
-def test_what_has_no_default_is_asked_for_by_name(missing):
+def test_missing_key_without_a_default_is_named(missing):
     with pytest.raises(ZooError, match=rf"the recipe: {missing}: required, but missing\."):
-        recipe.parse({key: value for key, value in LEAST.items() if key != missing})
+        recipe.parse({key: value for key, value in MINIMAL.items() if key != missing})
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_unknown_key_is_refused_with_its_place_and_the_nearest_name(changes, key
     assert message.startswith(f"the recipe: {key}: no key '{key.rpartition('.')[2]}'. Did you mean '{nearest}'")
 
 
-def test_unknown_key_lists_what_its_own_table_takes():
+def test_unknown_key_lists_the_keys_of_its_own_table():
     assert refusal(averaging={"rate": 0.9}).endswith(
         "Available: decay, half_life, rampup, standing_batches, start_step."
     )
@@ -97,7 +97,7 @@ def test_unknown_key_lists_what_its_own_table_takes():
 
 
 @pytest.mark.parametrize(
-    ("changes", "key", "bound", "came"),
+    ("changes", "key", "bound", "value"),
     [
         ({"steps": 0}, "steps", "greater than or equal to 1", "0"),
         ({"steps": 2.5}, "steps", "integer", "2.5"),
@@ -116,27 +116,27 @@ def test_unknown_key_lists_what_its_own_table_takes():
         ({"data": {"resolution": 0}}, "data.resolution", "greater than or equal to 1", "0"),
     ],
 )
-def test_value_out_of_range_is_refused_with_key_bound_and_value(changes, key, bound, came):
+def test_value_out_of_range_is_refused_with_key_bound_and_value(changes, key, bound, value):
     lines = refusal(**changes).removeprefix("the recipe: ").splitlines()
     assert all(line.startswith(f"{key}: ") for line in lines)
-    assert any(bound in line and line.endswith(f", and got {came}.") for line in lines)
+    assert any(bound in line and line.endswith(f", and got {value}.") for line in lines)
 
 
-def test_every_mistake_is_told_at_once():
+def test_all_mistakes_are_reported_at_once():
     message = refusal(steps=0, batchsize=3, data={"sorce": "x", "channels": 2})
     for key in ("steps", "batchsize", "data.sorce", "data.channels"):
         assert f"{key}: " in message
 
 
 @pytest.mark.parametrize("key", ["batch_size", "generator_batch_size"])
-def test_batch_that_accumulation_cannot_part_is_refused(key):
+def test_batch_that_accumulation_cannot_split_is_refused(key):
     assert f"{key}=10 cannot be computed in 4 equal parts (accumulation)" in refusal(
         **{"batch_size": 8, key: 10, "accumulation": 4}
     )
     parsed(batch_size=8, generator_batch_size=16, accumulation=4)
 
 
-def test_plateau_is_refused_where_it_has_nothing_to_watch_or_nowhere_to_fall():
+def test_plateau_is_refused_with_nothing_to_watch_or_no_room_to_fall():
     plateau = {"schedule": "plateau", "watch": "began/convergence", "learning_rate": 1e-4}
     assert parsed(generator_optimizer=plateau).generator_optimizer.watch == "began/convergence"
     message = refusal(generator_optimizer={**plateau, "watch": ""})
@@ -145,7 +145,7 @@ def test_plateau_is_refused_where_it_has_nothing_to_watch_or_nowhere_to_fall():
     assert "factor: Input should be less than 1" in refusal(generator_optimizer={**plateau, "factor": 1.0})
 
 
-def test_recipe_does_not_change_after_the_check():
+def test_recipe_is_frozen_once_checked():
     with pytest.raises(ValueError, match="frozen"):
         parsed().steps = 5
     with pytest.raises(ValueError, match="frozen"):
@@ -158,7 +158,7 @@ def test_resolution_is_a_side_or_height_and_width():
     assert "data.resolution" in refusal(data={"resolution": [32, 48, 3]})
 
 
-def test_recipe_without_stages_has_one_of_its_own_numbers():
+def test_recipe_without_stages_has_a_single_stage_with_its_own_numbers():
     (stage,) = parsed(batch_size=16, data={"resolution": 32}).schedule
     assert (stage.steps, stage.batch_size, stage.resolution) == (10, 16, 32)
 
@@ -169,7 +169,7 @@ def test_stages_are_kept_in_their_order():
 
 
 FULL = {
-    **LEAST,
+    **MINIMAL,
     "arguments": {"noise_size": 64, "weights": "none", "widths": [1, 2]},
     "data": {"source": "folder:/pictures", "resolution": [32, 48], "channels": 3},
     "generator_optimizer": {"name": "sgd", "learning_rate": 0.1, "schedule": "linear"},
@@ -177,7 +177,7 @@ FULL = {
 }
 
 
-def test_recipe_comes_back_from_its_plain_values_and_from_json():
+def test_recipe_is_restored_from_its_plain_values_and_from_json():
     first = recipe.parse(FULL)
     for again in (recipe.parse(first.as_dict()), recipe.parse(json.loads(json.dumps(first.as_dict())))):
         assert again == first
@@ -200,12 +200,12 @@ def test_recipe_comes_back_from_its_plain_values_and_from_json():
     ],
 )  # fmt: skip
 def test_override_reads_a_value_as_toml_or_else_as_text(assignment, value):
-    found = recipe.override({}, [assignment])
-    assert found == {"x": value}
-    assert type(found["x"]) is type(value)
+    overridden = recipe.override({}, [assignment])
+    assert overridden == {"x": value}
+    assert type(overridden["x"]) is type(value)
 
 
-def test_override_reaches_into_tables_and_makes_those_that_are_not_there():
+def test_override_reaches_into_tables_and_creates_missing_ones():
     table = {"steps": 1, "data": {"source": "mnist5k", "channels": 1}}
     changed = recipe.override(table, ["data.source=toy:ring8", "arguments.codes.size=3", "steps=5", "steps=7"])
     assert changed == {
@@ -215,7 +215,7 @@ def test_override_reaches_into_tables_and_makes_those_that_are_not_there():
     }
 
 
-def test_override_leaves_its_input_as_it_was_at_any_depth():
+def test_override_leaves_its_input_unchanged_at_any_depth():
     table = {"steps": 1, "data": {"channels": 1}, "arguments": {"codes": {"sizes": [1]}}}
     before = copy.deepcopy(table)
     recipe.override(table, ["steps=2", "data.channels=3", "arguments.codes.size=3", "arguments.codes.sizes=[2]"])
@@ -226,18 +226,18 @@ def test_override_leaves_its_input_as_it_was_at_any_depth():
 def test_override_without_key_or_value_is_refused_with_an_example(assignment):
     message = f"--set {assignment}: expected key=value, such as --set batch_size=32."
     with pytest.raises(ZooError, match=re.escape(message)):
-        recipe.override(LEAST, [assignment])
+        recipe.override(MINIMAL, [assignment])
 
 
-def test_override_within_what_is_no_table_is_refused():
+def test_override_inside_a_value_that_is_not_a_table_is_refused():
     with pytest.raises(ZooError, match=r"--set steps\.more=5: steps is not a table"):
-        recipe.override(LEAST, ["steps.more=5"])
+        recipe.override(MINIMAL, ["steps.more=5"])
 
 
 def test_overridden_recipe_is_checked_like_any_other():
-    assert recipe.parse(recipe.override(LEAST, ["data.resolution=[32, 48]", "jit_compile=true"])).jit_compile
+    assert recipe.parse(recipe.override(MINIMAL, ["data.resolution=[32, 48]", "jit_compile=true"])).jit_compile
     with pytest.raises(ZooError, match=r"data\.rezolution: no key 'rezolution'\. Did you mean 'resolution'"):
-        recipe.parse(recipe.override(LEAST, ["data.rezolution=32"]))
+        recipe.parse(recipe.override(MINIMAL, ["data.rezolution=32"]))
 
 
 # --------------------------------------------------------------------------------------------------------- differences
@@ -272,11 +272,11 @@ def test_what_never_changes_the_weights_may_differ(changes):
         ({"arguments": {"codes": {"size": 3}}}, {"arguments.codes.size": (None, 3)}),
     ],
 )
-def test_what_changes_the_weights_is_told_with_both_values(changes, expected):
+def test_what_changes_the_weights_is_reported_with_both_values(changes, expected):
     assert recipe.differences(parsed(), parsed(**changes)) == expected
 
 
-def test_steps_may_change_only_where_no_learning_rate_looks_at_them():
+def test_steps_may_change_unless_a_learning_rate_depends_on_them():
     assert recipe.differences(parsed(), parsed(steps=20)) == {}
     for player in ("generator_optimizer", "discriminator_optimizer"):
         falling = {player: {"schedule": "linear"}}
@@ -297,7 +297,7 @@ def test_read_toml_gives_plain_values(tmp_path):
     assert recipe.parse(recipe.read_toml(str(path)), path).data.resolution == (32, 48)
 
 
-def test_read_toml_tells_a_missing_file_from_a_broken_one(tmp_path):
+def test_read_toml_distinguishes_a_missing_file_from_a_broken_one(tmp_path):
     with pytest.raises(ZooError, match=r"nowhere\.toml: no such file; give the path of a recipe"):
         recipe.read_toml(tmp_path / "nowhere.toml")
     path = tmp_path / "broken.toml"
@@ -318,7 +318,7 @@ PRESETS = [(model, preset) for model in catalog.model_names() for preset in cata
 
 
 @pytest.mark.parametrize(("model", "preset"), PRESETS)
-def test_every_shipped_recipe_parses_and_its_arguments_are_those_of_its_model(model, preset):
+def test_every_shipped_recipe_parses_and_has_valid_arguments_for_its_model(model, preset):
     table = catalog.preset_table(model, preset)
     shipped = recipe.parse({"model": model, **table}, f"{model}/{preset}")
     assert shipped.model == model
@@ -352,7 +352,7 @@ def test_unknown_preset_is_refused_with_the_nearest():
 
 
 @pytest.mark.parametrize("key", ["noise", "image_shape", "num_classes"])
-def test_unknown_argument_is_refused_and_what_the_data_says_is_none(key):
+def test_unknown_arguments_and_those_set_by_the_data_are_refused(key):
     with pytest.raises(ZooError, match=rf"arguments\.{key}: no argument of sngan '{key}'\..* Available: .*noise_size"):
         catalog.checked_arguments("sngan", {key: 3})
 
@@ -362,7 +362,7 @@ def test_unknown_argument_names_the_nearest():
         catalog.checked_arguments("sngan", {"noise_sise": 3})
 
 
-def test_argument_of_a_wrong_kind_is_refused_with_what_came_and_what_would_do():
+def test_argument_of_a_wrong_type_is_refused_with_its_value_and_what_is_expected():
     with pytest.raises(ZooError, match=r"arguments\.noise_size: .*integer.*, and got 'many'\."):
         catalog.checked_arguments("sngan", {"noise_size": "many"})
     with pytest.raises(ZooError, match=r"arguments\.weights: .*'spectral_norm', 'none'.*, and got 'spectral'\."):
@@ -371,7 +371,7 @@ def test_argument_of_a_wrong_kind_is_refused_with_what_came_and_what_would_do():
         catalog.checked_arguments("sngan", {"noise_size": "many", "loss": "other"})
 
 
-def test_a_run_that_is_older_than_an_argument_of_its_model_has_it_at_its_default(tmp_path):
+def test_a_run_older_than_an_argument_of_its_model_gets_its_default(tmp_path):
     now = catalog.completed(recipe.parse({"model": "sngan", "steps": 3}))
     data = {"image_shape": [32, 32, 1], "num_classes": 10, "sha256": "0" * 64}
     older = now.model_copy(update={"arguments": {"noise_size": 128}})
@@ -381,7 +381,7 @@ def test_a_run_that_is_older_than_an_argument_of_its_model_has_it_at_its_default
         Run.start(tmp_path / "run", now.model_copy(update={"arguments": {**now.arguments, "noise_size": 64}}), data)
 
 
-def test_checked_arguments_hold_the_defaults_of_what_was_left_out():
+def test_checked_arguments_include_the_defaults():
     checked = catalog.checked_arguments("sngan", {"noise_size": 8})
     assert checked["noise_size"] == 8
     assert (checked["network"], checked["weights"], checked["loss"]) == ("resnet", "spectral_norm", "hinge")

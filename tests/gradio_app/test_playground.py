@@ -38,8 +38,8 @@ ROOT = Path(__file__).resolve().parents[2]
 NAN = float("nan")
 
 
-def passing_on(prior, points=False):
-    """A generator of its inputs: images [1, labels + codes + Z, 1] of all / 8, or points of the first two."""
+def identity_generator(prior, points=False):
+    """A generator whose output is its inputs: images [1, labels + codes + Z, 1] of all / 8, or points of the first two."""
     inputs = {"noise": keras.Input([prior.noise_size], name="noise")}
     parts = [inputs["noise"]]
     if prior.codes:
@@ -59,17 +59,17 @@ def pixel(value):
 
 @pytest.fixture(scope="module")
 def plain():
-    return passing_on(Prior(2))
+    return identity_generator(Prior(2))
 
 
 @pytest.fixture(scope="module")
 def labelled():
-    return passing_on(Prior(1, num_classes=5))
+    return identity_generator(Prior(1, num_classes=5))
 
 
 @pytest.fixture(scope="module")
 def coded():
-    return passing_on(Prior(1, codes=Codes((4,), 1)))
+    return identity_generator(Prior(1, codes=Codes((4,), 1)))
 
 
 def images_of(sheet, width):
@@ -100,8 +100,8 @@ def test_codes_that_are_not_set_are_drawn_by_seed(coded):
 def test_truncation_bounds_the_latent(plain):
     image, _ = rendering.draw(plain, 0, 16, SampleSettings(truncation=0.25))
     assert np.abs(images_of(image, 2) - 127.5).max() <= 0.25 / 8 * 127.5 + 0.5
-    free, _ = rendering.draw(plain, 0, 16)
-    assert np.abs(images_of(free, 2) - 127.5).max() > 0.25 / 8 * 127.5 + 0.5
+    untruncated, _ = rendering.draw(plain, 0, 16)
+    assert np.abs(images_of(untruncated, 2) - 127.5).max() > 0.25 / 8 * 127.5 + 0.5
 
 
 def test_settings_of_inputs_that_a_model_does_not_take_are_ignored(plain, labelled):
@@ -113,18 +113,18 @@ def test_settings_of_inputs_that_a_model_does_not_take_are_ignored(plain, labell
         rendering.draw(labelled, 0, 4, SampleSettings(label=5))
 
 
-def test_walk_goes_from_one_seed_to_the_other_and_back_without_its_ends_twice(labelled):
+def test_walk_goes_from_one_seed_to_the_other_and_back_without_repeating_its_ends(labelled):
     frames, caption = rendering.walk(labelled, 1, 9, 5, SampleSettings(label=3))
     assert frames.shape == (8, 256, 512, 1)  # 0 1 2 3 4 3 2 1
     assert caption == "5 samples from seed 1 to seed 9 and back"
     for end, frame in ((1, 0), (9, 4)):
         np.testing.assert_array_equal(frames[frame, ::256, ::256, 0], labelled.sample([end], labels=3)[0, :, :, 0])
-    for there, back in ((1, 7), (2, 6), (3, 5)):
-        np.testing.assert_array_equal(frames[there], frames[back])
+    for forward, backward in ((1, 7), (2, 6), (3, 5)):
+        np.testing.assert_array_equal(frames[forward], frames[backward])
     assert len({frame.tobytes() for frame in frames}) == 5
 
 
-def test_walk_takes_class_0_and_codes_of_0_where_none_are_given(labelled, coded):
+def test_walk_takes_class_0_and_codes_of_0_if_none_are_given(labelled, coded):
     np.testing.assert_array_equal(
         rendering.walk(labelled, 1, 9, 3)[0], rendering.walk(labelled, 1, 9, 3, SampleSettings(label=0))[0]
     )
@@ -132,8 +132,8 @@ def test_walk_takes_class_0_and_codes_of_0_where_none_are_given(labelled, coded)
     np.testing.assert_array_equal(frames[:, 0, [0, 256], 0], [[pixel(2), pixel(0)]] * 4)
 
 
-def test_points_are_2500_in_a_picture_and_leave_a_trace_on_a_way():
-    points = passing_on(Prior(2), points=True)
+def test_points_are_2500_in_a_picture_and_leave_a_trace_on_a_walk():
+    points = identity_generator(Prior(2), points=True)
     image, caption = rendering.draw(points, 3, 36)
     assert (image.shape, caption) == ((512, 512, 3), "2500 points, seeds 3 to 2502")
     frames, _ = rendering.walk(points, 1, 9, 4)
@@ -163,7 +163,7 @@ def library():
     return ModelLibrary(ROOT / "export")
 
 
-def test_cards_tell_classes_codes_scores_and_the_paper(library):
+def test_cards_state_classes_codes_scores_and_the_paper(library):
     conditional, coded = library.info("acgan_mnist"), library.info("infogan_mnist")
     assert conditional.classes == tuple("0123456789")
     assert (coded.classes, coded.codes, library.max_codes) == ((), Codes((10,), 2), 3)
@@ -234,7 +234,7 @@ def test_two_models_share_the_classes_that_both_have():
 PSI = Truncation("psi in w", 1.0, "0 for the average image", 0.0, 1.0, 0.7)
 
 
-def test_two_models_share_a_truncation_unless_none_is_another_number_to_each():
+def test_two_models_share_a_truncation_unless_they_write_no_truncation_differently():
     normal, uniform, style, nothing = (
         ModelInfo("", "", truncation=t) for t in (Normal.truncation, Uniform.truncation, PSI, None)
     )
@@ -256,7 +256,7 @@ needs_gradio = pytest.mark.skipif(not importlib.util.find_spec("gradio"), reason
 
 
 @needs_gradio
-def test_the_truncation_slider_says_what_truncation_means_to_the_model():
+def test_the_truncation_slider_says_what_truncation_means_for_the_model():
     from tfgan_zoo.gradio_app.controls import SettingsControls, gr
 
     bound, style, none = ModelInfo("a", "1"), ModelInfo("b", "1", truncation=PSI), ModelInfo("c", "1", truncation=None)
@@ -326,7 +326,7 @@ def running(tmp_path):
 
 @pytest.fixture
 def page():
-    """A page of headless Chromium. Attributes of ours: requested: URLs; console_lines."""
+    """A page of headless Chromium. Added attributes: requested: URLs; console_lines."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if not chromium:
         pytest.skip("there is no Chromium")
@@ -363,8 +363,8 @@ def pixels(data):
     return np.asarray(Image.open(io.BytesIO(data)))
 
 
-def answer_to(address, name):
-    """The first line of the answer to who calls the server by this name."""
+def status_line(address, name):
+    """The first line of the reply to a request that calls the server by this name."""
     host, port = address.removeprefix("http://").rstrip("/").split(":")
     with socket.create_connection((host, int(port)), 30) as connection:
         connection.sendall(f"GET /config HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode())
@@ -414,11 +414,11 @@ def test_the_page_draws_walks_and_compares_and_contacts_no_other_host(running, p
     assert picture(page, "draw-picture")[0] == zeros
 
     page.get_by_role("tab", name="Walk").click()
-    way, data = picture(page, "walk-picture")
+    walk_address, data = picture(page, "walk-picture")
     assert Image.open(io.BytesIO(data)).n_frames == 46
     page.screenshot(path=tmp_path / "5-walk.png")
     choose(page, ".class", "3")
-    _, data = picture(page, "walk-picture", way)
+    _, data = picture(page, "walk-picture", walk_address)
     frame = rendering.walk(conditional, 1, 9, 24, SampleSettings(label=3))[0][0]
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(data)).convert("L")), frame[..., 0])
 
@@ -435,8 +435,8 @@ def test_the_page_draws_walks_and_compares_and_contacts_no_other_host(running, p
     assert [url for url in page.requested if not url.startswith((address, "data:", "blob:"))] == []
     assert [line for line in page.console_lines if "Content Security Policy" in line or "Refused" in line] == []
     assert proxy.received == []
-    assert "400" in answer_to(address, "elsewhere.example")  # a name that a web site made for 127.0.0.1
-    assert "200" in answer_to(address, "localhost")
+    assert "400" in status_line(address, "elsewhere.example")  # a name that a web site has pointed at 127.0.0.1
+    assert "200" in status_line(address, "localhost")
     assert len(list((tmp_path / "files").glob("playground-*/*/*.png"))) > 5
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == 0

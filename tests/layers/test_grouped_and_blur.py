@@ -1,5 +1,5 @@
-"""Grouped and depthwise convolutions and the resampling through [1, 3, 3, 1] against NumPy in float64, by hand and with
-gradients of second order."""
+"""Grouped and depthwise convolutions and resampling with the filter [1, 3, 3, 1], against NumPy in float64, by hand and up to
+second-order gradients."""
 
 import keras
 import numpy as np
@@ -47,13 +47,13 @@ def convolution(x, kernel, groups, strides=(1, 1), padding="valid"):
         window = x[:, i * strides[0] : i * strides[0] + h, j * strides[1] : j * strides[1] + w]
         for g in range(groups):
             outputs = slice(g * filters // groups, (g + 1) * filters // groups)
-            seen = window[..., g * size : (g + 1) * size]
-            y[:, i, j, outputs] = np.tensordot(seen, kernel[..., outputs], 3)
+            group_window = window[..., g * size : (g + 1) * size]
+            y[:, i, j, outputs] = np.tensordot(group_window, kernel[..., outputs], 3)
     return y
 
 
 def upfirdn(x, taps, up, down, before, after, gain):
-    """Zero insertion, padding, true convolution by normalised taps in both directions, every `down`-th pixel."""
+    """Zero insertion, padding, true convolution with normalised taps along both axes, every `down`-th pixel."""
     b, h, w, c = x.shape
     stuffed = np.zeros([b, h * up, w * up, c])
     stuffed[:, ::up, ::up] = x
@@ -68,8 +68,8 @@ def upfirdn(x, taps, up, down, before, after, gain):
 
 
 def check_second_order(layer, x):
-    """The gradients of a gradient penalty, |d sum(tanh(layer(x))) / dx|^2 summed over x, to x and to the weights: along a random
-    direction of each they are the penalty's central difference."""
+    """The gradients of the penalty |d sum(tanh(layer(x))) / dx|^2, summed over x, with respect to x and the weights: along a
+    random direction of each they equal the penalty's central difference."""
     layer(x)
     start = [x, *(w.numpy() for w in layer.trainable_variables)]
     variables = [w.value for w in layer.trainable_variables]
@@ -120,12 +120,14 @@ every_width = pytest.mark.parametrize(("channels", "groups", "filters"), WIDTHS.
     [((1, 1), (1, 1), "same"), ((3, 3), (1, 1), "same"), ((3, 2), (2, 2), "same"), ((4, 4), (1, 1), "valid")],
 )
 @pytest.mark.usefixtures("double")
-def test_grouped_convolution_and_its_slopes_equal_a_loop_over_groups(channels, groups, filters, size, strides, padding):
-    """The gradients of a bilinear function are the function itself of what is moved: so are they checked, along one direction."""
+def test_grouped_convolution_and_its_gradients_equal_a_loop_over_groups(
+    channels, groups, filters, size, strides, padding
+):
+    """The directional derivative of a bilinear function in one argument is the function itself, applied to the direction."""
     layer = GroupedConv2D(filters, size, strides, padding, groups=groups, use_bias=False)
-    x, moved = tf.constant(normal(2, 4, 5, channels)), normal(2, 4, 5, channels, seed=1)
+    x, x_direction = tf.constant(normal(2, 4, 5, channels)), normal(2, 4, 5, channels, seed=1)
     layer.build(x.shape)
-    kernel, kernel_moved = layer.kernel.numpy(), normal(*layer.kernel.shape, seed=2)
+    kernel, kernel_direction = layer.kernel.numpy(), normal(*layer.kernel.shape, seed=2)
     assert kernel.shape == (*size, channels // groups, filters)
     with tf.GradientTape() as tape:
         tape.watch(x)
@@ -133,14 +135,14 @@ def test_grouped_convolution_and_its_slopes_equal_a_loop_over_groups(channels, g
         coefficients = normal(*y.shape, seed=3)
         loss = tf.reduce_sum(y * coefficients)
     assert_all_close(y, convolution(x.numpy(), kernel, groups, strides, padding))
-    of_x, of_kernel = tape.gradient(loss, [x, layer.kernel.value])
-    along_x = np.sum(convolution(moved, kernel, groups, strides, padding) * coefficients)
-    along_kernel = np.sum(convolution(x.numpy(), kernel_moved, groups, strides, padding) * coefficients)
-    assert_all_close(np.sum(of_x * moved), along_x, 1e-11)
-    assert_all_close(np.sum(of_kernel * kernel_moved), along_kernel, 1e-11)
+    x_gradient, kernel_gradient = tape.gradient(loss, [x, layer.kernel.value])
+    along_x = np.sum(convolution(x_direction, kernel, groups, strides, padding) * coefficients)
+    along_kernel = np.sum(convolution(x.numpy(), kernel_direction, groups, strides, padding) * coefficients)
+    assert_all_close(np.sum(x_gradient * x_direction), along_x, 1e-11)
+    assert_all_close(np.sum(kernel_gradient * kernel_direction), along_kernel, 1e-11)
 
 
-def test_unequal_strides_and_dilation_are_those_of_keras():
+def test_unequal_strides_and_dilation_equal_keras():
     x = normal(2, 9, 7, 12).astype("float32")
     for settings in ({"strides": (2, 1)}, {"dilation_rate": 2}):
         for groups in (3, 12):
@@ -156,8 +158,8 @@ def test_unequal_strides_and_dilation_are_those_of_keras():
             assert ours.compute_output_shape(x.shape) == keras_own.compute_output_shape(x.shape)
 
 
-def test_channels_first_is_that_of_channels_last_turned_around():
-    """Compiled, since TensorFlow convolves this layout on CPU only so."""
+def test_channels_first_equals_channels_last_transposed():
+    """Compiled by XLA, as TensorFlow convolves this layout on CPU only then."""
     x = normal(2, 4, 5, 12).astype("float32")
     for groups in (3, 12):
         first = GroupedConv2D(6 * groups, 3, groups=groups, data_format="channels_first")
@@ -165,23 +167,23 @@ def test_channels_first_is_that_of_channels_last_turned_around():
         last.build(x.shape)
         first.build(x.transpose(0, 3, 1, 2).shape)
         first.set_weights(last.get_weights())
-        turned = tf.function(first, jit_compile=True)(x.transpose(0, 3, 1, 2))
-        assert_all_close(np.transpose(turned, [0, 2, 3, 1]), last(x), 1e-5)
+        outputs = tf.function(first, jit_compile=True)(x.transpose(0, 3, 1, 2))
+        assert_all_close(np.transpose(outputs, [0, 2, 3, 1]), last(x), 1e-5)
 
 
 def test_a_group_sees_only_its_own_channels():
-    """Also within one block: moving channels 2 and 3 of 8 moves outputs 2 and 3 alone."""
+    """Also within one block: changing channels 2 and 3 of 8 changes only outputs 2 and 3."""
     layer = GroupedConv2D(8, 3, padding="same", groups=4, use_bias=False)
     x = normal(1, 3, 3, 8).astype("float32")
     before = layer(x).numpy()
     x[..., 2:4] += 1
-    moved = np.abs(layer(x).numpy() - before).max(axis=(0, 1, 2))
-    assert (moved > 0).tolist() == [False, False, True, True, False, False, False, False]
+    changes = np.abs(layer(x).numpy() - before).max(axis=(0, 1, 2))
+    assert (changes > 0).tolist() == [False, False, True, True, False, False, False, False]
 
 
 @pytest.mark.parametrize(("channels", "groups"), [(6, 2), (4, 4), (3 * BLOCK, 3 * BLOCK // 16)])
 @pytest.mark.usefixtures("double")
-def test_gradient_penalty_through_a_grouped_convolution_has_the_right_slopes(channels, groups):
+def test_gradient_penalty_through_a_grouped_convolution_has_the_right_gradients(channels, groups):
     layer = GroupedConv2D(groups, 2, groups=groups, kernel_initializer=keras.initializers.RandomNormal(stddev=0.4))
     check_second_order(layer, normal(1, 2, 2, channels) / 4)
 
@@ -219,7 +221,7 @@ def test_two_replicas_have_the_gradients_of_one(two_replicas):
 
 
 @pytest.mark.parametrize("multiplier", [1, 3])
-def test_depthwise_convolution_is_keras_own_with_its_kernel_flattened(multiplier):
+def test_depthwise_convolution_equals_keras_with_its_kernel_flattened(multiplier):
     x = normal(2, 5, 4, 6).astype("float32")
     keras_own = keras.layers.DepthwiseConv2D(3, padding="same", depth_multiplier=multiplier)
     ours = DepthwiseConv2D(3, multiplier, padding="same")
@@ -238,21 +240,21 @@ def test_depthwise_kernel_over_the_whole_map_is_an_inner_product_per_channel():
     assert_all_close(y[:, 0, 0], np.einsum("bhwc,hwc->bc", x, layer.kernel.numpy()[:, :, 0]), 1e-5)
 
 
-def test_initialisers_see_a_fan_in_of_the_kernels_size_alone():
-    """16 of 4x4: 2 / 16 by He. 8,192 draws have a relative standard error of 1.6% in the variance."""
+def test_fan_in_of_a_depthwise_kernel_is_its_size():
+    """16 for 4x4: He's variance is 2 / 16. The variance of 8,192 draws has a relative standard error of 1.6%."""
     layer = DepthwiseConv2D(4, kernel_initializer=keras.initializers.HeNormal(seed=0))
     layer.build([None, 8, 8, 512])
     assert abs(layer.kernel.numpy().var() / (2 / 16) - 1) < 0.08
 
 
 @pytest.mark.usefixtures("double")
-def test_gradient_penalty_through_a_depthwise_convolution_has_the_right_slopes():
+def test_gradient_penalty_through_a_depthwise_convolution_has_the_right_gradients():
     initializer = keras.initializers.RandomNormal(stddev=0.4)
     check_second_order(DepthwiseConv2D(2, 2, kernel_initializer=initializer), normal(1, 3, 2, 2) / 2)
 
 
 def test_equalised_kernels_are_scaled_by_the_channels_of_one_group():
-    """Of ones: 9 * 2 * sqrt(2 / 18) = 6 in groups of 2 channels, and 9 * sqrt(2 / 9) depthwise."""
+    """For kernels of ones: 9 * 2 * sqrt(2 / 18) = 6 in groups of 2 channels, and 9 * sqrt(2 / 9) depthwise."""
     x = np.ones([1, 3, 3, 8], "float32")
     assert_all_close(
         EqualizedGroupedConv2D(4, 3, groups=4, kernel_initializer="ones")(x), np.full([1, 1, 1, 4], 6), 1e-6
@@ -263,8 +265,8 @@ def test_equalised_kernels_are_scaled_by_the_channels_of_one_group():
 
 @pytest.mark.parametrize("make", [lambda: DepthwiseConv2D(3), lambda: GroupedConv2D(4, 3, groups=2)])
 @pytest.mark.usefixtures("double")
-def test_spectral_norm_is_that_of_the_matrix_of_outputs_as_in_pytorch(make):
-    """[kernel size * channels / groups, filters]. The gradient penalty through it has the right slopes as well."""
+def test_spectral_norm_is_that_of_the_kernel_flattened_by_output_as_in_pytorch(make):
+    """The matrix is [kernel size * channels / groups, filters]. A gradient penalty through it has the right gradients too."""
     layer = SpectralNormalization(make(), power_iterations=300)
     x = normal(2, 4, 4, 6)
     outputs = layer(x, training=True)
@@ -283,7 +285,7 @@ every_filter = pytest.mark.parametrize("taps", FILTERS.values(), ids=FILTERS)
 @every_filter
 @pytest.mark.usefixtures("double")
 def test_resampling_is_zero_insertion_padding_convolution_and_decimation(taps):
-    """With StyleGAN2's padding: of len(taps) - 2 pixels in all, the larger half first, and one more before upsampling."""
+    """With StyleGAN2's padding: len(taps) - 2 pixels in all, the larger half first, plus one more in front when upsampling."""
     x, margin = normal(2, 4, 6, 3), len(taps) - 2
     up = upfirdn(x, taps, 2, 1, (margin + 1) // 2 + 1, margin // 2, 4)
     assert up.shape == (2, 8, 12, 3)
@@ -295,8 +297,8 @@ def test_resampling_is_zero_insertion_padding_convolution_and_decimation(taps):
 
 @every_filter
 @pytest.mark.usefixtures("double")
-def test_convolutions_beside_a_blur_are_the_two_steps(taps):
-    """StyleGAN2's `upsample_conv_2d` and `conv_downsample_2d`, with the padding there."""
+def test_convolution_fused_with_a_blur_equals_the_two_steps(taps):
+    """StyleGAN2's `upsample_conv_2d` and `conv_downsample_2d`, with their padding."""
     x, size = normal(2, 4, 6, 3), len(taps)
     up, down = (
         BlurUpsampleConv2D(5, taps=taps, activation="tanh"),
@@ -321,7 +323,7 @@ def test_convolutions_beside_a_blur_are_the_two_steps(taps):
     assert_all_close(down(x), np.tanh(strided + down.bias.numpy()))
 
 
-def test_a_single_pixel_is_spread_by_3_and_1_quarters():
+def test_a_single_pixel_is_spread_by_the_filter():
     x = np.zeros([1, 4, 4, 1], "float32")
     x[0, 1, 1, 0] = 16
     spread = np.outer([0, 1, 3, 3, 1, 0, 0, 0], [0, 1, 3, 3, 1, 0, 0, 0])
@@ -329,7 +331,7 @@ def test_a_single_pixel_is_spread_by_3_and_1_quarters():
     np.testing.assert_array_equal(4 * BlurDownsample2D()(x)[0, :, :, 0], [[9, 3], [3, 1]])
 
 
-def test_inside_of_a_constant_image_nothing_changes_and_the_rim_is_darkened_by_the_zeros_outside():
+def test_constant_image_changes_only_at_its_border_which_zero_padding_darkens():
     ones = np.ones([1, 8, 8, 2], "float32")
     edge = np.array([7 / 8, 1, 1, 7 / 8])
     np.testing.assert_array_equal(BlurDownsample2D()(ones)[0, :, :, 0], np.outer(edge, edge))
@@ -346,8 +348,8 @@ def test_downsampling_rounds_odd_sizes_down():
 
 @pytest.mark.parametrize("taps", [(1, 3, 3, 1), (1, 5, 10, 10, 5, 1), (1, 1)])
 @pytest.mark.usefixtures("double")
-def test_each_is_the_transpose_of_the_other_up_to_the_factor_4(taps):
-    """<up(x), y> = 4 <x, down(y)>, and the gradients say it once more; for symmetric filters of even length."""
+def test_upsampling_is_the_transpose_of_downsampling_up_to_a_factor_of_4(taps):
+    """<up(x), y> = 4 <x, down(y)>, checked by the gradients too; for symmetric filters of even length."""
     x, y = tf.constant(normal(2, 3, 4, 2)), tf.constant(normal(2, 6, 8, 2, seed=1))
     up, down = BlurUpsample2D(taps), BlurDownsample2D(taps)
     assert_all_close(np.sum(up(x) * y), 4 * np.sum(x * down(y)))
@@ -372,11 +374,11 @@ def test_each_is_the_transpose_of_the_other_up_to_the_factor_4(taps):
     ids=["up", "down", "up conv", "conv down"],
 )
 @pytest.mark.usefixtures("double")
-def test_gradient_penalty_through_a_blur_has_the_right_slopes(make):
+def test_gradient_penalty_through_a_blur_has_the_right_gradients(make):
     check_second_order(make(), normal(1, 2, 2, 2))
 
 
-def test_what_a_blur_cannot_do_is_refused():
+def test_unsupported_blur_settings_are_refused():
     for taps in ((1,), (1, -1), ()):
         with pytest.raises(ValueError, match="expected at least two numbers whose sum is not 0"):
             BlurUpsample2D(taps)

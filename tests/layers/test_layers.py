@@ -49,7 +49,7 @@ CLASSES = 3
 
 
 def normal():
-    """Made inside a test, an initialiser draws from that test's seed."""
+    """Created inside a test, an initialiser draws from that test's seed."""
     return keras.initializers.RandomNormal(stddev=0.5)
 
 
@@ -142,30 +142,30 @@ CASES = {
 every_layer = pytest.mark.parametrize(("make", "specs"), CASES.values(), ids=CASES)
 
 
-def lone(items):
-    """A layer is called on a list only where it has several inputs."""
+def unwrap_single(items):
+    """A layer is called on a list only if it has several inputs."""
     return items if len(items) > 1 else items[0]
 
 
 def draw(specs, batch, seed=1):
-    """What the layer is called on."""
-    return lone([tf.constant(spec.draw(batch, seed + i)) for i, spec in enumerate(specs)])
+    """Random inputs to call the layer on."""
+    return unwrap_single([tf.constant(spec.draw(batch, seed + i)) for i, spec in enumerate(specs)])
 
 
 def functional(layer, specs):
-    """The Keras model of this one layer."""
-    inputs = lone([keras.Input(spec.shape, dtype="int32" if spec.labels else "float32") for spec in specs])
+    """A functional model of this one layer."""
+    inputs = unwrap_single([keras.Input(spec.shape, dtype="int32" if spec.labels else "float32") for spec in specs])
     return keras.Model(inputs, layer(inputs))
 
 
 def call(layer, inputs, training=False):
-    """Calls the layer, in training where it knows of it."""
-    knows = "training" in inspect.signature(layer.call).parameters
-    return layer(inputs, training=training) if knows else layer(inputs)
+    """Calls the layer, passing `training` if it takes that argument."""
+    takes_training = "training" in inspect.signature(layer.call).parameters
+    return layer(inputs, training=training) if takes_training else layer(inputs)
 
 
-def made(make, specs):
-    """A built layer that no longer is where it started: no gain, offset or length is 0 or 1, and none is rounded."""
+def perturbed(make, specs):
+    """A built layer moved off its initial values, so that no gain, offset or length is 0 or 1 or exact in half precision."""
     layer = make()
     call(layer, draw(specs, 4), training=True)
     rng = np.random.default_rng(5)
@@ -176,11 +176,11 @@ def made(make, specs):
 
 
 def twin(make, specs, layer):
-    """A layer of the same kind, of the policy now in force, with the same variables."""
+    """A layer of the same kind with the same variables, under the current dtype policy."""
     copy = make()
     copy(draw(specs, 4))
-    for theirs, mine in zip(copy.variables, layer.variables, strict=True):
-        theirs.assign(tf.cast(mine.value, theirs.dtype))
+    for target, source in zip(copy.variables, layer.variables, strict=True):
+        target.assign(tf.cast(source.value, target.dtype))
     return copy
 
 
@@ -189,14 +189,14 @@ def values(variables):
 
 
 def gradients(layer, inputs, training):
-    """Returns the output, and the gradients of sum(output * coefficients) to the trainable weights."""
+    """Returns the output, and the gradients of sum(output * coefficients) with respect to the trainable weights."""
     with tf.GradientTape() as tape:
         outputs = call(layer, inputs, training)
-        # Positive, so that the gradients of biases are no small differences of large sums.
+        # Positive, so that the gradients of biases are not small differences of large sums.
         coefficients = np.random.default_rng(2).uniform(size=outputs.shape)
         loss = tf.reduce_sum(tf.cast(outputs, tf.float64) * coefficients)
-    found = tape.gradient(loss, [w.value for w in layer.trainable_variables])
-    return outputs, [tf.convert_to_tensor(g) for g in found]
+    weight_gradients = tape.gradient(loss, [w.value for w in layer.trainable_variables])
+    return outputs, [tf.convert_to_tensor(g) for g in weight_gradients]
 
 
 def assert_close(actual, expected, tolerance):
@@ -214,7 +214,7 @@ def test_the_contract_covers_every_public_layer():
 
 @every_layer
 @pytest.mark.parametrize("batch", [1, 4])
-def test_output_has_the_shape_that_was_computed(make, specs, batch):
+def test_output_has_the_shape_of_compute_output_shape(make, specs, batch):
     layer = make()
     outputs = layer(draw(specs, batch))
     shapes = [(batch, *spec.shape) for spec in specs]
@@ -241,49 +241,49 @@ def test_config_survives_json(make, specs):
 
 
 @every_layer
-def test_saved_model_comes_back_bit_equal_with_its_state(make, specs, tmp_path):
-    layer = made(make, specs)
+def test_saved_model_loads_bit_equal_with_its_state(make, specs, tmp_path):
+    layer = perturbed(make, specs)
     model = functional(layer, specs)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     assert [v.name for v in loaded.variables] == [v.name for v in model.variables]
-    for theirs, mine in zip(values(loaded.variables), values(model.variables), strict=True):
-        np.testing.assert_array_equal(theirs, mine)
+    for loaded_value, value in zip(values(loaded.variables), values(model.variables), strict=True):
+        np.testing.assert_array_equal(loaded_value, value)
     examples = draw(specs, 4, seed=9)
     np.testing.assert_array_equal(loaded(examples, training=False), model(examples, training=False))
 
 
-# The half precisions' units of rounding are 2^-8 and 2^-11.
+# The unit roundoffs of the half precisions are 2^-8 and 2^-11.
 @pytest.mark.parametrize(
     ("policy", "tolerance"),
     [("float64", 1e-5), ("mixed_bfloat16", 5 * 2**-8), ("mixed_float16", 5 * 2**-11)],
 )
 @every_layer
 def test_every_precision_agrees_with_float32_and_rounds_no_master_weight(make, specs, policy, tolerance):
-    single = made(make, specs)
+    single = perturbed(make, specs)
     keras.config.set_dtype_policy(policy)
     layer = twin(make, specs, single)
     master = "float64" if policy == "float64" else "float32"
     before = values(layer.trainable_variables)
     inputs = draw(specs, 4, seed=7)
     expected, expected_gradients = gradients(single, inputs, training=True)
-    outputs, found_gradients = gradients(layer, inputs, training=True)
+    outputs, layer_gradients = gradients(layer, inputs, training=True)
 
     assert outputs.dtype == keras.config.dtype_policy().compute_dtype
     assert {v.dtype for v in layer.variables if "float" in v.dtype} <= {master}
-    assert {g.dtype.name for g in found_gradients} <= {master}
+    assert {g.dtype.name for g in layer_gradients} <= {master}
     assert_close(outputs, expected, tolerance)
-    for found, wanted in zip(found_gradients, expected_gradients, strict=True):
-        assert_close(found, wanted, 2 * tolerance)  # rounded on the way there and on the way back
-    for after, kept in zip(values(layer.trainable_variables), before, strict=True):
-        np.testing.assert_array_equal(after, kept)
+    for gradient, wanted in zip(layer_gradients, expected_gradients, strict=True):
+        assert_close(gradient, wanted, 2 * tolerance)  # rounded in the forward pass and in the backward pass
+    for after, original in zip(values(layer.trainable_variables), before, strict=True):
+        np.testing.assert_array_equal(after, original)
     for state, wanted in zip(layer.non_trainable_variables, single.non_trainable_variables, strict=True):
         assert_close(state.numpy(), wanted.numpy(), tolerance)
     assert_close(call(layer, inputs), call(single, inputs), tolerance)
 
 
 @every_layer
-def test_declared_type_is_the_type_of_the_result(make, specs):
+def test_symbolic_output_has_the_dtype_of_the_actual_output(make, specs):
     keras.config.set_dtype_policy("mixed_bfloat16")
     layer = make()
     assert functional(layer, specs).output.dtype == layer(draw(specs, 1)).dtype.name == "bfloat16"
@@ -292,9 +292,9 @@ def test_declared_type_is_the_type_of_the_result(make, specs):
 @every_layer
 @pytest.mark.parametrize("training", [False, True], ids=["inference", "training"])
 def test_graph_of_unknown_batch_size_and_functional_model_equal_eager(make, specs, training):
-    eager = made(make, specs)
+    eager = perturbed(make, specs)
     graph, in_model = twin(make, specs, eager), twin(make, specs, eager)
-    signature = lone([tf.TensorSpec((None, *s.shape), tf.int32 if s.labels else tf.float32) for s in specs])
+    signature = unwrap_single([tf.TensorSpec((None, *s.shape), tf.int32 if s.labels else tf.float32) for s in specs])
     traced = tf.function(lambda x: call(graph, x, training), input_signature=[signature])
     model = functional(in_model, specs)
     assert traced.get_concrete_function().output_shapes[1:] == model.output_shape[1:]
@@ -309,8 +309,8 @@ def test_graph_of_unknown_batch_size_and_functional_model_equal_eager(make, spec
 
 
 @every_layer
-def test_inside_a_model_that_keras_builds_by_tracing_it_is_the_same_layer(make, specs):
-    """Variables then get their first values after the trace. Nor may the model's own precision reach inside."""
+def test_layer_is_the_same_inside_a_model_that_keras_builds_by_tracing(make, specs):
+    """Its variables are then initialised after the trace. Nor may the model's dtype policy reach the layer."""
 
     class Model(keras.Model):
         def __init__(self):
@@ -327,21 +327,21 @@ def test_inside_a_model_that_keras_builds_by_tracing_it_is_the_same_layer(make, 
     alone = twin(make, specs, model.inner)
     for training in (True, False):
         np.testing.assert_array_equal(model(inputs, training=training), call(alone, inputs, training))
-    for theirs, mine in zip(model.variables, alone.variables, strict=True):
-        np.testing.assert_array_equal(theirs.numpy(), mine.numpy())
+    for in_model, expected in zip(model.variables, alone.variables, strict=True):
+        np.testing.assert_array_equal(in_model.numpy(), expected.numpy())
 
 
 @every_layer
-def test_compiled_by_xla_equals_not_compiled(make, specs):
-    plain = made(make, specs)
+def test_compiled_by_xla_equals_uncompiled(make, specs):
+    plain = perturbed(make, specs)
     layer = twin(make, specs, plain)
     inputs = draw(specs, 4, seed=7)
     expected, expected_gradients = gradients(plain, inputs, training=True)
     compiled = tf.function(lambda x: gradients(layer, x, training=True), jit_compile=True)
-    outputs, found_gradients = compiled(inputs)
+    outputs, compiled_gradients = compiled(inputs)
     assert_close(outputs, expected, 1e-5)
-    for found, wanted in zip(found_gradients, expected_gradients, strict=True):
-        assert_close(found, wanted, 1e-5)
+    for gradient, wanted in zip(compiled_gradients, expected_gradients, strict=True):
+        assert_close(gradient, wanted, 1e-5)
     for state, wanted in zip(values(layer.variables), values(plain.variables), strict=True):
         assert_close(state, wanted, 1e-5)
 
@@ -349,7 +349,7 @@ def test_compiled_by_xla_equals_not_compiled(make, specs):
 @every_layer
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
 def test_two_steps_of_sgd_move_every_trainable_weight(make, specs, policy):
-    """Two, since behind attention's gain of 0 nothing can move in the first."""
+    """Two, since behind attention's initial gain of 0 nothing moves in the first."""
     keras.config.set_dtype_policy(policy)
     layer = make()
     inputs = draw(specs, 4)
@@ -358,9 +358,9 @@ def test_two_steps_of_sgd_move_every_trainable_weight(make, specs, policy):
     before = values(weights)
     optimizer = keras.optimizers.SGD(0.01)
     for _ in range(2 * bool(weights)):
-        outputs, found = gradients(layer, inputs, training=True)
+        outputs, weight_gradients = gradients(layer, inputs, training=True)
         assert np.isfinite(np.asarray(outputs, "float32")).all()
-        optimizer.apply(found, weights)
+        optimizer.apply(weight_gradients, weights)
     for weight, start in zip(weights, before, strict=True):
         assert np.isfinite(weight.numpy()).all()
         assert not np.array_equal(weight.numpy(), start), weight.path
@@ -368,7 +368,7 @@ def test_two_steps_of_sgd_move_every_trainable_weight(make, specs, policy):
 
 @every_layer
 def test_gradient_reaches_every_image_and_vector(make, specs):
-    layer = made(make, specs)
+    layer = perturbed(make, specs)
     inputs = draw(specs, 4)
     floats = [x for x in tf.nest.flatten(inputs) if x.dtype.is_floating]
     with tf.GradientTape() as tape:

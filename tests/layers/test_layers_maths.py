@@ -39,13 +39,13 @@ def values(variables):
     return [np.array(v.numpy()) for v in variables]
 
 
-def same_bits(variables, before):
+def assert_unchanged(variables, before):
     for variable, value in zip(variables, before, strict=True):
         np.testing.assert_array_equal(variable.numpy(), value, err_msg=variable.path)
 
 
 def finite_differences(function, variable, step=1e-6):
-    """The central differences of a scalar function to each element of a float64 variable."""
+    """The central differences of a scalar function with respect to each element of a float64 variable."""
     start = variable.numpy()
     slopes = np.zeros_like(start)
     for index in np.ndindex(start.shape):
@@ -61,7 +61,7 @@ def finite_differences(function, variable, step=1e-6):
 
 
 def run_on_both(strategy, function, *batches):
-    """Calls `function` on each replica with its half of the batches [8, ...]. Returns the results, one a replica."""
+    """Calls `function` on each replica with its half of the batches [8, ...]. Returns the results, one per replica."""
 
     def half(batch):
         return strategy.experimental_distribute_values_from_function(
@@ -79,11 +79,11 @@ def run_on_both(strategy, function, *batches):
 
 
 def random():
-    """Made inside a test, an initialiser draws from that test's seed."""
+    """Created inside a test, an initialiser draws from that test's seed."""
     return keras.initializers.RandomNormal(stddev=1.0)
 
 
-# The layer, its input and the axis of its kernel that counts outputs.
+# The layer, its input and the output axis of its kernel.
 WRAPPED = {
     "Dense": (lambda: keras.layers.Dense(3, kernel_initializer=random()), normal(2, 4), -1),
     "Conv2D": (lambda: keras.layers.Conv2D(3, 2, kernel_initializer=random()), normal(2, 3, 3, 2), -1),
@@ -122,7 +122,7 @@ def test_sigma_is_the_largest_singular_value_after_many_training_calls(make, inp
     layer = SpectralNormalization(make())
     layer.build(inputs.shape)
     kernel = kernel_of(layer.layer)
-    kernel.assign(normal(*kernel.shape, seed=1))  # not what the start's iterations have seen
+    kernel.assign(normal(*kernel.shape, seed=1))  # not the kernel that the iterations at build ran on
     for _ in range(200):
         outputs = layer(inputs, training=True)
     sigma = np.linalg.svd(columns_of(kernel.numpy(), axis), compute_uv=False)[0]
@@ -132,7 +132,7 @@ def test_sigma_is_the_largest_singular_value_after_many_training_calls(make, inp
 
 @every_wrapped
 @pytest.mark.usefixtures("double")
-def test_gradient_through_the_normalised_kernel_is_the_slope_and_has_no_radial_part(make, inputs, axis):
+def test_gradient_through_the_normalised_kernel_equals_finite_differences_and_has_no_radial_part(make, inputs, axis):
     layer = SpectralNormalization(make())
     coefficients = normal(*layer(inputs).shape, seed=2)
     kernel = kernel_of(layer.layer)
@@ -152,8 +152,8 @@ def test_gradient_through_the_normalised_kernel_is_the_slope_and_has_no_radial_p
 
 @every_wrapped
 @pytest.mark.usefixtures("double")
-def test_gradient_in_training_is_the_one_of_the_paper(make, inputs, axis):
-    """(1 / sigma) (G - <G, W / sigma> v u^T): equation 12 of Miyato et al. 2018, G the gradient to W / sigma."""
+def test_gradient_in_training_equals_the_papers(make, inputs, axis):
+    """(1 / sigma) (G - <G, W / sigma> v u^T): equation 12 of Miyato et al. 2018, G the gradient with respect to W / sigma."""
     layer = SpectralNormalization(make())
     coefficients = normal(*layer(inputs).shape, seed=2)
     kernel = kernel_of(layer.layer)
@@ -166,12 +166,12 @@ def test_gradient_in_training_is_the_one_of_the_paper(make, inputs, axis):
     kernel.assign(kernel / sigma)
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(layer.layer(inputs) * coefficients)
-    arriving = columns_of(tf.convert_to_tensor(tape.gradient(loss, kernel.value)), axis)
-    assert_all_close(gradient, (arriving - np.sum(arriving * stored / sigma) * np.outer(v, u)) / sigma)
+    upstream = columns_of(tf.convert_to_tensor(tape.gradient(loss, kernel.value)), axis)
+    assert_all_close(gradient, (upstream - np.sum(upstream * stored / sigma) * np.outer(v, u)) / sigma)
 
 
-def test_inference_divides_by_the_same_sigma_where_the_vectors_are_shorter_than_1():
-    """As those of a moving average are, the mean of unit vectors."""
+def test_inference_divides_by_the_same_sigma_when_the_vectors_are_shorter_than_1():
+    """As in a moving average, a mean of unit vectors."""
     layer = SpectralNormalization(keras.layers.Dense(3, kernel_initializer=random()))
     x = np.random.default_rng(0).normal(size=(4, 5)).astype("float32")
     layer(x, training=True)
@@ -189,13 +189,13 @@ def test_inference_moves_neither_kernel_nor_vectors(make, inputs, axis):
     first = layer(inputs, training=False)
     for training in (False, None, False):
         np.testing.assert_array_equal(layer(inputs, training=training), first)
-    same_bits(layer.variables, before)
+    assert_unchanged(layer.variables, before)
 
 
 @every_wrapped
 @pytest.mark.parametrize("iterations", [1, 2])
 @pytest.mark.usefixtures("double")
-def test_training_call_takes_just_its_power_iterations_and_leaves_the_kernel(make, inputs, axis, iterations):
+def test_training_call_runs_exactly_its_power_iterations_and_leaves_the_kernel(make, inputs, axis, iterations):
     layer = SpectralNormalization(make(), power_iterations=iterations)
     layer.build(inputs.shape)
     kernel = kernel_of(layer.layer)
@@ -237,7 +237,7 @@ def test_real_and_fake_in_one_call_share_one_sigma_and_two_calls_do_not():
 @every_wrapped
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_iterates_in_float32_on_an_unrounded_kernel(make, inputs, axis, policy):
-    """Keras' own wrapper rounds every master weight here."""
+    """Keras' own wrapper would round every master weight."""
     single = SpectralNormalization(make())
     single.build(inputs.shape)
     keras.config.set_dtype_policy(policy)
@@ -252,7 +252,7 @@ def test_mixed_precision_iterates_in_float32_on_an_unrounded_kernel(make, inputs
         single(inputs, training=True)
     np.testing.assert_array_equal(kernel_of(layer.layer).numpy(), kernel)
     assert layer.u.dtype == layer.v.dtype == "float32"
-    same_bits([layer.u, layer.v], values([single.u, single.v]))
+    assert_unchanged([layer.u, layer.v], values([single.u, single.v]))
 
 
 def test_two_replicas_hold_the_same_vectors(two_replicas):
@@ -280,15 +280,15 @@ class Subclassed(keras.Model):
         return self.inner(inputs)
 
 
-ROADS = {"alone": lambda layer: layer, "inside a tf.function": tf.function, "by a subclassed model": Subclassed}
-every_road = pytest.mark.parametrize("road", ROADS.values(), ids=ROADS)
+CALLERS = {"alone": lambda layer: layer, "inside a tf.function": tf.function, "by a subclassed model": Subclassed}
+every_caller = pytest.mark.parametrize("caller", CALLERS.values(), ids=CALLERS)
 
 
-@every_road
-def test_rank_one_kernel_is_normalised_right_from_the_first_call(road):
-    """The kernel of ones [4, 3] has sigma sqrt(12), which one power iteration finds; building takes ten."""
+@every_caller
+def test_rank_one_kernel_is_normalised_right_from_the_first_call(caller):
+    """The kernel of ones [4, 3] has sigma sqrt(12), which one power iteration finds; building runs ten."""
     layer = SpectralNormalization(keras.layers.Dense(3, kernel_initializer="ones"))
-    assert_all_close(road(layer)(tf.ones([2, 4])), np.full((2, 3), 4 / math.sqrt(12)), 1e-6)
+    assert_all_close(caller(layer)(tf.ones([2, 4])), np.full((2, 3), 4 / math.sqrt(12)), 1e-6)
 
 
 @pytest.mark.usefixtures("double")
@@ -300,7 +300,7 @@ def test_kernel_of_zeros_stays_finite_and_is_normalised_once_it_moves():
         outputs = layer(inputs, training=True)
         loss = tf.reduce_sum(outputs)
     np.testing.assert_array_equal(outputs, np.zeros((2, 3)))
-    # At 0 the kernel is used as it is, so its gradient is the plain layer's.
+    # A kernel of 0 is used as it is, so its gradient is that of the plain layer.
     assert_all_close(tape.gradient(loss, kernel.kernel.value), np.repeat(inputs.sum(0)[:, None], 3, axis=1))
     assert_all_close(np.linalg.norm(layer.u.numpy()), 1)
     kernel.kernel.assign(np.full((4, 3), 0.01))
@@ -316,14 +316,14 @@ def test_losses_of_a_wrapped_layer_are_kept():
         assert_all_close(sum(layer.losses), expected, 1e-6)
 
 
-def test_layer_without_one_kernel_is_refused():
+def test_layer_without_a_single_kernel_is_refused():
     with pytest.raises(TypeError, match="Flatten has no single kernel; Dense, Conv1D"):
         SpectralNormalization(keras.layers.Flatten()).build((None, 2, 2))
     with pytest.raises(ValueError, match="power_iterations=0; expected at least 1"):
         SpectralNormalization(keras.layers.Dense(1), power_iterations=0)
 
 
-# PyTorch's layouts in Keras': kernel, inputs and outputs, and v, which counts (in, height, width) there.
+# From PyTorch's layouts to Keras': the kernel, inputs and outputs, and v, which PyTorch orders (in, height, width).
 FROM_TORCH = {
     "linear": (lambda: keras.layers.Dense(4), lambda w: w.T, lambda x: x, lambda v: v),
     "conv": (
@@ -380,9 +380,9 @@ def test_three_training_steps_equal_pytorch(name, policy, tolerance):
 @pytest.mark.parametrize("name", ["dense", "conv"])
 @pytest.mark.usefixtures("double")
 def test_training_calls_equal_tensorflow_addons(name):
-    """That wrapper writes W / sigma over its kernel at each call, and ours never does. Yet u and the outputs agree: the
-    power iteration asks only for the kernel's direction, and W / sigma(W) is the same however W was scaled before. Its
-    u has shape [1, outputs] and starts at norm 0.03; ours takes any start too.
+    """That wrapper overwrites its kernel with W / sigma at each call; ours never does. Yet u and the outputs agree: neither
+    the power iteration nor W / sigma(W) depends on the scale of W. Its u has shape [1, outputs] and starts with norm 0.03;
+    ours takes any start.
     """
     with np.load(REFERENCES / "spectral_norm_tfa.npz") as file:
         addons = {key.removeprefix(f"{name}/"): file[key] for key in file if key.startswith(f"{name}/")}
@@ -415,16 +415,16 @@ def test_weight_normalisation_starts_as_the_layer_it_wraps(make, inputs, axis):
     assert_all_close(layer(inputs), layer.layer(inputs))
 
 
-@every_road
-def test_length_starts_as_that_of_the_column_wherever_the_layer_is_built(road):
+@every_caller
+def test_length_starts_as_the_norm_of_the_column_wherever_the_layer_is_built(caller):
     layer = WeightNormalization(keras.layers.Dense(1, kernel_initializer=keras.initializers.Constant(2.0)))
-    assert_all_close(road(layer)(tf.ones([1, 4])), [[8]], 1e-6)
+    assert_all_close(caller(layer)(tf.ones([1, 4])), [[8]], 1e-6)
     assert_all_close(layer.length.numpy(), [[4]], 1e-6)  # |(2, 2, 2, 2)|
 
 
 @every_wrapped
 @pytest.mark.usefixtures("double")
-def test_weight_normalisation_and_its_gradients_equal_the_formulas_of_the_paper(make, inputs, axis):
+def test_weight_normalisation_and_its_gradients_equal_the_papers_formulas(make, inputs, axis):
     """W = g V / |V|; dL/dg = <dL/dW, V> / |V|; dL/dV = g / |V| dL/dW - g dL/dg / |V|^2 V, each per output."""
     layer = WeightNormalization(make())
     coefficients = normal(*layer(inputs).shape, seed=2)
@@ -433,20 +433,20 @@ def test_weight_normalisation_and_its_gradients_equal_the_formulas_of_the_paper(
     with tf.GradientTape() as tape:
         outputs = layer(inputs)
         loss = tf.reduce_sum(outputs * coefficients)
-    found = [tf.convert_to_tensor(g).numpy() for g in tape.gradient(loss, [layer.length.value, kernel.value])]
+    gradients = [tf.convert_to_tensor(g).numpy() for g in tape.gradient(loss, [layer.length.value, kernel.value])]
 
     g, v = layer.length.numpy(), kernel.numpy()
-    others = tuple(a for a in range(v.ndim) if a != axis % v.ndim)
-    norm = np.sqrt(np.sum(v**2, axis=others, keepdims=True))
+    axes = tuple(a for a in range(v.ndim) if a != axis % v.ndim)
+    norm = np.sqrt(np.sum(v**2, axis=axes, keepdims=True))
     kernel.assign(g * v / norm)
     with tf.GradientTape() as tape:
         plain = layer.layer(inputs)
         loss = tf.reduce_sum(plain * coefficients)
-    arriving = tf.convert_to_tensor(tape.gradient(loss, kernel.value)).numpy()
-    length_gradient = np.sum(arriving * v, axis=others, keepdims=True) / norm
+    upstream = tf.convert_to_tensor(tape.gradient(loss, kernel.value)).numpy()
+    length_gradient = np.sum(upstream * v, axis=axes, keepdims=True) / norm
     assert_all_close(outputs, plain)
-    assert_all_close(found[0], length_gradient)
-    assert_all_close(found[1], g / norm * arriving - g * length_gradient / norm**2 * v)
+    assert_all_close(gradients[0], length_gradient)
+    assert_all_close(gradients[1], g / norm * upstream - g * length_gradient / norm**2 * v)
 
 
 def test_weight_normalisation_of_3_4_at_length_10_is_6_8():
@@ -457,7 +457,7 @@ def test_weight_normalisation_of_3_4_at_length_10_is_6_8():
     assert_all_close(layer(np.eye(2)), [[6], [8]], 1e-6)
 
 
-def test_untrained_length_makes_unit_columns_and_is_no_trainable_weight():
+def test_untrained_length_gives_unit_columns_and_is_not_a_trainable_weight():
     layer = WeightNormalization(keras.layers.Dense(1, use_bias=False), trainable_length=False)
     layer.build((None, 2))
     layer.layer.kernel.assign([[3], [4]])
@@ -473,7 +473,7 @@ def test_weight_normalisation_of_zeros_has_finite_gradients():
     assert all(np.isfinite(g).all() for g in tape.gradient(loss, [w.value for w in layer.trainable_weights]))
 
 
-def test_weight_clip_leaves_the_inside_and_the_optimiser_applies_it():
+def test_weight_clip_leaves_what_is_within_its_limit_and_the_optimiser_applies_it():
     assert_all_close(WeightClip(0.01)(np.array([-0.5, 0.005, 0.3])), [-0.01, 0.005, 0.01])
     layer = keras.layers.Dense(1, kernel_initializer="zeros", kernel_constraint=WeightClip(0.25), use_bias=False)
     layer.build((None, 3))
@@ -486,7 +486,7 @@ def test_weight_clip_leaves_the_inside_and_the_optimiser_applies_it():
 
 @pytest.mark.parametrize(
     ("off_diagonal", "loss", "gradient"),
-    # W^T W = [[1, 1], [1, 2]]. Off the diagonal: 1 + 1. Less the identity, [[0, 1], [1, 1]]: 1 + 1 + 1.
+    # W^T W = [[1, 1], [1, 2]]. Off the diagonal: 1 + 1. Minus the identity, [[0, 1], [1, 1]]: 1 + 1 + 1.
     # The gradient is 4 W times that matrix.
     [(True, 2, [[4, 4], [4, 0]]), (False, 3, [[4, 8], [4, 4]])],
 )
@@ -503,7 +503,7 @@ def test_orthogonal_regulariser_of_a_shear(off_diagonal, loss, gradient):
 
 
 @pytest.mark.usefixtures("double")
-def test_orthogonal_regulariser_of_a_convolution_counts_its_output_columns():
+def test_orthogonal_regulariser_of_a_convolution_compares_its_output_columns():
     layer = keras.layers.Conv2D(3, 2, kernel_regularizer=OrthogonalRegularizer(1e-4))
     layer.build((None, 4, 4, 2))
     columns = layer.kernel.numpy().reshape(-1, 3)
@@ -518,7 +518,7 @@ def test_orthogonal_regulariser_of_a_convolution_counts_its_output_columns():
 # ------------------------------------------------------------------------ PixelNorm, MinibatchStdDev, equalised layers
 
 
-def test_pixel_norm_of_3_4_is_over_root_12_and_a_half():
+def test_pixel_norm_divides_3_4_by_the_root_of_12_and_a_half():
     assert_all_close(PixelNorm()(np.array([[3, 4]], "float32")), np.array([[3, 4]]) / math.sqrt(12.5), 1e-6)
 
 
@@ -559,20 +559,22 @@ def test_minibatch_stddev_refuses_a_batch_of_6_in_groups_of_4():
 
 
 def test_equalised_layers_with_kernels_of_one_multiply_by_the_he_constant():
-    def of_ones(layer, shape):
+    def apply_to_ones(layer, shape):
         return layer(np.ones(shape, "float32"))
 
-    # fan_in 6: 6 sqrt(2 / 6). fan_in 3 * 3 * 2: 18 sqrt(2 / 18) = 6. fan_in 2 * 2 * 3, of which strides let 3 reach
-    # each pixel: 3 sqrt(2 / 12).
+    # fan_in 6: 6 sqrt(2 / 6). fan_in 3 * 3 * 2: 18 sqrt(2 / 18) = 6. fan_in 2 * 2 * 3, but with strides only 3 reach each
+    # pixel: 3 sqrt(2 / 12).
     assert_all_close(
-        of_ones(EqualizedDense(2, kernel_initializer="ones"), (1, 6)), np.full((1, 2), math.sqrt(12)), 1e-6
+        apply_to_ones(EqualizedDense(2, kernel_initializer="ones"), (1, 6)), np.full((1, 2), math.sqrt(12)), 1e-6
     )
     assert_all_close(
-        of_ones(EqualizedConv2D(5, 3, kernel_initializer="ones"), (1, 3, 3, 2)), np.full((1, 1, 1, 5), 6), 1e-6
+        apply_to_ones(EqualizedConv2D(5, 3, kernel_initializer="ones"), (1, 3, 3, 2)), np.full((1, 1, 1, 5), 6), 1e-6
     )
     transpose = EqualizedConv2DTranspose(5, 2, strides=2, kernel_initializer="ones")
-    assert_all_close(of_ones(transpose, (1, 1, 1, 3)), np.full((1, 2, 2, 5), 3 / math.sqrt(6)), 1e-6)
-    assert_all_close(of_ones(EqualizedDense(2, gain=1.0, kernel_initializer="ones"), (1, 4)), np.full((1, 2), 2), 1e-6)
+    assert_all_close(apply_to_ones(transpose, (1, 1, 1, 3)), np.full((1, 2, 2, 5), 3 / math.sqrt(6)), 1e-6)
+    assert_all_close(
+        apply_to_ones(EqualizedDense(2, gain=1.0, kernel_initializer="ones"), (1, 4)), np.full((1, 2), 2), 1e-6
+    )
 
 
 def test_equalised_kernel_starts_normal_and_learns_at_the_constants_rate():
@@ -580,7 +582,7 @@ def test_equalised_kernel_starts_normal_and_learns_at_the_constants_rate():
     inputs = np.ones((1, 200), "float32")
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(layer(inputs))
-    kernel = layer.kernel.numpy()  # 10,000 draws: the deviation's own is 1 / sqrt(20,000) = 0.007
+    kernel = layer.kernel.numpy()  # 10,000 draws: the deviation's standard error is 1 / sqrt(20,000) = 0.007
     assert abs(kernel.std() - 1) < 0.03
     assert abs(kernel.mean()) < 0.04
     assert_all_close(tape.gradient(loss, layer.kernel.value), np.full((200, 50), 0.1), 1e-6)  # sqrt(2 / 200)
@@ -601,28 +603,28 @@ def test_fused_resampling_equals_its_two_layers_with_gradients(fused):
     for one in (layer, conv):
         one.bias.assign([0.1, -0.2, 0.3])
 
-    def apart(x):
+    def two_layers(x):
         if fused is UpsampleConv2D:
             return conv(keras.layers.UpSampling2D(interpolation="nearest")(x))
         return keras.layers.AveragePooling2D(2)(conv(x))
 
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(x)
-        joint, separate = layer(x), tf.tanh(apart(x))
+        joint, separate = layer(x), tf.tanh(two_layers(x))
         coefficients = normal(*separate.shape, seed=4)
         joint_loss, separate_loss = (tf.reduce_sum(y * coefficients) for y in (joint, separate))
     assert_all_close(joint, separate)
-    found = tape.gradient(joint_loss, [x, layer.kernel.value, layer.bias.value])
-    wanted = tape.gradient(separate_loss, [x, conv.kernel.value, conv.bias.value])
-    for gradient, expected in zip(found, wanted, strict=True):
+    joint_gradients = tape.gradient(joint_loss, [x, layer.kernel.value, layer.bias.value])
+    separate_gradients = tape.gradient(separate_loss, [x, conv.kernel.value, conv.bias.value])
+    for gradient, expected in zip(joint_gradients, separate_gradients, strict=True):
         assert_all_close(gradient, expected)
 
 
-def test_fused_resampling_refuses_what_it_cannot_do():
+def test_fused_resampling_refuses_unsupported_settings():
     with pytest.raises(ValueError, match="got 5x4, expected even sizes"):
         ConvDownsample2D(3)(np.zeros((1, 5, 4, 2), "float32"))
-    wrong = {"kernel_size": 5, "strides": 2, "padding": "valid", "dilation_rate": 2, "groups": 2}
-    for name, value in {**wrong, "data_format": "channels_first"}.items():
+    unsupported = {"kernel_size": 5, "strides": 2, "padding": "valid", "dilation_rate": 2, "groups": 2}
+    for name, value in {**unsupported, "data_format": "channels_first"}.items():
         with pytest.raises(ValueError, match=f"{name}=.*; expected .*, the only one that UpsampleConv2D has"):
             UpsampleConv2D(4, **{name: value})
 
@@ -638,38 +640,38 @@ def test_self_attention_equals_a_loop_over_positions(pool):
     assert [query.shape[1], key.shape[1], value.shape[1], mixed.shape[1]] == [2, 2, 8, 16]
     expected = np.zeros_like(x)
     for b in range(2):
-        keys, held = x[b] @ key, x[b] @ value  # [4, 2, channels]
+        keys, pixel_values = x[b] @ key, x[b] @ value  # [4, 2, channels]
         if pool:
-            keys, held = (t.reshape(2, 2, 1, 2, -1).max(axis=(1, 3)) for t in (keys, held))
-        keys, held = keys.reshape(-1, 2), held.reshape(-1, 8)
+            keys, pixel_values = (t.reshape(2, 2, 1, 2, -1).max(axis=(1, 3)) for t in (keys, pixel_values))
+        keys, pixel_values = keys.reshape(-1, 2), pixel_values.reshape(-1, 8)
         for i in range(4):
             for j in range(2):
                 scores = np.exp(keys @ (x[b, i, j] @ query))
-                attended = sum(s * h for s, h in zip(scores / scores.sum(), held, strict=True))
+                attended = sum(s * h for s, h in zip(scores / scores.sum(), pixel_values, strict=True))
                 expected[b, i, j] = x[b, i, j] + 0.7 * attended @ mixed
     assert_all_close(layer(x), expected)
 
 
-def test_self_attention_starts_as_the_identity_and_its_projections_wait_for_the_gain():
+def test_self_attention_starts_as_the_identity_and_its_projections_learn_once_the_gain_moves():
     layer = SelfAttention(spectral_norm=True)
     x = normal(2, 4, 4, 8).astype("float32")
 
-    def moving():
+    def have_gradients():
         with tf.GradientTape() as tape:
             loss = tf.reduce_sum(layer(x, training=True) * normal(*x.shape, seed=3))
-        found = tape.gradient(loss, [w.value for w in layer.trainable_weights])
-        return [bool(np.any(g.numpy())) for g in found]
+        gradients = tape.gradient(loss, [w.value for w in layer.trainable_weights])
+        return [bool(np.any(g.numpy())) for g in gradients]
 
     np.testing.assert_array_equal(layer(x), x)
     names = [w.name for w in layer.trainable_weights]
     assert sorted(names) == ["gain", "kernel", "kernel", "kernel", "kernel"]
-    assert moving() == [name == "gain" for name in names]
+    assert have_gradients() == [name == "gain" for name in names]
     layer.gain.assign(0.1)
-    assert all(moving())
+    assert all(have_gradients())
     assert np.abs(layer(x) - x).max() > 1e-3
 
 
-def test_self_attention_refuses_few_channels_and_odd_sizes():
+def test_self_attention_refuses_too_few_channels_and_odd_sizes():
     with pytest.raises(ValueError, match="and got 4"):
         SelfAttention().build((None, 4, 4, 4))
     with pytest.raises(ValueError, match="got 4x5; use an even size, or pool=False"):
@@ -696,10 +698,10 @@ def test_batch_norm_equals_numpy_and_moves_towards_the_unbiased_variance(shape):
     before = values(layer.variables)
     moved = (x - 0.25 * mean) / np.sqrt(0.75 + 0.25 * unbiased + 0.01)
     assert_all_close(layer(x), moved * [1, 2, 3] + [4, 5, 6])
-    same_bits(layer.variables, before)
+    assert_unchanged(layer.variables, before)
 
 
-def test_fused_batch_norm_of_images_equals_the_composed_one_of_their_pixels_with_gradients():
+def test_fused_batch_norm_of_images_equals_composed_batch_norm_of_their_pixels_with_gradients():
     x = (3 * normal(4, 3, 5, 2) + 1).astype("float32")
     images, pixels = BatchNorm(), BatchNorm()
     results = []
@@ -711,13 +713,13 @@ def test_fused_batch_norm_of_images_equals_the_composed_one_of_their_pixels_with
             tape.watch(inputs)
             outputs = tf.reshape(layer(inputs, training=True), [-1, 2])
             loss = tf.reduce_sum(outputs * normal(60, 2, seed=5).astype("float32"))
-        found = tape.gradient(loss, [inputs, layer.scale.value, layer.offset.value])
-        results.append([outputs, tf.reshape(found[0], [-1, 2]), *found[1:], *values(layer.variables)])
+        gradients = tape.gradient(loss, [inputs, layer.scale.value, layer.offset.value])
+        results.append([outputs, tf.reshape(gradients[0], [-1, 2]), *gradients[1:], *values(layer.variables)])
     for fused, composed in zip(*results, strict=True):
         assert_all_close(fused, composed, 2e-5)
 
 
-def test_composed_variance_of_mean_1000_and_deviation_1_is_right():
+def test_composed_variance_is_accurate_at_mean_1000_and_deviation_1():
     """E[x^2] - E[x]^2 would be off by 1e6 * 2^-24 = 0.06 and more."""
     x = (1000 + normal(64, 2)).astype("float32")
     layer = BatchNorm(momentum=0.0)
@@ -728,7 +730,7 @@ def test_composed_variance_of_mean_1000_and_deviation_1_is_right():
 @pytest.mark.parametrize("shape", [(8, 3), (8, 2, 2, 3)], ids=["features", "images"])
 @pytest.mark.usefixtures("double")
 def test_two_replicas_normalise_as_one_on_the_whole_batch(two_replicas, shape):
-    """In outputs, moving statistics and gradients: of scale and offset, and through the moments of a layer before."""
+    """Outputs, moving statistics and gradients, both of scale and offset and, through the moments, of an earlier layer."""
     x = normal(*shape) + np.arange(8).reshape(8, *[1] * (len(shape) - 1))
     coefficients = normal(*shape[:-1], 4, seed=1)
 
@@ -738,27 +740,27 @@ def test_two_replicas_normalise_as_one_on_the_whole_batch(two_replicas, shape):
             loss = tf.reduce_sum(outputs * coefficients)
         return outputs, tape.gradient(loss, [w.value for w in network.trainable_variables])
 
-    def made():
+    def make_network():
         network = keras.Sequential([keras.Input(shape[1:]), keras.layers.Dense(4), BatchNorm(momentum=0.5)])
         for i, weight in enumerate(network.trainable_variables):
             weight.assign(normal(*weight.shape, seed=10 + i))
         return network
 
-    one = made()
+    one = make_network()
     expected, expected_gradients = step(one, x, coefficients)
     with two_replicas.scope():
-        two = made()
-    outputs, found = run_on_both(two_replicas, lambda *halves: step(two, *halves), x, coefficients)
+        two = make_network()
+    outputs, gradients = run_on_both(two_replicas, lambda *halves: step(two, *halves), x, coefficients)
     assert_all_close(np.concatenate(two_replicas.experimental_local_results(outputs)), expected)
-    for gradient, wanted in zip(found, expected_gradients, strict=True):
+    for gradient, wanted in zip(gradients, expected_gradients, strict=True):
         assert_all_close(two_replicas.reduce("SUM", gradient, axis=None), wanted)
-    for theirs, mine in zip(two.variables, one.variables, strict=True):
-        first, second = two_replicas.experimental_local_results(theirs.value)
-        np.testing.assert_array_equal(first.numpy(), second.numpy(), err_msg=theirs.path)
-        assert_all_close(first.numpy(), mine.numpy())
+    for on_two, on_one in zip(two.variables, one.variables, strict=True):
+        first, second = two_replicas.experimental_local_results(on_two.value)
+        np.testing.assert_array_equal(first.numpy(), second.numpy(), err_msg=on_two.path)
+        assert_all_close(first.numpy(), on_one.numpy())
 
 
-def test_two_replicas_find_the_variance_of_mean_1000_and_deviation_1(two_replicas):
+def test_variance_over_two_replicas_is_accurate_at_mean_1000_and_deviation_1(two_replicas):
     x = (1000 + normal(8, 4, 4, 2)).astype("float32")
     with two_replicas.scope():
         layer = BatchNorm(momentum=0.0)
@@ -771,7 +773,7 @@ def test_two_replicas_find_the_variance_of_mean_1000_and_deviation_1(two_replica
 
 
 def test_conditional_batch_norm_with_weights_of_zero_is_plain_batch_norm():
-    """compare_gan multiplies by gamma without the 1, and starts near an output of nought."""
+    """compare_gan multiplies by gamma without the 1, so that its output starts near 0."""
     x, labels = normal(4, 2, 2, 3).astype("float32"), np.array([0, 1, 2, 1])
     conditional, plain = ConditionalBatchNorm(3), BatchNorm(affine=False)
     np.testing.assert_array_equal(conditional([x, labels], training=True), plain(x, training=True))
@@ -797,8 +799,8 @@ def test_conditional_batch_norm_of_labels_equals_that_of_one_hot_vectors():
     by_vector = ConditionalBatchNorm(kernel_initializer=random())
     by_label([x, labels])
     by_vector([x, np.eye(5)[labels]])
-    for theirs, mine in zip(by_vector.variables, by_label.variables, strict=True):
-        theirs.assign(mine)
+    for vector_weight, label_weight in zip(by_vector.variables, by_label.variables, strict=True):
+        vector_weight.assign(label_weight)
     assert_all_close(by_vector([x, np.eye(5)[labels]], training=True), by_label([x, labels], training=True))
 
 
@@ -819,23 +821,23 @@ def test_standing_statistics_are_the_average_over_batches_and_nothing_else_moves
     batches = [[normal(4, 4, 4, 3, seed=i) + i, normal(4, 5, seed=i)] for i in range(3)]
     network(batches[0], training=True)
 
-    ours = {"moving_mean", "moving_variance", "standing_batches"}
-    moving = [v for v in network.variables if v.name in ours and "batch_normalization" not in v.path]
-    others = [v for v in network.variables if all(v is not m for m in moving)]
+    moving_names = {"moving_mean", "moving_variance", "standing_batches"}
+    moving = [v for v in network.variables if v.name in moving_names and "batch_normalization" not in v.path]
+    untouched = [v for v in network.variables if all(v is not m for m in moving)]
     assert len(moving) == 6
-    assert {"u", "v", "moving_mean", "seed_generator_state"} <= {v.name for v in others}
-    before = values(others)
-    for _ in range(2):  # each time anew
+    assert {"u", "v", "moving_mean", "seed_generator_state"} <= {v.name for v in untouched}
+    before = values(untouched)
+    for _ in range(2):  # recomputed each time
         standing_statistics(network, iter(batches))
-        same_bits(others, before)
+        assert_unchanged(untouched, before)
         pixels = np.stack([x.astype("float32").astype("float64").reshape(-1, 3) for x, _ in batches])
         assert_all_close(first.moving_mean.numpy(), pixels.mean(1).mean(0), 1e-5)
         assert_all_close(first.moving_variance.numpy(), pixels.var(1, ddof=1).mean(0), 1e-5)
         assert [v.numpy() for v in moving if v.name == "standing_batches"] == [-1, -1]
 
-    kept = first.moving_mean.numpy()
+    standing_mean = first.moving_mean.numpy()
     network(batches[2], training=True)
-    assert_all_close(first.moving_mean.numpy(), 0.9 * kept + 0.1 * pixels[2].mean(0), 1e-5)
+    assert_all_close(first.moving_mean.numpy(), 0.9 * standing_mean + 0.1 * pixels[2].mean(0), 1e-5)
 
 
 def test_standing_statistics_that_fail_leave_training_as_it_was():
@@ -843,12 +845,12 @@ def test_standing_statistics_that_fail_leave_training_as_it_was():
     network = keras.Sequential([keras.Input((3,)), norm, dense])
     u = dense.u.numpy()
 
-    def broken():
+    def failing_batches():
         yield normal(4, 3)
         raise OSError("the disk is gone")
 
     with pytest.raises(OSError, match="the disk is gone"):
-        standing_statistics(network, broken())
+        standing_statistics(network, failing_batches())
     assert norm.standing_batches.numpy() == -1
     np.testing.assert_array_equal(dense.u.numpy(), u)
 

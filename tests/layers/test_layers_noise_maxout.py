@@ -1,4 +1,4 @@
-"""Maxout, dropout, Gaussian noise and minibatch discrimination: their maths, and noise that comes back bit for bit."""
+"""Maxout, dropout, Gaussian noise and minibatch discrimination: their maths, and noise that is reproduced bit for bit."""
 
 import functools
 import math
@@ -8,11 +8,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from numeric import assert_all_close, slopes
+from numeric import assert_all_close, central_differences
 
 from tfgan_zoo.layers import Dropout, GaussianNoise, MaxoutDense, MinibatchDiscrimination, MinibatchStdDev
 
-slopes = functools.partial(slopes, step=1e-6)
+central_differences = functools.partial(central_differences, step=1e-6)
 
 
 def normal(*shape, seed=0):
@@ -58,7 +58,7 @@ def test_maxout_of_two_pieces_is_the_absolute_value_by_hand():
 
 
 @pytest.mark.usefixtures("double")
-def test_maxout_and_its_slopes_equal_numpy():
+def test_maxout_and_its_gradients_equal_numpy():
     layer = MaxoutDense(3, pieces=4, bias_initializer=keras.initializers.RandomNormal(seed=0))
     x, coefficients = normal(5, 6), normal(5, 3, seed=1)
 
@@ -72,12 +72,14 @@ def test_maxout_and_its_slopes_equal_numpy():
     with tf.GradientTape() as tape:
         tape.watch(inputs)
         loss = tf.reduce_sum(layer(inputs) * coefficients)
-    found = tape.gradient(loss, [inputs, layer.kernel.value, layer.bias.value])
+    gradients = tape.gradient(loss, [inputs, layer.kernel.value, layer.bias.value])
     arrays = [x, layer.kernel.numpy(), layer.bias.numpy()]
-    for i, gradient in enumerate(found):
+    for i, gradient in enumerate(gradients):
         assert_all_close(
             gradient,
-            slopes(lambda a, i=i: np.sum(expected(*arrays[:i], a, *arrays[i + 1 :]) * coefficients), arrays[i]),
+            central_differences(
+                lambda a, i=i: np.sum(expected(*arrays[:i], a, *arrays[i + 1 :]) * coefficients), arrays[i]
+            ),
             1e-8,
         )
 
@@ -103,29 +105,29 @@ every_noise = pytest.mark.parametrize("make", NOISES.values(), ids=NOISES)
 ONES = np.ones([40, 50, 10], "float32")
 
 
-def drawn(layer, inputs=ONES):
+def training_output(layer, inputs=ONES):
     return layer(inputs, training=True).numpy()
 
 
 def test_dropout_drops_its_share_and_scales_up_the_rest():
-    out = drawn(Dropout(0.3, seed=1))
+    out = training_output(Dropout(0.3, seed=1))
     assert set(np.unique(out)) == {np.float32(0), np.float32(1) / np.float32(0.7)}
     assert abs(np.mean(out == 0) - 0.3) < 4 * math.sqrt(0.3 * 0.7 / out.size)
-    for axis in range(3):  # nothing is dropped as a whole
+    for axis in range(3):  # no row, column or channel is dropped as a whole
         shares = np.mean(out == 0, axis=tuple({0, 1, 2} - {axis}))
         assert np.abs(shares - 0.3).max() < 5 * math.sqrt(0.3 * 0.7 / (out.size / len(shares)))
 
 
 def test_gaussian_noise_has_its_deviation_about_the_input():
-    out = drawn(GaussianNoise(0.5, seed=1)) - 1
+    out = training_output(GaussianNoise(0.5, seed=1)) - 1
     assert abs(out.mean()) < 4 * 0.5 / math.sqrt(out.size)
     assert abs(out.var() - 0.25) < 4 * 0.25 * math.sqrt(2 / out.size)
-    assert abs(np.mean(out**4) / 0.25**2 - 3) < 4 * math.sqrt(96 / out.size)  # as a normal's fourth moment is
+    assert abs(np.mean(out**4) / 0.25**2 - 3) < 4 * math.sqrt(96 / out.size)  # the kurtosis of a normal is 3
     flat = out.reshape(40, -1)
     assert np.abs(np.corrcoef(flat) - np.eye(40)).max() < 5 / math.sqrt(flat.shape[1])
 
 
-def test_dropout_passes_the_gradient_of_what_it_kept_alone():
+def test_dropout_passes_gradients_only_where_it_kept_the_input():
     layer, x = Dropout(0.3, seed=1), tf.constant(ONES)
     with tf.GradientTape() as tape:
         tape.watch(x)
@@ -134,9 +136,9 @@ def test_dropout_passes_the_gradient_of_what_it_kept_alone():
 
 
 @every_noise
-def test_each_call_in_training_draws_anew_and_counts(make):
+def test_each_training_call_resamples_and_is_counted(make):
     layer = make(seed=1)
-    first, second = drawn(layer), drawn(layer)
+    first, second = training_output(layer), training_output(layer)
     assert np.mean(first != second) > 0.3
     assert int(layer.calls.numpy()) == 2
     assert [v.name for v in layer.variables] == ["calls"]
@@ -144,7 +146,7 @@ def test_each_call_in_training_draws_anew_and_counts(make):
 
 
 @every_noise
-def test_inference_passes_the_input_and_counts_nothing(make):
+def test_inference_returns_the_input_and_is_not_counted(make):
     layer = make(seed=1)
     np.testing.assert_array_equal(layer(ONES), ONES)
     np.testing.assert_array_equal(layer(ONES, training=False), ONES)
@@ -153,32 +155,32 @@ def test_inference_passes_the_input_and_counts_nothing(make):
 
 @pytest.mark.parametrize("layer", [Dropout(0.0), GaussianNoise(0.0)], ids=["dropout", "noise"])
 def test_rate_and_deviation_of_zero_change_nothing_in_training(layer):
-    np.testing.assert_array_equal(drawn(layer), ONES)
+    np.testing.assert_array_equal(training_output(layer), ONES)
 
 
 @every_noise
-def test_same_bits_come_again_where_the_count_is_restored(make):
+def test_restoring_the_count_reproduces_the_same_bits(make):
     layer = make(seed=1)
-    first, second, third = (drawn(layer) for _ in range(3))
+    first, second, third = (training_output(layer) for _ in range(3))
     layer.calls.assign(1)
-    np.testing.assert_array_equal(drawn(layer), second)
-    np.testing.assert_array_equal(drawn(layer), third)
+    np.testing.assert_array_equal(training_output(layer), second)
+    np.testing.assert_array_equal(training_output(layer), third)
     again = make(seed=1)
-    np.testing.assert_array_equal(drawn(again), first)
-    assert np.mean(drawn(make(seed=2)) != first) > 0.3
+    np.testing.assert_array_equal(training_output(again), first)
+    assert np.mean(training_output(make(seed=2)) != first) > 0.3
 
 
 @every_noise
-def test_graph_draws_anew_in_each_call_what_eager_draws(make):
+def test_graph_draws_what_eager_draws_in_each_call(make):
     eager, graph = make(seed=1), make(seed=1)
     graph.build(ONES.shape)
     traced = tf.function(lambda x: graph(x, training=True), input_signature=[tf.TensorSpec([None, 50, 10])])
     for _ in range(2):
-        assert_all_close(traced(ONES), drawn(eager), 1e-6)
+        assert_all_close(traced(ONES), training_output(eager), 1e-6)
 
 
 @every_noise
-def test_seed_left_out_is_drawn_from_pythons_generator_which_a_run_seeds(make):
+def test_default_seed_is_drawn_from_pythons_generator_which_a_run_seeds(make):
     keras.utils.set_random_seed(7)
     layers = [make(), make()]
     assert layers[0].seed != layers[1].seed
@@ -194,8 +196,8 @@ def test_two_replicas_draw_what_one_draws_for_the_whole_batch(make, two_replicas
     x = normal(8, 6).astype("float32")
     one = make(seed=1)
     one.build((None, 6))
-    whole = tf.function(lambda x: one(x, training=True))  # a graph rounds a division by a constant in its own way
-    expected = [whole(x) for _ in range(2)]
+    traced = tf.function(lambda x: one(x, training=True))  # a graph rounds division by a constant differently
+    expected = [traced(x) for _ in range(2)]
     with two_replicas.scope():
         two = make(seed=1)
         two.build((None, 6))
@@ -208,9 +210,9 @@ def test_two_replicas_draw_what_one_draws_for_the_whole_batch(make, two_replicas
 @every_noise
 def test_config_and_clone_keep_the_seed_and_begin_at_call_zero(make):
     layer = make(seed=11, name="noisy")
-    first = drawn(layer)
+    first = training_output(layer)
     again = type(layer).from_config(layer.get_config())
-    np.testing.assert_array_equal(drawn(again), first)
+    np.testing.assert_array_equal(training_output(again), first)
     inputs = keras.Input([50, 10])
     clone = keras.models.clone_model(keras.Model(inputs, layer(inputs)))
     assert clone.get_layer("noisy").seed == 11
@@ -221,7 +223,7 @@ def test_config_and_clone_keep_the_seed_and_begin_at_call_zero(make):
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "float64"])
 @every_noise
 def test_mask_and_noise_are_the_same_in_every_precision(make, policy):
-    expected = drawn(make(seed=1))
+    expected = training_output(make(seed=1))
     keras.config.set_dtype_policy(policy)
     out = make(seed=1)(ONES, training=True)
     assert out.dtype == keras.config.dtype_policy().compute_dtype
@@ -249,11 +251,11 @@ def test_settings_out_of_range_are_refused(make, message):
 def closeness(x, kernel, kernels, size):
     """o(x_i)_b, by two loops over the examples."""
     m = (x @ kernel).reshape(len(x), kernels, size)
-    found = np.zeros((len(x), kernels))
+    sums = np.zeros((len(x), kernels))
     for i in range(len(x)):
         for j in range(len(x)):
-            found[i] += np.exp(-np.abs(m[i] - m[j]).sum(axis=1))
-    return found
+            sums[i] += np.exp(-np.abs(m[i] - m[j]).sum(axis=1))
+    return sums
 
 
 def test_minibatch_discrimination_by_hand():
@@ -267,7 +269,7 @@ def test_minibatch_discrimination_by_hand():
 
 
 @pytest.mark.usefixtures("double")
-def test_minibatch_discrimination_and_its_slopes_equal_a_loop_over_pairs():
+def test_minibatch_discrimination_and_its_gradients_equal_a_loop_over_pairs():
     layer = MinibatchDiscrimination(3, 2)
     x, coefficients = normal(5, 4), normal(5, 4 + 3, seed=1)
     layer.build(x.shape)
@@ -283,9 +285,9 @@ def test_minibatch_discrimination_and_its_slopes_equal_a_loop_over_pairs():
         out = layer(inputs)
         loss = tf.reduce_sum(out * coefficients)
     assert_all_close(out, np.concatenate([x, closeness(x, kernel, 3, 2)], axis=1))
-    of_inputs, of_kernel = tape.gradient(loss, [inputs, layer.kernel.value])
-    assert_all_close(of_inputs, slopes(lambda x: expected(x, kernel), x), 1e-8)
-    assert_all_close(of_kernel, slopes(lambda k: expected(x, k), kernel), 1e-8)
+    input_gradient, kernel_gradient = tape.gradient(loss, [inputs, layer.kernel.value])
+    assert_all_close(input_gradient, central_differences(lambda x: expected(x, kernel), x), 1e-8)
+    assert_all_close(kernel_gradient, central_differences(lambda k: expected(x, k), kernel), 1e-8)
 
 
 @pytest.mark.usefixtures("double")
@@ -293,23 +295,23 @@ def test_minibatch_discrimination_compares_the_examples_of_all_replicas_with_gra
     x, coefficients = normal(6, 4), normal(6, 4 + 3, seed=1)
 
     def step(layer, x, coefficients):
-        """The output, and the slopes of its sum by `coefficients` to the share's examples and to the kernel."""
+        """The output, and the gradients of its sum weighted by `coefficients`, for the replica's examples and the kernel."""
         with tf.GradientTape() as tape:
             tape.watch(x)
             out = layer(x)
             loss = tf.reduce_sum(out * coefficients)
         return out, *tape.gradient(loss, [x, layer.kernel.value])
 
-    def made():
+    def make_layer():
         layer = MinibatchDiscrimination(3, 2)
         layer.build(x.shape)
         layer.kernel.assign(0.5 * normal(4, 3 * 2, seed=2))
         return layer
 
-    expected, of_inputs, of_kernel = step(made(), tf.constant(x), coefficients)
+    expected, input_gradient, kernel_gradient = step(make_layer(), tf.constant(x), coefficients)
     with two_replicas.scope():
-        two = made()
-    found = run_on_both(two_replicas, lambda *halves: step(two, *halves), x, coefficients)
-    assert_all_close(joined(two_replicas, found[0]), expected)
-    assert_all_close(joined(two_replicas, found[1]), of_inputs)
-    assert_all_close(two_replicas.reduce("SUM", found[2], axis=None), of_kernel)
+        two = make_layer()
+    results = run_on_both(two_replicas, lambda *halves: step(two, *halves), x, coefficients)
+    assert_all_close(joined(two_replicas, results[0]), expected)
+    assert_all_close(joined(two_replicas, results[1]), input_gradient)
+    assert_all_close(two_replicas.reduce("SUM", results[2], axis=None), kernel_gradient)

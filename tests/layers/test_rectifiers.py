@@ -1,4 +1,4 @@
-"""Rectifiers against TensorFlow's own: the same values, gradients and gradients of gradients, and no pass of zeros."""
+"""Rectifiers against TensorFlow's own: the same values, gradients and second-order gradients, without passing zeros back."""
 
 import keras
 import numpy as np
@@ -13,7 +13,7 @@ X = np.array([[-2.0, -0.5, 0.0, 0.5], [1.0, -1.0, 3.0, -4.0]], "float32")
 
 
 def penalty_of(function, x, weights):
-    """(y, its gradient, the gradient with respect to the weights of a penalty on that gradient)."""
+    """(y, its gradient, the gradient of a penalty on that gradient with respect to the weights)."""
     weights = tf.constant(weights, x.dtype)
     with tf.GradientTape() as outer:
         outer.watch(weights)
@@ -26,15 +26,15 @@ def penalty_of(function, x, weights):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
-@pytest.mark.parametrize(("ours", "theirs"), PAIRS)
+@pytest.mark.parametrize(("ours", "reference"), PAIRS)
 @pytest.mark.parametrize("in_graph", [False, True])
-def test_values_gradients_and_second_gradients_are_those_of_tensorflow_bit_for_bit(ours, theirs, dtype, in_graph):
+def test_values_gradients_and_second_order_gradients_equal_tensorflow_bit_for_bit(ours, reference, dtype, in_graph):
     weights = np.random.default_rng(0).normal(size=[4, 4])
-    found = []
-    for function in (ours, theirs):
+    results = []
+    for function in (ours, reference):
         compute = lambda x, function=function: penalty_of(function, x, weights)  # noqa: E731
-        found.append((tf.function(compute) if in_graph else compute)(tf.constant(X, dtype)))
-    for a, b in zip(*found, strict=True):
+        results.append((tf.function(compute) if in_graph else compute)(tf.constant(X, dtype)))
+    for a, b in zip(*results, strict=True):
         np.testing.assert_array_equal(tf.cast(a, tf.float64), tf.cast(b, tf.float64))
         assert np.abs(tf.cast(a, tf.float64)).max() > 0
 
@@ -48,23 +48,23 @@ def test_leaky_relu_by_hand():
     np.testing.assert_allclose(tape.gradient(y, x), [0.1, 0.1, 1.0])
 
 
-@pytest.mark.parametrize(("ours", "theirs"), PAIRS)
-def test_the_second_derivative_sends_nothing_back_through_the_layers_before(ours, theirs):
-    """In the graph of a penalty's gradient, TensorFlow's own has more matrix products: those of zeros."""
+@pytest.mark.parametrize(("ours", "reference"), PAIRS)
+def test_zero_second_derivatives_are_not_passed_back_through_earlier_layers(ours, reference):
+    """In the graph of a penalty's gradient, TensorFlow's own rectifiers cause more matrix products: those of zeros."""
     weights = np.eye(4)
 
     def products(function):
         graph = tf.function(lambda x: penalty_of(function, x, weights)[2]).get_concrete_function(tf.constant(X)).graph
         return sum(op.type == "MatMul" for op in graph.get_operations())
 
-    assert products(ours) < products(theirs)
+    assert products(ours) < products(reference)
 
 
 @pytest.mark.parametrize(
     ("layer", "plain"), [(ReLU(), keras.layers.ReLU()), (LeakyReLU(0.1), keras.layers.LeakyReLU(0.1))]
 )
 @pytest.mark.parametrize("training", [False, True])
-def test_layers_are_those_of_keras(layer, plain, training):
+def test_layers_equal_keras(layer, plain, training):
     np.testing.assert_array_equal(layer(X, training=training), plain(X))
     again = type(layer).from_config(layer.get_config())
     np.testing.assert_array_equal(again(X, training=training), plain(X))

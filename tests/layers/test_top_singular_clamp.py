@@ -1,4 +1,4 @@
-"""The clamp of the top singular value against NumPy's decomposition, by hand, and as an optimiser applies it."""
+"""Clamping the top singular value, against NumPy's decomposition, by hand, and as an optimiser applies it."""
 
 import keras
 import numpy as np
@@ -11,7 +11,7 @@ from tfgan_zoo.training.singular_values import kernels_of
 
 
 def matrix_of(values, shape=(12, 7), seed=0):
-    """A matrix of these singular values, with random vectors."""
+    """A matrix with these singular values and random singular vectors."""
     random = np.random.default_rng(seed)
     left, right = (np.linalg.qr(random.normal(size=[side, len(values)]))[0] for side in shape)
     return (left * values @ right.T).astype(np.float64)
@@ -25,37 +25,37 @@ def clamped_by_numpy(matrix, limit=None, ratio=None):
 
 @pytest.mark.parametrize("iterations", [0, 10])
 @pytest.mark.parametrize("clamp", [{"limit": 2.5}, {"ratio": 1.0}, {"ratio": 0.5}, {"limit": 50.0}])
-def test_clamp_is_that_of_the_full_decomposition(clamp, iterations):
+def test_clamp_equals_the_full_decomposition(clamp, iterations):
     matrix = matrix_of([9.0, 4.0, 3.0, 2.0, 1.0, 0.5])
-    found = np.asarray(TopSingularClamp(**clamp, iterations=iterations)(matrix))
-    np.testing.assert_allclose(found, clamped_by_numpy(matrix, **clamp), atol=1e-6)
+    clamped = np.asarray(TopSingularClamp(**clamp, iterations=iterations)(matrix))
+    np.testing.assert_allclose(clamped, clamped_by_numpy(matrix, **clamp), atol=1e-6)
 
 
-def test_a_diagonal_loses_only_what_its_largest_entry_has_too_much():
+def test_only_the_largest_entry_of_a_diagonal_is_clamped():
     kernel = np.diag([1.0, -5.0, 3.0, 2.0])
     np.testing.assert_allclose(TopSingularClamp(limit=4.0)(kernel), np.diag([1.0, -4.0, 3.0, 2.0]), atol=1e-7)
     np.testing.assert_allclose(TopSingularClamp(ratio=1.5)(kernel), np.diag([1.0, -4.5, 3.0, 2.0]), atol=1e-7)
     np.testing.assert_array_equal(
         TopSingularClamp(ratio=2.0)(kernel), kernel
-    )  # 5 is below 2 * 3: bit for bit as it was
+    )  # 5 is below 2 * 3: unchanged, bit for bit
 
 
 def test_float32_kernels_of_convolutions_and_of_a_single_output():
     kernel = np.random.default_rng(1).normal(size=[3, 3, 4, 6]).astype(np.float32)
-    found = np.asarray(TopSingularClamp(ratio=0.5, iterations=60)(kernel))
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found.reshape(36, 6), clamped_by_numpy(kernel.reshape(36, 6), ratio=0.5), atol=2e-5)
+    clamped = np.asarray(TopSingularClamp(ratio=0.5, iterations=60)(kernel))
+    assert clamped.dtype == np.float32
+    np.testing.assert_allclose(clamped.reshape(36, 6), clamped_by_numpy(kernel.reshape(36, 6), ratio=0.5), atol=2e-5)
     column = np.full([9, 1], 2.0, np.float32)  # its singular value is 6, and it has no second one
     np.testing.assert_allclose(TopSingularClamp(limit=3.0)(column), column / 2, rtol=1e-6)
 
 
-def test_transposed_kernels_and_embeddings_are_seen_by_their_outputs():
+def test_transposed_kernels_and_embeddings_are_flattened_by_output():
     transposed = keras.layers.Conv2DTranspose(5, 2, name="up")
     assert top_singular_clamped(transposed, limit=1.0) is transposed
     transposed.build([None, 4, 4, 3])
     kernel = np.random.default_rng(2).normal(size=[2, 2, 5, 3])  # height, width, outputs, inputs
-    found = np.asarray(TopSingularClamp(limit=1.0, axis=-2, iterations=60)(kernel))
-    matrix, clamped = (np.moveaxis(k, -2, -1).reshape(12, 5) for k in (kernel, found))
+    clamped_kernel = np.asarray(TopSingularClamp(limit=1.0, axis=-2, iterations=60)(kernel))
+    matrix, clamped = (np.moveaxis(k, -2, -1).reshape(12, 5) for k in (kernel, clamped_kernel))
     np.testing.assert_allclose(clamped, clamped_by_numpy(matrix, limit=1.0), atol=1e-6)
     assert transposed.kernel.constraint.axis == -2
     embedding = top_singular_clamped(keras.layers.Embedding(6, 4), ratio=1.0)
@@ -63,44 +63,44 @@ def test_transposed_kernels_and_embeddings_are_seen_by_their_outputs():
     assert embedding.embeddings.constraint.axis == 0
 
 
-def test_the_optimiser_applies_it_after_its_step_inside_spectral_normalisation_too():
+def test_optimiser_clamps_after_its_step_also_inside_spectral_normalisation():
     layer = SpectralNormalization(top_singular_clamped(keras.layers.Dense(3, use_bias=False), limit=2.0))
     layer.build([None, 3])
     layer.layer.kernel.assign(np.diag([1.0, 1.5, 0.5]))
     optimizer = keras.optimizers.SGD(1.0)
     optimizer.build(layer.trainable_variables)
-    optimizer.apply([np.diag([0.0, -3.0, 0.0]).astype(np.float32)])  # 1.5 becomes 4.5, and that 2
+    optimizer.apply([np.diag([0.0, -3.0, 0.0]).astype(np.float32)])  # 1.5 becomes 4.5, which is clamped to 2
     np.testing.assert_allclose(layer.layer.kernel.numpy(), np.diag([1.0, 2.0, 0.5]), atol=1e-6)
 
 
-def test_it_is_saved_with_its_layer():
+def test_clamp_is_saved_with_its_layer():
     again = keras.layers.Dense.from_config(top_singular_clamped(keras.layers.Dense(3), ratio=0.5).get_config())
     assert again.kernel_constraint.get_config() == {"limit": None, "ratio": 0.5, "axis": -1, "iterations": 10}
 
 
-@pytest.mark.parametrize("odd", [{}, {"limit": 1.0, "ratio": 1.0}, {"limit": 0.0}, {"ratio": -1.0}])
-def test_one_positive_bound_is_asked_for(odd):
+@pytest.mark.parametrize("bounds", [{}, {"limit": 1.0, "ratio": 1.0}, {"limit": 0.0}, {"ratio": -1.0}])
+def test_exactly_one_positive_bound_is_required(bounds):
     with pytest.raises(ValueError, match="expected exactly one of them, a positive number"):
-        TopSingularClamp(**odd)
+        TopSingularClamp(**bounds)
 
 
-def tops(network):
+def top_two(network):
     """The two largest singular values of each kernel that has two."""
-    found = [np.linalg.svd(k.reshape(-1, k.shape[-1]), compute_uv=False) for k in kernels_of(network).values()]
-    return np.array([s[:2] for s in found if len(s) > 1])
+    spectra = [np.linalg.svd(k.reshape(-1, k.shape[-1]), compute_uv=False) for k in kernels_of(network).values()]
+    return np.array([s[:2] for s in spectra if len(s) > 1])
 
 
-def test_a_recipe_clamps_the_kernels_of_one_player_alike_on_two_replicas(two_replicas):
+def test_recipe_clamps_the_kernels_of_one_player_and_two_replicas_agree(two_replicas):
     settings = points_recipe(precision="float64", generator_optimizer={"learning_rate": 0.05, "singular_limit": 0.5})
     trainer = played(settings)
-    np.testing.assert_allclose(tops(trainer.game.generator)[:, 0].max(), 0.5, rtol=1e-4)
-    assert tops(trainer.game.discriminator)[:, 0].min() > 0.6
+    np.testing.assert_allclose(top_two(trainer.game.generator)[:, 0].max(), 0.5, rtol=1e-4)
+    assert top_two(trainer.game.discriminator)[:, 0].min() > 0.6
     assert_same(values(trainer), values(played(settings, strategy=two_replicas)), tolerance=1e-9)
 
 
-def test_by_ratio_the_two_largest_become_equal_and_a_kernel_of_one_column_stays():
+def test_ratio_of_1_makes_the_two_largest_equal_and_leaves_a_kernel_of_one_column():
     trainer = played(points_recipe(precision="float64", discriminator_optimizer={"singular_ratio": 1.0}))
-    first, second = tops(trainer.game.discriminator).T
+    first, second = top_two(trainer.game.discriminator).T
     np.testing.assert_allclose(first, second, rtol=1e-2)
     assert min(np.abs(kernel).max() for kernel in kernels_of(trainer.game.discriminator).values()) > 0.01
 

@@ -22,7 +22,7 @@ def squares(count, seed, channels=1, size=8):
 
 
 @pytest.mark.parametrize(("channels", "size"), [(1, 8), (3, 20)])
-def test_clearly_different_classes_are_told_apart(channels, size):
+def test_clearly_different_classes_are_distinguished(channels, size):
     hits = classification_accuracy(*squares(150, 1, channels, size), *squares(61, 2, channels, size), 3)
     assert hits.dtype == bool
     assert hits.shape == (61,)

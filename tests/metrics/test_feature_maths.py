@@ -42,8 +42,8 @@ def test_frechet_distance_equals_pytorch_fid(arrays):
 def test_kernel_distance_equals_torch_fidelity_on_all_pairs_and_on_the_same_subsets(arrays):
     real, fake, _ = arrays
     assert kernel_distance(real[:500], fake).value == pytest.approx(REFERENCES["kernel_of_500"], rel=1e-9)
-    of_subsets = kernel_distance(real, fake, subsets=20, subset_size=100, seed=0).value
-    assert of_subsets == pytest.approx(REFERENCES["kernel_of_20_subsets_of_100"], rel=1e-9)
+    subset_mean = kernel_distance(real, fake, subsets=20, subset_size=100, seed=0).value
+    assert subset_mean == pytest.approx(REFERENCES["kernel_of_20_subsets_of_100"], rel=1e-9)
 
 
 def test_inception_score_equals_torch_fidelity(arrays):

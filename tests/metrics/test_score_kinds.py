@@ -162,7 +162,7 @@ def test_identical_images_have_distance_0_and_are_covered():
     assert (scores["swd_16"].protocol.features, scores["fd_halves"].protocol.settings) == ("pixels", "")
 
 
-def test_black_images_are_far_from_the_reals_and_alike():
+def test_black_images_are_far_from_the_reals_and_identical():
     black = np.zeros_like(IMAGES)
     scores = scores_of(evaluator(), repeating(black), "distances", "precision_recall", "ms_ssim")
     assert (scores["precision"].value, scores["recall"].value) == (0, 0)

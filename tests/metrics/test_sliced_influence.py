@@ -25,20 +25,20 @@ def test_with_all_reals_at_0_a_fake_point_has_its_distance_minus_the_mean_distan
     np.testing.assert_allclose(reals, np.zeros(4), atol=1e-12)
 
 
-def test_influences_are_the_derivative_by_the_weight_of_a_point():
-    """By central differences, which are 0, too, where F - G changes its sign."""
+def test_influences_are_derivatives_with_respect_to_the_weight_of_a_point():
+    """By central differences, which are also 0 where F - G changes its sign."""
     random, step = np.random.default_rng(0), 1e-6
     reals, fakes = random.normal(size=30), random.normal(0.4, 2, size=30)
-    of_reals, of_fakes = point_influences(reals, fakes)
+    real_influences, fake_influences = point_influences(reals, fakes)
     for i in range(30):
-        more, less = (np.eye(30)[i] * h + (1 - h) / 30 for h in (step, -step))
-        slope = wasserstein_distance(reals, fakes, more) - wasserstein_distance(reals, fakes, less)
-        assert of_reals[i] == pytest.approx(slope / (2 * step), abs=1e-5)
-        slope = wasserstein_distance(reals, fakes, None, more) - wasserstein_distance(reals, fakes, None, less)
-        assert of_fakes[i] == pytest.approx(slope / (2 * step), abs=1e-5)
+        heavier, lighter = (np.eye(30)[i] * h + (1 - h) / 30 for h in (step, -step))
+        slope = wasserstein_distance(reals, fakes, heavier) - wasserstein_distance(reals, fakes, lighter)
+        assert real_influences[i] == pytest.approx(slope / (2 * step), abs=1e-5)
+        slope = wasserstein_distance(reals, fakes, None, heavier) - wasserstein_distance(reals, fakes, None, lighter)
+        assert fake_influences[i] == pytest.approx(slope / (2 * step), abs=1e-5)
 
 
-def test_scatter_of_influences_is_that_of_the_distance_of_new_samples():
+def test_scatter_of_influences_equals_that_of_the_distance_between_new_samples():
     """400 points each of N(0, 1) and N(2, 1), whose distance is the difference of means: deviation sqrt(2 / 400)."""
     random = np.random.default_rng(0)
     parts = point_influences(random.normal(size=400), random.normal(2, size=400))

@@ -1,4 +1,4 @@
-"""AmbientGAN's game: measured fakes beside measured reals, its baselines, its limits, and that it goes on bit for bit."""
+"""AmbientGAN's game: measured fakes against measured reals, its baselines, its limits, and that it resumes bit for bit."""
 
 import numpy as np
 import pytest
@@ -51,7 +51,7 @@ def trainer_of(settings, strategy=None):
 
 
 def play(trainer, callbacks=()):
-    """Takes the steps that are left."""
+    """Takes the remaining steps."""
     images, measure = training_view(SOURCE, trainer.recipe.data)
 
     def make_batches(stage, first):
@@ -73,8 +73,8 @@ def test_discriminator_sees_reals_and_fakes_in_the_shape_of_their_measurements(k
     images, measure = training_view(SOURCE, recipe_tables.DataSettings(measurement=measurement))
     real = next(iter(batches(images, None, BATCH, 0, measure=measure)))
     turn = turn_of(game, real)
-    seen = (BATCH, *measurement_of(recipe_tables.MeasurementSettings(**measurement), SHAPE).shape(SHAPE))
-    assert turn.real["images"].shape == turn.fake["images"].shape == seen
+    measured_shape = (BATCH, *measurement_of(recipe_tables.MeasurementSettings(**measurement), SHAPE).shape(SHAPE))
+    assert turn.real["images"].shape == turn.fake["images"].shape == measured_shape
     assert (
         ("theta" in turn.fake)
         == ("theta" in turn.real)
@@ -84,16 +84,16 @@ def test_discriminator_sees_reals_and_fakes_in_the_shape_of_their_measurements(k
     assert game.generator.output_shape == (None, *SHAPE)
 
 
-def test_fakes_are_measured_anew_in_every_turn_and_one_by_one():
+def test_fakes_are_measured_independently_in_every_turn():
     game = game_of({"kind": "block_patch", "patch": 8})
     white = {"images": tf.ones([BATCH, *SHAPE])}
-    seen = [game.observe_fake(white, Draws(seed_of(seed), BATCH))["images"].numpy() for seed in range(5)]
-    assert all(np.sum(images == -1) == BATCH * 64 for images in seen)
-    assert len(np.unique(np.concatenate(seen).reshape(20, -1), axis=0)) > 10  # of 81 places
+    measured = [game.observe_fake(white, Draws(seed_of(seed), BATCH))["images"].numpy() for seed in range(5)]
+    assert all(np.sum(images == -1) == BATCH * 64 for images in measured)
+    assert len(np.unique(np.concatenate(measured).reshape(20, -1), axis=0)) > 10  # of 81 positions
 
 
-def test_generator_learns_through_the_measurement_what_is_hidden_in_each_image():
-    """Where all pixels are black nothing is to be learned; else the gradient comes back through the mask alone."""
+def test_gradients_reach_the_generator_through_the_measurement():
+    """With all pixels blocked there is no gradient; otherwise it passes through the mask alone."""
     for probability, moved in ((1.0, False), (0.5, True)):
         game = game_of({"kind": "block_pixels", "probability": probability}, norm="none")
         with tf.GradientTape() as tape:
@@ -105,7 +105,7 @@ def test_generator_learns_through_the_measurement_what_is_hidden_in_each_image()
         assert (tf.linalg.global_norm(gradient) > 0) == moved
 
 
-def test_pixels_blocked_with_probability_zero_play_the_plain_game_bit_for_bit():
+def test_blocking_pixels_with_probability_zero_is_the_plain_game_bit_for_bit():
     measured, plain, blocked = (
         play(trainer_of(settings_of(measurement, steps=2)))
         for measurement in (
@@ -118,7 +118,7 @@ def test_pixels_blocked_with_probability_zero_play_the_plain_game_bit_for_bit():
     assert any(not np.array_equal(blocked[name], plain[name]) for name in plain)
 
 
-def test_ignore_shows_fakes_as_they_are_beside_measured_reals():
+def test_ignore_shows_fakes_unmeasured_and_reals_measured():
     game = game_of({"kind": "block_pixels", "probability": 1}, ignore=True)
     images, measure = training_view(
         SOURCE, recipe_tables.DataSettings(measurement={"kind": "block_pixels", "probability": 1})
@@ -135,7 +135,7 @@ def test_a_plain_model_on_measured_data_ignores_the_measurement_too():
     assert_same(play(trainer_of(plain)), play(trainer_of(ignoring)))
 
 
-def test_unmeasured_data_is_played_for_as_plain_images():
+def test_unmeasured_data_is_treated_as_plain_images():
     game = game_of({"kind": "block_pixels", "unmeasure": True})
     assert game.sees_images
     fake = {"images": tf.zeros([BATCH, *SHAPE])}
@@ -144,7 +144,7 @@ def test_unmeasured_data_is_played_for_as_plain_images():
     assert lines.discriminator.input["images"].shape == (None, *SHAPE)
 
 
-def test_discriminator_of_lines_reads_the_angle_that_it_is_told():
+def test_discriminator_of_lines_depends_on_their_angle():
     game = game_of(LINES, conditional=True, norm="none")
     assert {tensor.name: tensor.shape[1:] for tensor in game.discriminator.inputs} == {
         "images": (23 + 1, 2), "labels": (), "theta": (4,),
@@ -155,7 +155,7 @@ def test_discriminator_of_lines_reads_the_angle_that_it_is_told():
     assert "theta" not in {tensor.name for tensor in game_of({"kind": "pad_rotate_project"}).discriminator.inputs}
 
 
-def test_a_discriminator_of_measurements_is_not_asked_about_images():
+def test_a_discriminator_of_measurements_is_not_applied_to_images():
     assert players_of(game_of({"kind": "none"})).outputs["logits"] == 1
     players = players_of(game_of({"kind": "block_pixels"}))
     assert players.discriminate is None
@@ -172,21 +172,21 @@ def test_a_discriminator_of_measurements_is_not_asked_about_images():
         ({"kind": "block_patch", "patch": 17}, "dcgan", {}, "patch=17 does not fit into images of 16x16"),
     ],
 )
-def test_what_cannot_be_played_is_refused(measurement, model, arguments, message):
+def test_unsupported_combinations_are_refused(measurement, model, arguments, message):
     with pytest.raises(ZooError, match=message):
         building.game_builder(settings_of(measurement, model, sizes={}, **arguments), SHAPE, 3)()
 
 
-def test_labels_are_needed_by_the_conditional_game():
+def test_the_conditional_game_needs_labels():
     with pytest.raises(ZooError, match="conditional=true needs labels"):
         game_of(LINES, classes=0, conditional=True)
 
 
-def test_a_run_on_lines_goes_on_bit_for_bit_and_its_data_comes_as_it_would_have(tmp_path):
+def test_a_run_on_lines_resumes_bit_for_bit_with_the_same_data(tmp_path):
     settings = settings_of(LINES, conditional=True, loss="wasserstein", norm="layer")
-    whole = trainer_of(settings)
-    checkpoints = Checkpoints(tmp_path, whole.variables())
-    end = play(whole, [Callback(2, lambda step, means: step == 2 and checkpoints.save(step))])
+    uninterrupted = trainer_of(settings)
+    checkpoints = Checkpoints(tmp_path, uninterrupted.variables())
+    end = play(uninterrupted, [Callback(2, lambda step, means: step == 2 and checkpoints.save(step))])
     resumed = trainer_of(settings)
     assert Checkpoints(tmp_path, resumed.variables()).restore_latest() == 2
     assert_same(play(resumed), end)

@@ -1,4 +1,4 @@
-"""BigGAN and BigGAN-deep: what their networks are made of, what acts on an image, and standing statistics."""
+"""BigGAN and BigGAN-deep: their layers and parameters, what acts on an image, and standing statistics."""
 
 import functools
 
@@ -29,8 +29,8 @@ def small(model, **arguments):
 
 
 @functools.cache
-def untouched(model):
-    """A small game whose variables stay as they are."""
+def shared_game(model):
+    """A small game whose variables must not be changed."""
     keras.utils.set_random_seed(0)
     return small(model, attention_resolutions=(8,))
 
@@ -67,11 +67,11 @@ def no_initialisation(monkeypatch):
 
 @pytest.fixture
 def restored():
-    """Function (model) that returns the game of `untouched`; all its variables are restored afterwards."""
+    """A function (model) -> the game of `shared_game`; all its variables are restored afterwards."""
     borrowed = []
 
     def borrow(model):
-        game = untouched(model)
+        game = shared_game(model)
         borrowed.append((game, [v.numpy() for v in game.generator.variables]))
         return game
 
@@ -100,7 +100,7 @@ def test_imagenet_networks_have_as_many_parameters_as_the_authors_count(no_initi
     assert trainable(deep_networks.generator(shape, 1000, attention=attention)) == 50_388_609
 
 
-def test_presets_are_the_networks_that_were_counted():
+def test_presets_have_the_arguments_of_the_counted_networks():
     for model, preset, expected in (
         ("biggan", "cifar10", {"channels": 64, "noise_size": 128, "shared_size": 0, "hierarchical": False}),
         ("biggan", "imagenet128", {"channels": 96, "noise_size": 120, "shared_size": 128, "hierarchical": True}),
@@ -112,9 +112,9 @@ def test_presets_are_the_networks_that_were_counted():
 
 
 @BOTH
-def test_kernels_begin_orthogonal(model):
-    """W^T W = I, or W W^T = I where that is smaller; the gain of attention and the batch norms' own start at 0 and 1."""
-    game = untouched(model)
+def test_kernels_start_orthogonal(model):
+    """W^T W = I, or W W^T = I if that is smaller."""
+    game = shared_game(model)
     for network in (game.generator, game.discriminator):
         kernels = [v.numpy() for v in network.trainable_variables if v.name in ("kernel", "embeddings")]
         assert len(kernels) > 10
@@ -127,16 +127,16 @@ def test_kernels_begin_orthogonal(model):
 # ------------------------------------------------------------------------------------------------------------- conditions
 
 
-def test_latents_split_into_pieces_of_nearly_one_length():
+def test_latents_split_into_chunks_of_nearly_equal_length():
     noise = tf.constant(np.arange(14).reshape(2, 7))
-    assert [piece[0].numpy().tolist() for piece in chunks(noise, 3)] == [[0, 1, 2], [3, 4], [5, 6]]
-    assert [piece.shape[1] for piece in chunks(tf.zeros([1, 120]), 6)] == [20] * 6  # the paper's at 128 pixels
+    assert [chunk[0].numpy().tolist() for chunk in chunks(noise, 3)] == [[0, 1, 2], [3, 4], [5, 6]]
+    assert [chunk.shape[1] for chunk in chunks(tf.zeros([1, 120]), 6)] == [20] * 6  # the paper's at 128 pixels
     with pytest.raises(ZooError, match="use 8 or more"):
         chunks(noise, 8)
 
 
-def test_hierarchical_latents_act_from_their_own_block_on():
-    generator = untouched(biggan).generator
+def test_hierarchical_latents_act_from_their_own_block_onwards():
+    generator = shared_game(biggan).generator
     stem, first, second = (up_to(generator, name) for name in ("stem_reshape", "block_1_add", "block_2_add"))
     before = inputs_of(2)
     for number, same, changed in ((0, [], [stem]), (3, [stem], [first]), (5, [stem, first], [second, generator])):
@@ -149,21 +149,21 @@ def test_hierarchical_latents_act_from_their_own_block_on():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "sees"),
+    ("arguments", "condition_size"),
     [({}, 2 + 4), ({"hierarchical": False}, 4), ({"hierarchical": False, "shared_size": 0}, CLASSES)],
     ids=["hierarchical", "shared", "plain"],
 )
-def test_norms_see_their_piece_and_the_shared_embedding_or_a_table_of_their_own(arguments, sees):
+def test_norms_see_their_chunk_and_the_shared_embedding_or_their_own_table(arguments, condition_size):
     norms = layers_of(small(biggan, **arguments).generator, ConditionalBatchNorm)
     assert len(norms) == 4
     for norm in norms:
         spectral = norm.spectral_norm
-        assert spectral == (sees != CLASSES)
-        assert (norm.gamma.layer if spectral else norm.gamma).kernel.shape[0] == sees
+        assert spectral == (condition_size != CLASSES)
+        assert (norm.gamma.layer if spectral else norm.gamma).kernel.shape[0] == condition_size
 
 
-def test_deep_norms_and_the_deep_stem_see_the_whole_latent_then_the_embedding():
-    generator = untouched(biggan_deep).generator
+def test_deep_norms_and_the_deep_stem_see_the_whole_latent_followed_by_the_embedding():
+    generator = shared_game(biggan_deep).generator
     norms = layers_of(generator, ConditionalBatchNorm)
     assert len(norms) == 4 * 4
     assert {norm.gamma.layer.kernel.shape[0] for norm in norms} == {7 + 4}
@@ -175,7 +175,7 @@ def test_deep_norms_and_the_deep_stem_see_the_whole_latent_then_the_embedding():
     )
 
 
-def test_hierarchical_latents_need_the_shared_embedding_and_both_models_labels():
+def test_hierarchical_latents_need_the_shared_embedding_and_both_models_need_labels():
     with pytest.raises(ZooError, match=r"shared_size=128, or arguments\.hierarchical"):
         small(biggan, shared_size=0)
     for model in (biggan, biggan_deep):
@@ -185,7 +185,7 @@ def test_hierarchical_latents_need_the_shared_embedding_and_both_models_labels()
 
 @BOTH
 def test_truncation_and_labels_act_on_images(model):
-    game = untouched(model)
+    game = shared_game(model)
 
     def images(labels, truncation):
         latents = game.prior.sample(Draws(seed_of(1), 2), truncation)
@@ -202,21 +202,21 @@ def test_truncation_and_labels_act_on_images(model):
 
 
 @BOTH
-def test_attention_stands_where_it_is_asked_for(model):
-    def sides(network):
+def test_attention_is_at_the_requested_resolutions(model):
+    def resolutions(network):
         return [layer.output.shape[1] for layer in network.layers if isinstance(layer, SelfAttention)]
 
-    game = untouched(model)
-    assert (sides(game.generator), sides(game.discriminator)) == ([8], [8])
+    game = shared_game(model)
+    assert (resolutions(game.generator), resolutions(game.discriminator)) == ([8], [8])
     game = small(model, attention_resolutions=(16,), orthogonal_regularization=0.0)
-    assert (sides(game.generator), sides(game.discriminator)) == (
+    assert (resolutions(game.generator), resolutions(game.discriminator)) == (
         [16],
         [],
     )  # the discriminator's first maps have 8 pixels
     assert game.generator.losses == []
 
 
-def test_attention_is_at_64_pixels_unless_asked_for_elsewhere():
+def test_attention_is_at_64_pixels_by_default():
     for side in (128, 256, 512):
         assert attended((side, side, 3), None) == (64,)
     assert attended((32, 32, 3), None) == ()
@@ -225,9 +225,9 @@ def test_attention_is_at_64_pixels_unless_asked_for_elsewhere():
         attended((32, 32, 3), (64,))
 
 
-def test_logits_are_a_linear_map_plus_the_classs_row_times_the_features():
-    """Kernels of which all singular values are 1 are their own normalisation."""
-    discriminator = untouched(biggan).discriminator
+def test_logits_are_a_linear_map_plus_the_class_embedding_times_the_features():
+    """Spectral normalisation does not change kernels whose singular values are all 1."""
+    discriminator = shared_game(biggan).discriminator
     inputs = {"images": np.random.default_rng(0).uniform(-1, 1, (3, *SHAPE)), "labels": np.array([0, 1, 2])}
     outputs = discriminator(inputs)
     table = next(v for v in discriminator.trainable_variables if v.name == "embeddings").numpy()
@@ -237,8 +237,8 @@ def test_logits_are_a_linear_map_plus_the_classs_row_times_the_features():
     np.testing.assert_allclose(outputs["logits"], expected, rtol=1e-4, atol=1e-5)
 
 
-def test_deep_shortcuts_drop_channels_on_the_way_up_and_add_some_on_the_way_down():
-    """Where a block's last convolution is 0, what is left is its shortcut."""
+def test_deep_shortcuts_drop_channels_when_upsampling_and_add_some_when_downsampling():
+    """If a block's last convolution is 0, only its shortcut is left."""
     x, condition = keras.Input((4, 4, 8)), keras.Input((3,))
     for block, function in (
         (deep_networks.generator_block(x, 4, condition, "up", SpectralLayers(), up=True), "up"),
@@ -248,13 +248,13 @@ def test_deep_shortcuts_drop_channels_on_the_way_up_and_add_some_on_the_way_down
         last = layer_named(network, f"{function}_conv_4").layer
         last.kernel.assign(tf.zeros_like(last.kernel))
         images = np.random.default_rng(0).normal(size=(2, 4, 4, 8)).astype("float32")
-        got = network([images, np.ones((2, 3))]).numpy()
+        outputs = network([images, np.ones((2, 3))]).numpy()
         if function == "up":
-            np.testing.assert_allclose(got, images[..., :4].repeat(2, 1).repeat(2, 2), atol=1e-6)
+            np.testing.assert_allclose(outputs, images[..., :4].repeat(2, 1).repeat(2, 2), atol=1e-6)
         else:
             pooled = images.reshape(2, 2, 2, 2, 2, 8).mean((2, 4))
             added = layer_named(network, "down_shortcut").layer.kernel.numpy()[0, 0]
-            np.testing.assert_allclose(got, np.concatenate([pooled, pooled @ added], -1), atol=1e-5)
+            np.testing.assert_allclose(outputs, np.concatenate([pooled, pooled @ added], -1), atol=1e-5)
 
 
 # ---------------------------------------------------------------------------------------------------------- regularisation
@@ -267,7 +267,7 @@ def off_diagonal(kernel):
 
 
 @pytest.mark.parametrize("shape", [(2, 5), (5, 2), (3, 3, 2, 4)])
-def test_orthogonal_regularizer_is_the_off_diagonal_of_the_gram_matrix_of_either_shape(shape):
+def test_orthogonal_regularizer_penalises_the_off_diagonal_of_the_gram_matrix_for_wide_and_tall_kernels(shape):
     kernel = np.random.default_rng(0).normal(size=shape).astype("float32")
     np.testing.assert_allclose(OrthogonalRegularizer(0.5)(kernel), 0.5 * off_diagonal(kernel), rtol=1e-5)
 
@@ -308,32 +308,32 @@ def standing_recipe(model="biggan", **changes):
 
 @BOTH
 def test_standing_statistics_are_the_averages_of_the_batches_mean_and_variance(model, restored):
-    """Of the first norm, whose inputs no statistics act on, and of the last, whose inputs are normalised by each batch's."""
+    """For the first norm, whose inputs depend on no statistics, and the last, whose inputs are normalised by each batch's."""
     game, settings = restored(model), standing_recipe()
     last_block = max(layer.name for layer in game.generator.layers if layer.name.endswith("_add"))
-    others = [v for v in game.generator.variables if "moving" not in v.name]
-    before = [v.numpy() for v in others]
+    unaffected = [v for v in game.generator.variables if "moving" not in v.name]
+    before = [v.numpy() for v in unaffected]
     refresh_standing_statistics(game, settings, settings.schedule[0])
-    for variable, value in zip(others, before, strict=True):
+    for variable, value in zip(unaffected, before, strict=True):
         np.testing.assert_array_equal(variable, value, err_msg=variable.path)
-    stood = {v.path: v.numpy() for v in game.generator.variables if "moving" in v.name}
+    standing = {v.path: v.numpy() for v in game.generator.variables if "moving" in v.name}
 
-    seen = {"block_1_norm_1": [], "norm": []}
+    inputs_of_norms = {"block_1_norm_1": [], "norm": []}
     functions = {"block_1_norm_1": up_to(game.generator, "stem_reshape"), "norm": up_to(game.generator, last_block)}
     norms = [layer for layer in game.generator._flatten_layers() if "norm" in layer.name and layer.name != "norm"]
     for norm in norms:
         norm.standing = True
     for batch in latent_batches(game, settings, 6):
         for name, function in functions.items():
-            seen[name].append(function(batch).numpy().astype("float64"))
-    for name, batches in seen.items():
+            inputs_of_norms[name].append(function(batch).numpy().astype("float64"))
+    for name, batches in inputs_of_norms.items():
         pixels = np.stack(batches).reshape(3, -1, batches[0].shape[-1])
-        found = {key.split("/")[-1]: value for key, value in stood.items() if key.split("/")[-2] == name}
-        np.testing.assert_allclose(found["moving_mean"], pixels.mean(1).mean(0), rtol=1e-4, atol=1e-5)
-        np.testing.assert_allclose(found["moving_variance"], pixels.var(1, ddof=1).mean(0), rtol=1e-4)
+        statistics = {key.split("/")[-1]: value for key, value in standing.items() if key.split("/")[-2] == name}
+        np.testing.assert_allclose(statistics["moving_mean"], pixels.mean(1).mean(0), rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(statistics["moving_variance"], pixels.var(1, ddof=1).mean(0), rtol=1e-4)
 
 
-def test_standing_statistics_are_off_unless_asked_for_and_the_same_each_time(restored):
+def test_standing_statistics_are_off_by_default_and_reproducible(restored):
     game, on = restored(biggan), standing_recipe()
     start = [v.numpy() for v in game.generator.variables]
     off = standing_recipe(averaging={})
@@ -348,8 +348,8 @@ def test_standing_statistics_are_off_unless_asked_for_and_the_same_each_time(res
     assert any((a != b).any() for a, b in zip(start, once, strict=True))
 
 
-def test_a_standing_batch_is_what_passes_through_the_generator_at_once(monkeypatch):
-    game, sizes = untouched(biggan), []
+def test_a_standing_batch_has_the_size_of_one_generator_pass(monkeypatch):
+    game, sizes = shared_game(biggan), []
     monkeypatch.setattr(
         "tfgan_zoo.training.standing_statistics.standing_statistics",
         lambda network, batches: sizes.extend(batch["noise"].shape[0] for batch in batches),
@@ -374,7 +374,7 @@ def test_a_run_in_training_and_its_folder_have_the_same_standing_statistics(tmp_
     run.averaged()
     network, _, _ = Run(tmp_path / "run").generator()
     moving = 0
-    for mine, theirs in zip(run.float_game.generator.variables, network.variables, strict=True):
-        np.testing.assert_array_equal(mine, theirs, err_msg=mine.path)
-        moving += mine.name == "moving_mean" and bool(np.any(mine.numpy()))
+    for in_training, from_folder in zip(run.float_game.generator.variables, network.variables, strict=True):
+        np.testing.assert_array_equal(in_training, from_folder, err_msg=in_training.path)
+        moving += in_training.name == "moving_mean" and bool(np.any(in_training.numpy()))
     assert moving > 0

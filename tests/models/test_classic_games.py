@@ -1,4 +1,4 @@
-"""What the classic GANs play for: the terms of each objective, their weights and options, and what its critic may not hold."""
+"""The objectives of the classic GANs: their terms, weights and options, and which layers their critics must not have."""
 
 import keras
 import numpy as np
@@ -27,7 +27,7 @@ def weights(game):
     return {name: weight for name, (weight, _) in terms(game).items()}
 
 
-PLAYED_FOR = {
+OBJECTIVES = {
     "gan": (lambda: gan.build(SHAPE), {"non_saturating": 1}),
     "gan, saturating": (lambda: gan.build(SHAPE, saturating=True), {"minimax": 1}),
     "dcgan": (lambda: dcgan.build(SHAPE, generator_channels=2, discriminator_channels=2), {"non_saturating": 1}),
@@ -66,12 +66,12 @@ def small_ebgan(**arguments):
     return ebgan.build(SHAPE, generator_channels=2, discriminator_channels=2, **arguments)
 
 
-@pytest.mark.parametrize(("build", "expected"), PLAYED_FOR.values(), ids=PLAYED_FOR)
+@pytest.mark.parametrize(("build", "expected"), OBJECTIVES.values(), ids=OBJECTIVES)
 def test_the_objective_is_these_terms_with_these_weights(build, expected):
     assert weights(build()) == pytest.approx(expected)
 
 
-def test_least_squares_are_told_what_each_player_wants():
+def test_targets_of_least_squares_reach_the_term():
     (_, term), (_, pearson) = (
         terms(lsgan.build(SHAPE, **SMALL, **abc))["least_squares"] for abc in ({}, {"a": -1, "b": 1, "c": 0})
     )
@@ -96,7 +96,7 @@ def test_options_of_energies_reach_them():
 
 
 @pytest.mark.parametrize("network", ["dcgan", "compact", "mlp"])
-def test_every_weight_of_wgans_critic_is_clipped_biases_included_and_no_other(network):
+def test_every_weight_of_wgans_critic_is_clipped_including_biases_and_no_other(network):
     game = wgan.build(SHAPE, network=network, clip=0.02, hidden=(8, 8), **SMALL)
     trained = game.discriminator.trainable_variables
     assert any(v.path.endswith("bias") for v in trained)
@@ -121,8 +121,8 @@ def test_after_an_update_wgans_critic_lies_within_the_clip():
     ("model", "network"),
     [(wgan_gp, "resnet"), *((m, n) for m in (wgan_gp, dragan) for n in ("dcgan", "compact", "mlp"))],
 )
-def test_the_gradient_penalties_critics_treat_every_example_alone(model, network):
-    """Batch norm in the critic would make each example's gradient that of the whole batch."""
+def test_critics_under_a_gradient_penalty_treat_examples_independently(model, network):
+    """Batch norm in the critic would make each example's gradient depend on the whole batch."""
     width = {"channels": 2, "dense": 4, "hidden": (8, 8)}
     critic = model.build(SHAPE, network=network, **width).discriminator
     layers = list(critic._flatten_layers())

@@ -1,4 +1,4 @@
-"""Growing: fades by hand, the paper's tables, stages in the loop, and a run that is stopped or used anywhere on its way."""
+"""Growing: fades by hand, the paper's tables, stages in the loop, and a run that is stopped or used at any point."""
 
 import itertools
 import json
@@ -51,16 +51,16 @@ def halved(x):
 
 
 def generator(**settings):
-    """Of 16 pixels, its biases away from 0."""
-    made = ProgressiveGenerator((16, 16, 3), 5, **SMALL, **settings)
-    return shaken(made)
+    """At 16 pixels, with biases other than 0."""
+    network = ProgressiveGenerator((16, 16, 3), 5, **SMALL, **settings)
+    return perturbed(network)
 
 
 def discriminator(**settings):
-    return shaken(ProgressiveDiscriminator((16, 16, 3), **SMALL, **settings))
+    return perturbed(ProgressiveDiscriminator((16, 16, 3), **SMALL, **settings))
 
 
-def shaken(network):
+def perturbed(network):
     rng = np.random.default_rng(1)
     for weight in network.trainable_variables:
         weight.assign(weight + 0.1 * rng.normal(size=weight.shape))
@@ -77,7 +77,7 @@ def at(network, resolution, alpha=1.0):
 
 
 @pytest.mark.parametrize("resolution", [8, 16])
-def test_a_generator_at_alpha_0_is_the_one_of_half_the_resolution_upsampled_exactly(resolution):
+def test_a_generator_at_alpha_0_equals_the_one_of_half_the_resolution_upsampled(resolution):
     network = generator()
     new = at(network, resolution, 0.0)({"noise": NOISE})
     old = at(network, resolution // 2)({"noise": NOISE})
@@ -87,7 +87,7 @@ def test_a_generator_at_alpha_0_is_the_one_of_half_the_resolution_upsampled_exac
 
 
 @pytest.mark.parametrize("resolution", [8, 16])
-def test_a_discriminator_at_alpha_0_is_the_one_of_half_the_resolution_on_averaged_images_exactly(resolution):
+def test_a_discriminator_at_alpha_0_equals_the_one_of_half_the_resolution_on_averaged_images(resolution):
     network, shown = discriminator(num_classes=2), images(resolution)
     new = at(network, resolution, 0.0)({"images": shown})
     old = at(network, resolution // 2)({"images": tf.nn.avg_pool2d(shown, 2, 2, "VALID")})
@@ -101,36 +101,41 @@ def test_a_discriminator_at_alpha_0_is_the_one_of_half_the_resolution_on_average
         assert np.abs(at(network, resolution)({"images": shown})[name] - output).max() > 1e-3
 
 
-def test_halfway_through_a_fade_the_generator_is_the_mean_of_both_ways():
+def test_halfway_through_a_fade_the_generator_is_the_mean_of_both_paths():
     network = generator()
     old, new = at(network, 8)({"noise": NOISE}), at(network, 16)({"noise": NOISE})
     assert_all_close(at(network, 16, 0.5)({"noise": NOISE}), (doubled(old) + new.numpy()) / 2, 1e-6)
 
 
-def moving(network, inputs):
-    """The layers whose weights have a gradient that is not 0."""
+def layers_with_gradients(network, inputs):
+    """The layers whose weights have a nonzero gradient."""
     weights = network.trainable_variables
     with tf.GradientTape() as tape:
         output = network(inputs, training=True)
         loss = tf.reduce_sum(tf.square(output if isinstance(output, tf.Tensor) else output["logits"]))
-    found = tape.gradient(loss, [w.value for w in weights], unconnected_gradients="zero")
-    return {w.path.split("/")[0] for w, g in zip(weights, found, strict=True) if np.any(g.numpy())}
+    gradients = tape.gradient(loss, [w.value for w in weights], unconnected_gradients="zero")
+    return {w.path.split("/")[0] for w, g in zip(weights, gradients, strict=True) if np.any(g.numpy())}
 
 
 def test_gradients_reach_the_layers_in_use_and_no_others():
-    """At alpha 1 none goes the old way, at alpha 0 none the new way."""
+    """At alpha 1 none flows through the old path, at alpha 0 none through the new one."""
     both = {"conv_4_2", "conv_8_1", "conv_8_2"}
     at_4 = {"first", "conv_4_2", "to_images_4"}
     network = generator()
-    assert moving(at(network, 4), {"noise": NOISE}) == at_4
-    assert moving(at(network, 8), {"noise": NOISE}) == {"first", *both, "to_images_8"}
-    assert moving(at(network, 8, 0.0), {"noise": NOISE}) == at_4
-    assert moving(at(network, 8, 0.5), {"noise": NOISE}) == {"first", *both, "to_images_4", "to_images_8"}
+    assert layers_with_gradients(at(network, 4), {"noise": NOISE}) == at_4
+    assert layers_with_gradients(at(network, 8), {"noise": NOISE}) == {"first", *both, "to_images_8"}
+    assert layers_with_gradients(at(network, 8, 0.0), {"noise": NOISE}) == at_4
+    assert layers_with_gradients(at(network, 8, 0.5), {"noise": NOISE}) == {
+        "first",
+        *both,
+        "to_images_4",
+        "to_images_8",
+    }
     network, shown = discriminator(), {"images": images(8)}
     both, ends = {"conv_8_1", "conv_8_2"}, {"conv_4_1", "conv_4_2", "logits"}
-    assert moving(at(network, 8), shown) == {"from_images_8", *both, *ends}
-    assert moving(at(network, 8, 0.0), shown) == {"from_images_4", *ends}
-    assert moving(at(network, 8, 0.5), shown) == {"from_images_4", "from_images_8", *both, *ends}
+    assert layers_with_gradients(at(network, 8), shown) == {"from_images_8", *both, *ends}
+    assert layers_with_gradients(at(network, 8, 0.0), shown) == {"from_images_4", *ends}
+    assert layers_with_gradients(at(network, 8, 0.5), shown) == {"from_images_4", "from_images_8", *both, *ends}
 
 
 def test_a_clone_has_the_generators_variables_and_output():
@@ -141,12 +146,12 @@ def test_a_clone_has_the_generators_variables_and_output():
     assert clone.get_config() == network.get_config()
     inputs = {"noise": NOISE, "labels": tf.constant([0, 1, 2, 0])}
     np.testing.assert_array_equal(at(clone, 8, 0.3)(inputs), at(network, 8, 0.3)(inputs))
-    other = network({**inputs, "labels": tf.constant([1, 1, 2, 0])})
-    changed = np.abs(other - network(inputs)).max((1, 2, 3)) > 1e-3
+    relabelled = network({**inputs, "labels": tf.constant([1, 1, 2, 0])})
+    changed = np.abs(relabelled - network(inputs)).max((1, 2, 3)) > 1e-3
     assert changed.tolist() == [True, False, False, False]
 
 
-def test_feature_maps_and_parameters_are_those_of_the_papers_table_2():
+def test_feature_maps_and_parameters_equal_those_of_the_papers_table_2():
     """By hand, G: dense 512 x 8192 + 512 and conv 4x4 2,359,808; 8, 16, 32: 2 of these each; then pairs of 9 in out + out to 256,
     128, 64, 32, 16 maps, and 1x1 to 3 colours at each of 9 resolutions. D likewise, with a 513th map and conv 4x4 512."""
     maps = [feature_maps(2**level) for level in range(2, 11)]
@@ -186,17 +191,17 @@ def test_an_image_depends_on_the_latents_direction_alone():
     assert_all_close(network({"noise": 3 * NOISE}), network({"noise": NOISE}), 1e-4)
 
 
-def test_a_discriminator_of_groups_of_two_sees_who_is_in_the_group():
+def test_logits_depend_on_the_members_of_a_group_of_two():
     """Of four examples 0 and 2 are a group, 1 and 3 the other (the authors' order)."""
     shown = images(16).numpy()
-    other = np.concatenate([shown[:2], -shown[2:3], shown[3:]])
+    changed = np.concatenate([shown[:2], -shown[2:3], shown[3:]])
     network = discriminator(group_size=2)
-    before, after = (network({"images": tf.constant(x)})["logits"].numpy() for x in (shown, other))
+    before, after = (network({"images": tf.constant(x)})["logits"].numpy() for x in (shown, changed))
     assert (before != after)[:, 0].tolist() == [True, False, True, False]
 
 
 @pytest.mark.parametrize("shape", [(16, 32, 1), (24, 24, 1), (4, 4, 1), (2,)])
-def test_networks_refuse_what_they_cannot_grow_to(shape):
+def test_networks_refuse_shapes_that_they_cannot_grow_to(shape):
     with pytest.raises(ZooError, match="side is a power of two of at least 8"):
         ProgressiveGenerator(shape)
 
@@ -214,22 +219,22 @@ def test_noise_strength_follows_the_mean_output_by_hand():
     turn = Turn(critic, {"images": tf.constant([[1.0], [1.0]])}, {"images": tf.constant([[3.0]])}, None)
     strength = tf.Variable(0.0)
     term = AdaptiveNoise(strength)
-    seen = []
+    history = []
     for _ in range(4):
         assert term.discriminator_loss(turn) is None
-        seen.append((float(term.state["mean_output"]), float(strength)))
+        history.append((float(term.state["mean_output"]), float(strength)))
     expected = [0.2, 0.38, 0.542, 0.6878]
-    assert_all_close(np.array(seen), [(d, 0.2 * max(0, d - 0.5) ** 2) for d in expected], 1e-6)
+    assert_all_close(np.array(history), [(d, 0.2 * max(0, d - 0.5) ** 2) for d in expected], 1e-6)
 
 
 def test_noise_multiplies_in_training_alone_and_not_at_strength_0():
     network, shown = discriminator(noise=True), {"images": images(16)}
-    still = network(shown)["logits"]
-    np.testing.assert_array_equal(network(shown, training=True)["logits"], still)
+    noiseless = network(shown)["logits"]
+    np.testing.assert_array_equal(network(shown, training=True)["logits"], noiseless)
     network.noise_strength.assign(0.3)
-    np.testing.assert_array_equal(network(shown)["logits"], still)
+    np.testing.assert_array_equal(network(shown)["logits"], noiseless)
     noisy = network(shown, training=True)["logits"]
-    assert np.abs(noisy - still).min() > 1e-4
+    assert np.abs(noisy - noiseless).min() > 1e-4
     assert np.abs(network(shown, training=True)["logits"] - noisy).min() > 1e-4
 
 
@@ -240,16 +245,16 @@ def small_game(**settings):
     return pggan.build((16, 16, 3), noise_size=5, feature_base=32, feature_maximum=6, **settings)
 
 
-def test_reals_are_shown_at_the_stages_resolution_and_faded_as_the_fakes_are():
+def test_reals_are_shown_at_the_stages_resolution_and_faded_like_the_fakes():
     game, full = small_game(), images(16)
     game.enter(Stage(steps=10, batch_size=4, resolution=8, fade_steps=4))
     expected = halved(full)
     for fraction, alpha in ((0.0, 0.0), (0.1, 0.25), (0.4, 1.0), (0.9, 1.0)):
         game.advance(tf.constant(fraction))
-        seen = game.observe_real({"images": full, "labels": 1}, None)
+        shown = game.observe_real({"images": full, "labels": 1}, None)
         faded = alpha * expected + (1 - alpha) * doubled(halved(expected))
-        assert_all_close(seen["images"], faded, 1e-6)
-        assert seen["labels"] == 1
+        assert_all_close(shown["images"], faded, 1e-6)
+        assert shown["labels"] == 1
         assert game.generator.alpha.numpy() == pytest.approx(alpha)
     assert game.turn({"images": full}, Draws(seed_of(0), 4), False).fake["images"].shape == (4, 8, 8, 3)
 
@@ -269,7 +274,7 @@ def test_a_stage_reads_the_images_at_its_own_resolution():
         ({"resolution": 4, "fade_steps": 1}, "nothing to fade from"),
     ],
 )
-def test_stages_that_cannot_be_played_are_refused_before_the_first_step(stage, message):
+def test_invalid_stages_are_refused_before_the_first_step(stage, message):
     settings = points_recipe(steps=2, stages=[{"steps": 2, "batch_size": 4, **stage}])
     with pytest.raises(ZooError, match=message):
         Trainer(settings, small_game, make_strategy("one"))
@@ -284,8 +289,8 @@ def test_a_stage_whose_batch_cannot_be_split_into_groups_is_refused_before_the_f
         Trainer(settings, lambda: small_game(group_size=4), make_strategy("one"))
 
 
-@pytest.mark.parametrize("batch", [3, 8])  # less than a group is one
-def test_a_stage_of_whole_groups_or_of_less_than_one_is_taken(batch):
+@pytest.mark.parametrize("batch", [3, 8])  # fewer examples than a group are one group
+def test_a_stage_of_whole_groups_or_of_less_than_one_is_accepted(batch):
     settings = points_recipe(steps=2, stages=[{"steps": 2, "batch_size": batch, "resolution": 16}])
     trainer = Trainer(settings, lambda: small_game(group_size=4), make_strategy("one"))
     trainer.game.enter(settings.schedule[0])
@@ -319,30 +324,30 @@ def least_squares_game():
 
 
 def labelled_game():
-    """The loss of the quickstart, and labels."""
+    """With the loss of the quickstart, and labels."""
     return small_game(num_classes=3, conditional=True)
 
 
 def grown(folder, first=0, stop=11, build=least_squares_game, stages=STAGES, labels=None):
-    """{step: everything after it} of the steps from `first`, restored from its checkpoint, to `stop`."""
+    """{step: all values after it} for the steps from `first`, restored from its checkpoint, to `stop`."""
     steps = sum(stage["steps"] for stage in stages)
     settings = points_recipe(
         steps=steps, stages=stages, steps_per_call=2, generator_optimizer=ADAM, discriminator_optimizer=ADAM
     )
     trainer = Trainer(settings, build, make_strategy("one"))
-    checkpoints, seen = Checkpoints(folder, trainer.variables(), keep=99), {}
+    checkpoints, history = Checkpoints(folder, trainer.variables(), keep=99), {}
     if first:
         checkpoints.restore(first)
 
     def make_batches(stage, number):
         return batches(PIXELS, labels, stage.batch_size, 0, number)
 
-    def look(step, means):
-        seen[step] = values(trainer)
+    def record(step, means):
+        history[step] = values(trainer)
         checkpoints.save(step)
 
-    train(trainer, make_batches, [Callback(1, look)], stopping=lambda: int(trainer.step.numpy()) == stop)
-    return seen
+    train(trainer, make_batches, [Callback(1, record)], stopping=lambda: int(trainer.step.numpy()) == stop)
+    return history
 
 
 @pytest.fixture(scope="module")
@@ -351,63 +356,71 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def whole(folder):
-    """Everything after each step of an uninterrupted run, with a checkpoint of each."""
+def uninterrupted(folder):
+    """All values after each step of an uninterrupted run, with a checkpoint of each."""
     keras.utils.set_random_seed(0)
     return grown(folder)
 
 
-def test_alpha_rises_over_the_fade_of_each_stage_in_all_three_networks(whole):
+def test_alpha_rises_over_the_fade_of_each_stage_in_all_three_networks(uninterrupted):
     for network in ("generator/generator", "discriminator/discriminator", "average/generator"):
-        alphas = [float(whole[step][f"{network}/alpha"]) for step in range(1, 12)]
+        alphas = [float(uninterrupted[step][f"{network}/alpha"]) for step in range(1, 12)]
         assert_all_close(np.array(alphas), [1, 1, 1, 0, 0.25, 0.5, 0.75, 1, 0, 0.5, 1], 1e-6)
 
 
-def test_layers_of_resolutions_not_in_use_never_move(whole):
-    """Neither do their moments: to_images_4 is let alone from the stage of 16 on, layers of 16 until then."""
+def test_layers_of_resolutions_not_in_use_never_move(uninterrupted):
+    """Nor do their moments: to_images_4 is not used from the stage of 16 on, nor layers of 16 before it."""
     for network in ("generator", "discriminator", "average", "generator_optimizer", "discriminator_optimizer"):
-        ahead = [n for n in whole[1] if n.startswith(f"{network}/") and "_16" in n]
-        behind = [n for n in whole[1] if n.startswith(f"{network}/") and ("to_images_4" in n or "from_images_4" in n)]
+        ahead = [n for n in uninterrupted[1] if n.startswith(f"{network}/") and "_16" in n]
+        behind = [
+            n for n in uninterrupted[1] if n.startswith(f"{network}/") and ("to_images_4" in n or "from_images_4" in n)
+        ]
         assert len(ahead) >= 4
         assert len(behind) >= 2
         for name in ahead:
-            np.testing.assert_array_equal(whole[1][name], whole[8][name], err_msg=name)
+            np.testing.assert_array_equal(uninterrupted[1][name], uninterrupted[8][name], err_msg=name)
             if not network.endswith("optimizer"):
                 continue
-            assert not whole[8][name].any()
+            assert not uninterrupted[8][name].any()
         for name in behind if network != "average" else []:
-            np.testing.assert_array_equal(whole[9][name], whole[11][name], err_msg=name)
-    assert (whole[11]["generator/conv_16_1/kernel"] != whole[8]["generator/conv_16_1/kernel"]).all()
+            np.testing.assert_array_equal(uninterrupted[9][name], uninterrupted[11][name], err_msg=name)
+    assert (uninterrupted[11]["generator/conv_16_1/kernel"] != uninterrupted[8]["generator/conv_16_1/kernel"]).all()
 
 
-def test_each_resolution_begins_with_new_optimisers(whole):
-    iterations = [int(whole[step]["generator_optimizer/generator_optimizer/iteration"]) for step in range(1, 12)]
+def test_each_resolution_begins_with_new_optimisers(uninterrupted):
+    iterations = [
+        int(uninterrupted[step]["generator_optimizer/generator_optimizer/iteration"]) for step in range(1, 12)
+    ]
     assert iterations == [1, 2, 3, 1, 2, 3, 4, 5, 1, 2, 3]
-    name = next(n for n in whole[1] if n.startswith("discriminator_optimizer") and "conv_4_1_kernel_velocity" in n)
-    # Adam's velocity after one step is (1 - b2) g^2, after the other stages' steps it would be more
-    weights = [n for n in whole[1] if "conv_4_1_kernel_momentum" in n and n.startswith("discriminator_optimizer")]
-    momentum, velocity = whole[9][weights[0]], whole[9][name]
+    name = next(
+        n for n in uninterrupted[1] if n.startswith("discriminator_optimizer") and "conv_4_1_kernel_velocity" in n
+    )
+    # Adam's velocity after one step is (1 - b2) g^2; had it kept the earlier stages' steps, it would be more
+    weights = [
+        n for n in uninterrupted[1] if "conv_4_1_kernel_momentum" in n and n.startswith("discriminator_optimizer")
+    ]
+    momentum, velocity = uninterrupted[9][weights[0]], uninterrupted[9][name]
     assert_all_close(velocity, 0.01 * np.square(momentum / 0.5), 1e-5)
-    assert whole[9]["generator_optimizer/generator_optimizer/learning_rate"] == np.float32(1e-3)
+    assert uninterrupted[9]["generator_optimizer/generator_optimizer/learning_rate"] == np.float32(1e-3)
 
 
 @pytest.mark.parametrize(("stop", "until"), [(3, 4), (5, 7)], ids=["border", "mid-fade"])
-def test_a_run_that_is_stopped_and_goes_on_has_the_same_bits(whole, folder, stop, until):
-    assert_same(grown(folder, stop, until)[until], whole[until])
+def test_a_run_resumes_bit_for_bit(uninterrupted, folder, stop, until):
+    assert_same(grown(folder, stop, until)[until], uninterrupted[until])
 
 
-def test_a_conditional_run_under_gradient_penalty_learns_labels_and_goes_on_in_a_fade_with_the_same_bits(tmp_path):
+def test_a_conditional_run_under_gradient_penalty_learns_labels_and_resumes_in_a_fade_bit_for_bit(tmp_path):
     keras.utils.set_random_seed(0)
     game = {"build": labelled_game, "stages": [*STAGES[:1], {**STAGES[1], "steps": 4}], "labels": np.arange(32) % 3}
-    whole = grown(tmp_path, stop=7, **game)
+    uninterrupted = grown(tmp_path, stop=7, **game)
     logits = "discriminator/logits/kernel"  # one of realness, three of classes
-    moved = np.abs(whole[7][logits] - whole[1][logits]).max(axis=0)
+    moved = np.abs(uninterrupted[7][logits] - uninterrupted[1][logits]).max(axis=0)
     assert moved.shape == (4,)
     assert moved.min() > 0
-    assert_same(grown(tmp_path, 5, 7, **game)[7], whole[7])
+    assert_same(grown(tmp_path, 5, 7, **game)[7], uninterrupted[7])
 
 
-def test_a_rate_that_falls_by_update_number_goes_with_one_resolution_alone():
+def test_a_rate_that_falls_by_update_number_is_refused_with_several_resolutions():
     settings = points_recipe(steps=11, stages=STAGES, generator_optimizer={"schedule": "linear"})
     with pytest.raises(ZooError, match=r"generator_optimizer\.schedule=linear counts the updates of one resolution"):
         Trainer(settings, small_game, make_strategy("one"))
@@ -416,8 +429,8 @@ def test_a_rate_that_falls_by_update_number_goes_with_one_resolution_alone():
 # ---------------------------------------------------------------------------------------------------------------- runs
 
 
-def unbegun(folder, **data):
-    """A run at 8 and then 16 pixels, not begun."""
+def new_run(folder, **data):
+    """A run at 8 and then 16 pixels, not started."""
     np.savez(folder / "pixels.npz", images=PIXELS[..., :1])
     table = {
         "model": "pggan",
@@ -435,65 +448,65 @@ def unbegun(folder, **data):
 
 
 @pytest.fixture(scope="module")
-def stopped(tmp_path_factory):
+def finished(tmp_path_factory):
     """(a run's folder with checkpoints at 8 pixels, in the fade to 16 and after it, its export, its trainer)."""
     folder = tmp_path_factory.mktemp("grown")
-    run = unbegun(folder)
+    run = new_run(folder)
     version = run.execute()
     return folder / "run", version, run.trainer
 
 
 @pytest.mark.parametrize("resolution", [None, 16])
-def test_every_stage_sees_the_images_brought_back_from_their_measurements_and_not_the_clean_ones(tmp_path, resolution):
+def test_every_stage_sees_the_images_restored_from_their_measurements_and_not_the_clean_ones(tmp_path, resolution):
     measurement = {"kind": "block_pixels", "unmeasure": True}
-    run = unbegun(tmp_path, measurement=measurement, resolution=resolution)
-    small, whole = (np.asarray(run.images_of(stage), np.float64) for stage in run.recipe.schedule)
+    run = new_run(tmp_path, measurement=measurement, resolution=resolution)
+    small, full = (np.asarray(run.images_of(stage), np.float64) for stage in run.recipe.schedule)
     clean = run.source.images
-    assert np.abs(whole - clean).mean() > 5  # grey levels
-    assert_all_close(small, halved(whole), 0.5)  # rounded to whole grey levels
+    assert np.abs(full - clean).mean() > 5  # grey levels
+    assert_all_close(small, halved(full), 0.5)  # rounded to whole grey levels
 
 
 def test_a_stage_smaller_than_its_measurement_is_refused(tmp_path):
     with pytest.raises(ZooError, match="patch=9 does not fit into images of 8x8"):
-        unbegun(tmp_path, measurement={"kind": "block_patch", "patch": 9})
+        new_run(tmp_path, measurement={"kind": "block_patch", "patch": 9})
 
 
-def test_checkpoints_of_any_stage_are_played_at_their_resolution_and_alpha(stopped):
-    run = Run(stopped[0])
-    made = {step: run.generator(step)[0] for step in (3, 6, 9)}
-    assert {s: network.output_shape[1] for s, network in made.items()} == {3: 8, 6: 16, 9: 16}
-    assert {s: float(network.alpha.numpy()) for s, network in made.items()} == {3: 1, 6: 0.25, 9: 1}
+def test_checkpoints_of_any_stage_are_loaded_at_their_resolution_and_alpha(finished):
+    run = Run(finished[0])
+    networks = {step: run.generator(step)[0] for step in (3, 6, 9)}
+    assert {s: network.output_shape[1] for s, network in networks.items()} == {3: 8, 6: 16, 9: 16}
+    assert {s: float(network.alpha.numpy()) for s, network in networks.items()} == {3: 1, 6: 0.25, 9: 1}
     game, _ = run.players(3)
     assert game.discriminator.input["images"].shape == (None, 8, 8, 1)
-    average = stopped[2].average.network
-    np.testing.assert_array_equal(made[9]({"noise": NOISE}), average({"noise": NOISE}))
+    average = finished[2].average.network
+    np.testing.assert_array_equal(networks[9]({"noise": NOISE}), average({"noise": NOISE}))
 
 
-def test_exports_of_a_lower_stage_make_its_images_and_the_card_says_so(stopped, tmp_path):
-    folder = export_run(Run(stopped[0]), tmp_path / "low", which=3)
+def test_exports_of_a_lower_stage_have_its_image_size_and_the_card_says_so(finished, tmp_path):
+    folder = export_run(Run(finished[0]), tmp_path / "low", which=3)
     assert load_version(folder).sample([1, 2]).shape == (2, 8, 8, 1)
     assert "[8, 8, 1]" in json.loads((folder / "model_card.json").read_text())["images"]
-    assert load_version(stopped[1]).sample([1]).shape == (1, 16, 16, 1)
+    assert load_version(finished[1]).sample([1]).shape == (1, 16, 16, 1)
 
 
-def test_scores_of_a_lower_stage_are_refused(stopped):
-    target = RunTarget(stopped[0], 3)
+def test_scores_of_a_lower_stage_are_refused(finished):
+    target = RunTarget(finished[0], 3)
     with pytest.raises(ZooError, match=r"at step 3 .* makes images of 8x8, and scores need 16x16"):
         target.check_source(None, None)
 
 
-def test_the_strip_of_growth_has_a_row_a_stage_and_the_animation_every_grid(stopped):
-    run = Run(stopped[0])
+def test_the_strip_of_growth_has_a_row_per_stage_and_the_animation_every_grid(finished):
+    run = Run(finished[0])
     assert list(sample_strip.sample_grids(run)) == [2, 4, 6, 8, 9]
     strip = sample_strip.strip(run, columns=2)
     assert strip.shape == (2 * 17 + 1, 2 * 17 + 1, 1)
-    sheet = np.asarray(Image.open(stopped[0] / "samples" / "step-000000004.png"))[::8, ::8]
+    sheet = np.asarray(Image.open(finished[0] / "samples" / "step-000000004.png"))[::8, ::8]
     assert sheet.shape == (3 * 9 + 1,) * 2  # nine images of 8x8
     np.testing.assert_array_equal(strip[1:17, 1:17, 0], sheet[1:9, 1:9].repeat(2, 0).repeat(2, 1))
     assert sample_strip.frames(run).shape == (5, 3 * 17 + 1, 3 * 17 + 1, 1)
 
 
-def test_presets_grow_as_the_paper_says():
+def test_preset_grows_as_in_the_paper():
     paper = recipe.parse({"model": "pggan", **catalog.preset_table("pggan", "celebahq1024")})
     assert [s.resolution for s in paper.stages] == [4, 8, 16, 32, 64, 128, 256, 512, 1024]
     assert [s.batch_size for s in paper.stages] == [16] * 6 + [14, 6, 3]

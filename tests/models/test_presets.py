@@ -1,4 +1,4 @@
-"""Every preset beside the quickstarts builds from its recipe alone, and what it watches and is judged by is there."""
+"""Every preset other than the quickstarts builds from its recipe alone, and the state it watches and its scores exist."""
 
 import contextlib
 import io
@@ -18,7 +18,7 @@ from tfgan_zoo.observation.measurements import measurement_of
 from tfgan_zoo.runs import building
 from tfgan_zoo.runs.targets import mixture_of, players_of
 
-# The largest networks, seconds each to build
+# The largest networks, which take seconds each to build
 SLOW = {
     ("acgan", "imagenet128"),
     ("gan", "cifar10"),
@@ -36,18 +36,18 @@ PRESETS = [
 ]
 
 
-PRINTED = {}  # by the dry runs so far, of (model, preset): the largest networks need not be built twice
+PRINTED = {}  # {(model, preset): output of its dry run}: the largest networks need not be built twice
 
 
 def dry_run(settings):
-    """(the game that `--dry_run` of a recipe builds, what it prints, the shape of its data); reads toys, and no other data."""
+    """(the game that `--dry_run` of a recipe builds, the shape of its data, what it prints); reads no data but toys."""
     games, build, load = [], building.game_builder, sources.load_source
 
     def watched(a_recipe, image_shape, num_classes):
         games.append((build(a_recipe, image_shape, num_classes)(), image_shape))
         return lambda: games[0][0]
 
-    def only_toys(data):
+    def load_only_toys(data):
         assert data.source.startswith("toy:"), f"{data.source} is read: give data.resolution and data.channels"
         return load(data)
 
@@ -55,7 +55,7 @@ def dry_run(settings):
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
         start_from_zero(patch)
         patch.setattr(building, "game_builder", watched)
-        patch.setattr(sources, "load_source", only_toys)
+        patch.setattr(sources, "load_source", load_only_toys)
         train.dry_run(settings)
     return *games[0], printed.getvalue()
 
@@ -72,8 +72,8 @@ def built(request):
 def test_preset_builds_without_its_data_as_a_dry_run_does(built):
     assert built.game.generator.output_shape == (None, *built.shape)
     measurement = measurement_of(built.recipe.data.measurement, built.shape)
-    seen = measurement.shape(built.shape) if measurement else built.shape
-    assert built.game.discriminator.input["images"].shape == (None, *seen)
+    measured_shape = measurement.shape(built.shape) if measurement else built.shape
+    assert built.game.discriminator.input["images"].shape == (None, *measured_shape)
     counts = re.findall(r"(generator|discriminator): ([\d,]+) trainable parameters", built.printed)
     assert [network for network, _ in counts] == ["generator", "discriminator"]
 
@@ -83,11 +83,11 @@ def test_a_plateau_watches_a_state_of_the_objective(built):
         assert optimizer.schedule != "plateau" or optimizer.watch in built.game.objective.state
 
 
-def test_its_scores_can_be_taken(built):
+def test_its_scores_can_be_computed(built):
     source = stand_in(built)
     settings = built.recipe.evaluation
     evaluator = Evaluator(
-        network_called(settings.features),
+        network_named(settings.features),
         source,
         built.recipe.data.split,
         settings.samples,
@@ -108,8 +108,8 @@ def stand_in(built):
     return sources.Source(data.source, np.zeros([count, *built.shape], np.uint8), labels, names)
 
 
-def network_called(name):
-    """The feature network; for Inception, whose file is the user's, one that only says what it reads."""
+def network_named(name):
+    """The feature network; for Inception, whose weights the user provides, one that only declares its inputs."""
     if name == "inception":
         return FeatureNetwork(name, "", 2048, 1008, NETWORKS[name], "", None)
     return feature_network(name)
@@ -131,7 +131,7 @@ def network_called(name):
         ("sagan", "cifar10", 4_304_387 + 5 * 256**2 // 4 + 1, 1_055_105 + 5 * 128**2 // 4 + 1),
         # the paper's table 2, counted in test_pggan.py
         ("pggan", "celebahq1024", 23_079_115, 23_087_249),
-        # the count of the authors' PyTorch code
+        # as counted by the authors' PyTorch code
         ("biggan", "cifar10", 4_304_387, 4_207_361),
         pytest.param("biggan", "imagenet128", 70_433_988, 87_982_370, marks=pytest.mark.slow),
     ],

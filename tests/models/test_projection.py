@@ -1,4 +1,4 @@
-"""The projection discriminator and what it is compared with, by hand; published numbers of parameters."""
+"""The projection discriminator and its baselines, by hand; published numbers of parameters."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def parameters(network):
     return sum(int(np.prod(v.shape)) for v in network.trainable_variables)
 
 
-def vectors(layer):
+def arrays(layer):
     """{name: array} of a wrapped layer's variables."""
     return {variable.name: variable.numpy() for variable in layer.variables}
 
@@ -36,7 +36,7 @@ def test_logits_are_psi_plus_the_labels_row_of_v_times_the_features():
     labels = np.array([2, 0, 1])
     outputs = discriminator({"images": IMAGES, "labels": labels})
     features = outputs["features"].numpy()
-    psi, label = (vectors(discriminator.get_layer(name)) for name in ("logits", "label_embedding"))
+    psi, label = (arrays(discriminator.get_layer(name)) for name in ("logits", "label_embedding"))
     rows = label["embeddings"] / sigma(label, label["embeddings"].T)
     linear = features @ (psi["kernel"] / sigma(psi, psi["kernel"])) + psi["bias"]
     by_hand = linear + np.sum(rows[labels] * features, axis=1, keepdims=True)
@@ -57,7 +57,7 @@ def test_cgan_pd_32_has_the_published_number_of_parameters():
     assert parameters(game.discriminator) == 1_055_105
 
 
-def test_conditionings_add_to_the_same_body_what_their_formulas_say():
+def test_conditionings_add_the_expected_parameters_to_the_same_body():
     """8 channels, 3 classes. The label's embedding of 5 widens both convolutions that see it, and the one between them."""
     body = parameters(sngan.build(SHAPE, **SMALL).discriminator)
     counts = {
@@ -66,20 +66,18 @@ def test_conditionings_add_to_the_same_body_what_their_formulas_say():
         # block 3 from 8 to 13 channels: 3x3 from 13 to 13 to 8 in place of 8 to 8 to 8; a shortcut from 13 to 8
         "concatenation": 3 * 5 + (9 * 13 * 13 + 13) - (9 * 8 * 8 + 8) + 9 * (13 - 8) * 8 + 13 * 8 + 8,
     }
-    for conditioning, more in counts.items():
+    for conditioning, added in counts.items():
         game = small(conditioning=conditioning, label_size=5)
-        assert parameters(game.discriminator) == body + more, conditioning
+        assert parameters(game.discriminator) == body + added, conditioning
 
 
 @pytest.mark.parametrize("conditioning", ["projection", "concatenation", "auxiliary_classifier"])
-def test_the_label_changes_the_logits_unless_a_classifier_is_asked_in_its_place(conditioning):
+def test_the_label_changes_the_logits_except_with_an_auxiliary_classifier(conditioning):
     discriminator = small(conditioning=conditioning).discriminator
-    images = np.repeat(
-        IMAGES[:1], 2, axis=0
-    )  # the same image in the same place: a kernel may round each row its own way
+    images = np.repeat(IMAGES[:1], 2, axis=0)  # the same image at the same index: a kernel may round rows differently
     batches = [{"images": images, "labels": np.array(labels)} for labels in ([0, 1], [1, 0])]
-    outputs, others = (discriminator({name: batch[name] for name in discriminator.input}) for batch in batches)
-    differ = outputs["logits"].numpy() != others["logits"].numpy()
+    outputs, swapped = (discriminator({name: batch[name] for name in discriminator.input}) for batch in batches)
+    differ = outputs["logits"].numpy() != swapped["logits"].numpy()
     assert differ.all() if conditioning != "auxiliary_classifier" else not differ.any()
     assert ("class_logits" in outputs) == (conditioning == "auxiliary_classifier")
     assert [name for name, *_ in small(conditioning=conditioning).objective.terms] == (
@@ -87,13 +85,13 @@ def test_the_label_changes_the_logits_unless_a_classifier_is_asked_in_its_place(
     )
 
 
-def test_generator_starts_as_the_one_without_labels_and_learns_them_in_all_blocks_but_not_in_the_last_norm():
+def test_generator_starts_unconditional_and_learns_labels_in_all_blocks_but_not_in_the_last_norm():
     generator = small().generator
     norms = [layer for layer in generator.layers if "norm" in layer.name]
     conditional = [layer.name for layer in norms if any(v.name == "kernel" for v in layer.variables)]
     assert conditional == [f"block_{i}_norm_{j}" for i in (1, 2) for j in (1, 2)]
     noise = np.ones([2, 4], "float32")
-    # In the same place, since a kernel may round each row its own way
+    # At the same index, since a kernel may round rows differently
     first, second = (generator({"noise": noise, "labels": np.array(labels)}).numpy() for labels in ([0, 1], [1, 0]))
     np.testing.assert_array_equal(first, second)
     for name in conditional:
@@ -110,9 +108,9 @@ def test_labels_of_reals_and_fakes_reach_the_discriminator_in_one_pass():
     turn = Turn(game.discriminator, {"images": tf.constant(IMAGES), "labels": labels}, fakes, None, one_pass=True)
     alone = game.discriminator({"images": -IMAGES, "labels": np.array([1, 1, 1])})["logits"]
     assert turn.on_real["logits"].shape == (3, 1)
-    assert_all_close(turn.on_fake["logits"].numpy(), alone, 1e-2)  # which took one power iteration more
+    assert_all_close(turn.on_fake["logits"].numpy(), alone, 1e-2)  # after one more power iteration
 
 
-def test_data_without_labels_is_refused_with_a_model_that_would_do():
+def test_data_without_labels_is_refused_naming_a_model_for_it():
     with pytest.raises(ZooError, match=r"needs labels.*--model=sngan"):
         projection.build(SHAPE)

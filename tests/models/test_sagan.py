@@ -1,4 +1,4 @@
-"""SAGAN: attention that starts without effect, where it stands, and published numbers of parameters."""
+"""SAGAN: attention that starts without effect, its resolutions, and published numbers of parameters."""
 
 import keras
 import numpy as np
@@ -31,16 +31,16 @@ def without_attention(network):
 
 def test_attention_starts_at_gain_zero_as_the_same_game_without_it():
     game, bare = small(), small(attention=False)
-    for player, inputs, answer in (
+    for player, inputs, output_of in (
         ("generator", LATENTS, lambda images: images),
         ("discriminator", IMAGES, lambda outputs: outputs["logits"]),
     ):
-        ours, theirs = getattr(game, player), getattr(bare, player)
-        for mine, other in zip(without_attention(ours), theirs.variables, strict=True):
-            other.assign(mine)
-        np.testing.assert_array_equal(answer(ours(inputs)), answer(theirs(inputs)))
-        ours.get_layer("attention").gain.assign(0.5)
-        assert np.abs(answer(ours(inputs)) - answer(theirs(inputs))).max() > 1e-4
+        network, bare_network = getattr(game, player), getattr(bare, player)
+        for variable, bare_variable in zip(without_attention(network), bare_network.variables, strict=True):
+            bare_variable.assign(variable)
+        np.testing.assert_array_equal(output_of(network(inputs)), output_of(bare_network(inputs)))
+        network.get_layer("attention").gain.assign(0.5)
+        assert np.abs(output_of(network(inputs)) - output_of(bare_network(inputs))).max() > 1e-4
 
 
 def test_sagan_32_has_the_published_number_of_parameters():
@@ -50,32 +50,32 @@ def test_sagan_32_has_the_published_number_of_parameters():
 
 
 @pytest.mark.parametrize(("side", "generator", "discriminator"), [(32, 16, 8), (64, 16, 16), (128, 32, 32)])
-def test_attention_stands_at_the_published_resolutions(side, generator, discriminator):
+def test_attention_is_at_the_published_resolutions(side, generator, discriminator):
     game = sagan.build((side, side, 3), **SMALL)
     assert game.generator.get_layer("attention").output.shape[1:3] == (generator,) * 2
     assert game.discriminator.get_layer("attention").output.shape[1:3] == (discriminator,) * 2
 
 
-def test_every_kernel_of_the_generator_is_normalised_but_for_batch_norm_and_none_without():
-    for wanted in (True, False):
-        network = small(generator_spectral_norm=wanted).generator
+def test_every_kernel_of_the_generator_outside_batch_norm_is_normalised_unless_disabled():
+    for enabled in (True, False):
+        network = small(generator_spectral_norm=enabled).generator
         kernels = {v.path.rpartition("/")[0] for v in network.trainable_variables if v.name == "kernel"}
         kernels = {path.split("/")[0] + path.rpartition("/")[2] for path in kernels if "norm" not in path}
         normalised = {v.path for v in network.non_trainable_variables if v.name == "u"}
         assert len(kernels) == 1 + 2 * 3 + 4 + 1  # the stem, two blocks, attention, the images
-        assert len(normalised) == (len(kernels) if wanted else 0)
+        assert len(normalised) == (len(kernels) if enabled else 0)
 
 
-def test_data_without_labels_gives_the_networks_without_them():
+def test_data_without_labels_gives_unconditional_networks():
     game = small(classes=0)
     assert list(game.generator.input) == ["noise"]
     assert list(game.discriminator.input) == ["images"]
-    # 4 norms of 8 channels lose 3 classes' rows and have one; the embedding goes
+    # 4 norms of 8 channels have one row in place of 3 classes'; the embedding goes
     assert parameters(small().generator) - parameters(game.generator) == 4 * 2 * 8 * (3 - 1)
     assert parameters(small().discriminator) - parameters(game.discriminator) == 3 * 8
 
 
-def test_a_resolution_that_no_block_ends_at_is_refused_with_those_that_do():
+def test_a_resolution_that_no_block_ends_at_is_refused_naming_those_available():
     with pytest.raises(ZooError, match=r"attention at 5 pixels: no block of the generator ends .* use one of 8, 16"):
         small(generator_attention=5)
     with pytest.raises(
@@ -86,7 +86,7 @@ def test_a_resolution_that_no_block_ends_at_is_refused_with_those_that_do():
         sagan.build(SHAPE, **{**SMALL, "generator_channels": 4})
 
 
-def test_bilinear_upsampling_of_a_row_by_hand_and_of_an_image_as_tensorflow_has_it():
+def test_bilinear_upsampling_of_a_row_by_hand_and_of_an_image_against_tensorflow():
     row = np.array([0.0, 4.0, 8.0]).reshape(1, 1, 3, 1)
     keras.config.set_dtype_policy("float64")
     up = BilinearUpsample2D()(row).numpy()

@@ -1,4 +1,4 @@
-"""A small style-based game with all that StyleGAN2 asks of the vocabulary: lazy terms, path length, style mixing, noise per
+"""A small style-based game with everything that StyleGAN2 needs: lazy terms, path length, style mixing, noise per
 layer and psi; on one device, on two replicas, resumed, and exported. Karras et al. 2019, arXiv:1912.04958."""
 
 import functools
@@ -85,10 +85,10 @@ def style_networks():
     truncated = Truncate(name="truncate")([mapping(noise), psi])
     outputs = synthesis({**{f"w_{n}": truncated for n in SIZES}, **maps})
     generator = keras.Model({"noise": noise, "psi": psi, **maps}, outputs, name="generator")
-    seen = keras.Input([8, 8, 1], name="images")
-    h = keras.layers.LeakyReLU(0.2)(keras.layers.Conv2D(3, 3, 2, "same", name="conv")(seen))
+    inputs = keras.Input([8, 8, 1], name="images")
+    h = keras.layers.LeakyReLU(0.2)(keras.layers.Conv2D(3, 3, 2, "same", name="conv")(inputs))
     logits = dense(1, "logits")(keras.layers.Flatten()(h))
-    return generator, mapping, synthesis, keras.Model({"images": seen}, {"logits": logits}, name="discriminator")
+    return generator, mapping, synthesis, keras.Model({"images": inputs}, {"logits": logits}, name="discriminator")
 
 
 class PathLength(Term):
@@ -110,8 +110,8 @@ class PathLength(Term):
             y = tf.cast(turn.draws.normal("path length", images.shape[1:]), images.dtype)
             total = tf.reduce_sum(images * y) / np.sqrt(np.prod(images.shape[1:3]))
         lengths = tf.sqrt(tf.reduce_sum(tf.square(tape.gradient(total, w)), axis=1) + 1e-12)
-        here = tf.cast(mean_over_replicas(tf.reduce_mean(lengths)), tf.float32)
-        self.mean.assign_add(self.rate * (tf.stop_gradient(here) - self.mean))
+        mean_length = tf.cast(mean_over_replicas(tf.reduce_mean(lengths)), tf.float32)
+        self.mean.assign_add(self.rate * (tf.stop_gradient(mean_length) - self.mean))
         return tf.reduce_mean(tf.square(lengths - tf.cast(tf.convert_to_tensor(self.mean), lengths.dtype)))
 
 
@@ -150,12 +150,12 @@ def test_lazy_terms_act_in_their_steps_and_everything_moves(trained):
     assert ["discriminator/r1" in log for log in logs] == [True, False, False, False, True, False]
     assert ["generator/path_length" in log for log in logs] == [True, False] * 3
     start, end = values(new_trainer()), values(trainer)
-    still = [
+    unmoved = [
         n
         for n in end
         if n.startswith(("generator/", "discriminator/", "average/", "objective/")) and np.array_equal(start[n], end[n])
     ]
-    assert [name for name in still if not name.endswith("constant/kernel")] == []  # which 0 * w feeds
+    assert [name for name in unmoved if not name.endswith("constant/kernel")] == []  # whose input is 0 * w
 
 
 def test_two_replicas_equal_one(trained, two_replicas):
@@ -193,8 +193,8 @@ def test_styles_are_mixed_and_terms_see_w(trained):
 
 def test_the_export_takes_psi_and_draws_noise_from_the_seed(trained, tmp_path):
     with_float32 = StyleGame()
-    for mine, theirs in zip(with_float32.generator.variables, trained[0].average.network.variables, strict=True):
-        mine.assign(tf.cast(theirs, mine.dtype))
+    for target, source in zip(with_float32.generator.variables, trained[0].average.network.variables, strict=True):
+        target.assign(tf.cast(source, target.dtype))
     module = ExportedGenerator(with_float32.generator, with_float32.prior)
     sampler = load_version(write_version(module, tmp_path / "style", {"summary": "A toy.", "scores": []}))
     images = sampler.sample([1, 2, 3])
@@ -202,5 +202,5 @@ def test_the_export_takes_psi_and_draws_noise_from_the_seed(trained, tmp_path):
     assert len(np.unique(images, axis=0)) == 3
     average = sampler.from_latents(**sampler.latent_inputs([1, 2], truncation=0.0))
     np.testing.assert_allclose(average[0], average[1], atol=1e-6)  # psi = 0: the same w, and the same noise
-    free = sampler.from_latents(**sampler.latent_inputs([1, 2]))
-    assert np.abs(free[0] - free[1]).max() > 1e-4
+    untruncated = sampler.from_latents(**sampler.latent_inputs([1, 2]))
+    assert np.abs(untruncated[0] - untruncated[1]).max() > 1e-4

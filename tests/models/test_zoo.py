@@ -50,7 +50,7 @@ MODELS_BY_SPEED = [pytest.param(m, marks=[pytest.mark.slow] * is_slow(m)) for m 
 
 
 def settings_of(model, *changes, side=16):
-    """The quickstart at `side` pixels. What an argument called "...resolution..." counts shrinks with the images."""
+    """The quickstart at `side` pixels. Arguments called "...resolution..." shrink with the images."""
     table = {"model": model, **catalog.preset_table(model, "quickstart")}
     scale = side / np.max(table["data"].get("resolution", side))
     small = [f"batch_size={BATCH}", f"steps={STEPS}", f"data.resolution={side}"]
@@ -59,7 +59,7 @@ def settings_of(model, *changes, side=16):
         if "resolution" in name:
             shrunk = [int(v * scale) for v in value] if isinstance(value, list) else int(value * scale)
             small.append(f"arguments.{name}={shrunk}")
-    if "stages" in table:  # one of them, which fades to its end
+    if "stages" in table:  # a single one, which fades to its end
         small.append(f"stages=[{{steps={STEPS}, batch_size={BATCH}, resolution={side}, fade_steps={STEPS}}}]")
     return recipe.parse(recipe.override(table, [*small, *changes]))
 
@@ -68,20 +68,20 @@ source_of = functools.cache(load_source)
 
 
 class Played:
-    """A game of two steps.
+    """A game trained for two steps.
 
     Attributes:
         trainer: the `Trainer`.
         start, end: its values before any step and after the last.
         logs: of each step.
-        turns: (player, the groups of variables that moved) of each turn of `train_in_turns`.
+        turns: (player, groups of variables that moved) for each turn of `train_in_turns`.
     """
 
     def __init__(self, settings, strategy=None):
         self.settings, self.source = settings, source_of(settings.data)
         build = building.game_builder(settings, self.source.image_shape, self.source.classes)
         self.trainer = Trainer(settings, build, strategy or make_strategy("one"))
-        self.trainer.compile = functools.cache(self.trainer.compile)  # so that the steps are traced but once
+        self.trainer.compile = functools.cache(self.trainer.compile)  # so that the steps are traced only once
         self.start, self.turns = values(self.trainer), []
 
     def batches(self, stage=None, first=0):
@@ -91,15 +91,15 @@ class Played:
         return batches(images, labels, BATCH, self.settings.seed, first, **options)
 
     def train(self, pause=1, steps=STEPS):
-        """Takes the steps that are left up to `steps`, as a run does, `pause` of them a call."""
+        """Takes the remaining steps up to `steps`, as a run does, `pause` of them per call."""
         self.logs = []
-        note = Callback(pause, lambda step, means: self.logs.append(means))
-        train(self.trainer, self.batches, [note], stopping=lambda: int(self.trainer.step.numpy()) >= steps)
+        record = Callback(pause, lambda step, means: self.logs.append(means))
+        train(self.trainer, self.batches, [record], stopping=lambda: int(self.trainer.step.numpy()) >= steps)
         self.end = values(self.trainer)
         return self
 
     def train_in_turns(self):
-        """Takes the steps and notes what moves in each turn."""
+        """Takes the steps and records what moves in each turn."""
         update = self.trainer.update
 
         def watched(player, *arguments):
@@ -122,16 +122,16 @@ class Played:
 
 
 def played_game(model, *changes, strategy=None):
-    """The game by the quickstart at 16 pixels, or at the least larger size that the model takes."""
+    """The quickstart's game at 16 pixels, or at the smallest larger size that the model accepts."""
     for side in (16, 32, 64):
         with contextlib.suppress(ZooError):
             return Played(settings_of(model, *changes, side=side), strategy)
-    return Played(settings_of(model, *changes), strategy)  # and its refusal
+    return Played(settings_of(model, *changes), strategy)  # raises the model's own error
 
 
 @pytest.fixture(scope="module", params=MODELS_BY_SPEED)
 def played(request):
-    """A game by the recipe itself."""
+    """A game with the recipe's own settings."""
     return played_game(request.param).train_in_turns()
 
 
@@ -141,28 +141,28 @@ def test_steps_are_finite_and_move_both_players_and_the_average(played):
     for logs in played.logs:
         assert all(np.isfinite(value) for value in logs.values())
         assert {name.split("/")[0] for name in logs} >= {"generator", "discriminator"}
-    broken = {name for name, value in end.items() if not np.isfinite(value).all()}
-    assert {name for name in broken if not name.endswith("plateau/best")} == set()  # which has seen no value yet
+    not_finite = {name for name, value in end.items() if not np.isfinite(value).all()}
+    assert {name for name in not_finite if not name.endswith("plateau/best")} == set()  # which has seen no value yet
     for network in ("generator", "discriminator"):
         weights = [f"{network}/{v.path}" for v in getattr(played.trainer.game, network).trainable_variables]
-        still = [name for name in weights if np.array_equal(start[name], end[name])]
-        assert len(still) <= 0.2 * len(weights), f"these did not move: {still}"
+        unmoved = [name for name in weights if np.array_equal(start[name], end[name])]
+        assert len(unmoved) <= 0.2 * len(weights), f"these did not move: {unmoved}"
     assert any(not np.array_equal(start[n], end[n]) for n in start if n.startswith("average/"))
 
 
-def test_every_pass_of_a_player_in_its_own_turn_has_noise_of_its_own(played):
-    """Layers of dropout and noise count: the discriminator's reals, fakes and, where there are such, labelled reals."""
+def test_every_pass_of_a_player_in_its_own_turn_has_its_own_noise(played):
+    """Layers of dropout and noise count their passes: the discriminator's on reals, fakes and, if any, labelled reals."""
     passes = (1 if played.trainer.game.one_pass else 2) + (played.source.labelled is not None)
     updates = {"generator": STEPS, "discriminator": STEPS * played.settings.discriminator_steps}
-    for player, least in (("generator", 1), ("discriminator", passes)):
+    for player, minimum in (("generator", 1), ("discriminator", passes)):
         noise = [name for name in played.end if name.startswith(f"{player}/") and name.endswith("/calls")]
         counts = {int(played.end[name]) for name in noise}
         assert len(counts) <= 1, f"these were not all in every pass: {noise}"
-        assert min(counts, default=np.inf) >= least * updates[player]
+        assert min(counts, default=np.inf) >= minimum * updates[player]
 
 
 def test_neither_player_moves_in_the_others_turn(played):
-    """Nor do its statistics, nor anything else but what is the player's own and the objective's."""
+    """Nor do its statistics: only the player's own variables and the objective's move."""
     turns = collections.Counter(player for player, _ in played.turns)
     assert turns["generator"] >= STEPS  # lazy terms act in turns of their own
     assert turns["discriminator"] >= STEPS * played.settings.discriminator_steps
@@ -170,7 +170,7 @@ def test_neither_player_moves_in_the_others_turn(played):
         assert {player} <= moved <= {player, f"{player}_optimizer", "objective"}
 
 
-def test_the_checkpoint_comes_back_bit_equal(played, tmp_path):
+def test_the_checkpoint_is_restored_bit_for_bit(played, tmp_path):
     checkpoints = Checkpoints(tmp_path, played.trainer.variables())
     checkpoints.save(1)
     played.set(played.start)
@@ -189,8 +189,8 @@ def in_float64(model, strategy=None):
 
 @pytest.mark.parametrize("model", MODELS_BY_SPEED)
 def test_two_replicas_equal_one(model, two_replicas):
-    """After a step in eager mode. Also in a graph, which takes 10 seconds and more to trace, where the objective has a state,
-    which must move once per update and not once per replica, and where the replicas gather examples, which needs a graph."""
+    """After a step in eager mode. Also in a graph, which takes 10 seconds and more to trace, if the objective has a state,
+    which must move once per update and not once per replica, or if the replicas gather examples, which needs a graph."""
     one, two = in_float64(model), in_float64(model, two_replicas)
     assert_same(one.start, two.start)  # the same seed builds the same game
     in_graph = bool(two.trainer.game.objective.state)
@@ -220,7 +220,7 @@ def test_two_replicas_in_a_graph_equal_one_in_eager_mode(model, two_replicas):
 
 
 def check_graph(game, expected):
-    """From the start the steps lead to `expected`, and to the same bits whatever the number of steps per call."""
+    """Training from the start gives `expected`, and the same bits for any number of steps per call."""
     ends = []
     for pause in (STEPS, 1):
         game.set(game.start)
@@ -234,7 +234,7 @@ def check_graph(game, expected):
 
 @pytest.fixture(scope="module")
 def exported(played, tmp_path_factory):
-    """(the SavedModel's `Sampler`, its `Prior`), of a network with such weights that everything shows in its images."""
+    """(the SavedModel's `Sampler`, its `Prior`), of a network with weights such that every input shows in its images."""
     network, prior = generator_as_exported(played), played.trainer.game.prior
     make_visible(network, prior, played)
     folder, module = tmp_path_factory.mktemp("export"), ExportedGenerator(network, prior)
@@ -254,11 +254,11 @@ def generator_as_exported(played):
 
 
 def make_visible(network, prior, played):
-    """Gives a copy of the average's network the weights of the average, kernels scaled so that images differ most.
+    """Gives a copy of the averaged network its weights, with kernels scaled so that images differ most.
 
     Two steps leave images gray; by how much kernels can be scaled before all is black and white, or so large that rounding
     shows, depends on normalisation and the last activation.
-    Kernels that start at zero, as a label's in batch norm do, hardly leave it in two steps, and get random numbers.
+    Kernels that start at zero, as those of labels in batch norm, hardly leave it in two steps and are set at random.
     """
     random = np.random.default_rng(0)
     weights = []
@@ -270,11 +270,11 @@ def make_visible(network, prior, played):
     kernels = {v.path for v in played.trainer.average.network.trainable_variables if len(v.shape) > 1}
 
     def contrast(scale):
-        for twin, variable, value in zip(
+        for target, variable, value in zip(
             network.variables, played.trainer.average.network.variables, weights, strict=True
         ):
-            twin.assign(scale * value if variable.path in kernels else value)
-        return least_difference(network, prior)
+            target.assign(scale * value if variable.path in kernels else value)
+        return smallest_difference(network, prior)
 
     contrasts = {}
     for scale in (4, 2, 1, 0.5, 8, 16):
@@ -284,9 +284,9 @@ def make_visible(network, prior, played):
     contrast(max(contrasts, key=contrasts.get))
 
 
-def least_difference(network, prior):
-    """The least of the largest differences between two images of different seeds, labels or codes, lowered where pixels are
-    beyond -1 and 1."""
+def smallest_difference(network, prior):
+    """The smallest, over pairs of images of different seeds, labels or codes, of their largest difference, lowered if pixels
+    are beyond -1 and 1."""
     latents = prior.sample(SeededDraws(tf.constant([3, 4, 5], tf.int64)))
     rows = [{name: value.numpy()[i] for name, value in latents.items()} for i in range(3)]
     rows += [{**rows[0], "labels": np.int32(label)} for label in range(min(prior.num_classes, 3))]
@@ -307,7 +307,7 @@ def other_codes(prior, codes):
         yield other
 
 
-def test_the_export_answers_at_batch_one_and_three(played, exported):
+def test_the_export_samples_at_batch_one_and_three(played, exported):
     generator, _ = exported
     together = generator.sample([3, 4, 5])
     assert together.shape == (3, *played.source.image_shape)
@@ -315,12 +315,12 @@ def test_the_export_answers_at_batch_one_and_three(played, exported):
     assert len(np.unique(together, axis=0)) == 3
     alone = generator.sample([3])
     assert alone.shape == (1, *played.source.image_shape)
-    assert np.abs(alone.astype(int) - together[:1]).max() <= 1  # a rounding that other kernels may give
-    np.testing.assert_array_equal(generator.sample([3, 4, 5]), together)  # nothing is drawn but by the seed
+    assert np.abs(alone.astype(int) - together[:1]).max() <= 1  # other kernels may round differently
+    np.testing.assert_array_equal(generator.sample([3, 4, 5]), together)  # every draw is by the seed
 
 
 def test_conditional_exports_take_labels(exported):
-    """-1 draws one by seed, and no label does for all; those of other models refuse them."""
+    """-1 draws a label by seed, as does leaving them out; exports of unconditional models refuse labels."""
     generator, prior = exported
     if not prior.num_classes:
         with pytest.raises(ZooError, match="takes none"):
@@ -328,33 +328,33 @@ def test_conditional_exports_take_labels(exported):
         return
     classes = generator.sample([3, 3, 3], labels=[0, 1, 2])
     assert len(np.unique(classes, axis=0)) == 3
-    drawn = generator.sample([3, 4, 5])
-    np.testing.assert_array_equal(generator.sample([3, 4, 5], labels=-1), drawn)
+    images = generator.sample([3, 4, 5])
+    np.testing.assert_array_equal(generator.sample([3, 4, 5], labels=-1), images)
     by_seed = prior.sample(SeededDraws(tf.constant([3, 4, 5], tf.int64)))["labels"].numpy()
-    np.testing.assert_array_equal(generator.sample([3, 4, 5], labels=by_seed), drawn)
-    np.testing.assert_array_equal(generator.sample([3, 4, 5], labels=[-1, by_seed[1], -1]), drawn)
-    others = generator.from_latents(
+    np.testing.assert_array_equal(generator.sample([3, 4, 5], labels=by_seed), images)
+    np.testing.assert_array_equal(generator.sample([3, 4, 5], labels=[-1, by_seed[1], -1]), images)
+    by_label = generator.from_latents(
         generator.latents([3, 3]), labels=[by_seed[0], (by_seed[0] + 1) % prior.num_classes]
     )
-    assert np.abs((others + 1) * 127.5 - drawn[0]).reshape(2, -1).max(axis=1)[0] < 1.01
-    assert np.abs(others[0] - others[1]).max() > 1 / 127.5
+    assert np.abs((by_label + 1) * 127.5 - images[0]).reshape(2, -1).max(axis=1)[0] < 1.01
+    assert np.abs(by_label[0] - by_label[1]).max() > 1 / 127.5
     with pytest.raises(ZooError, match=f"label {prior.num_classes} is not a class"):
         generator.sample([3], labels=prior.num_classes)
 
 
 def test_exports_with_codes_take_them(exported):
-    """NaN draws one by seed; each of them changes the image; those of other models refuse them."""
+    """NaN draws a code by seed; each code changes the image; exports without codes refuse them."""
     generator, prior = exported
     if not prior.codes:
         with pytest.raises(ZooError, match="takes none"):
             generator.sample([3], codes=[0.0])
         return
-    drawn = generator.sample([3])
+    image = generator.sample([3])
     codes = prior.sample(SeededDraws(tf.constant([3], tf.int64)))["codes"].numpy()
-    np.testing.assert_array_equal(generator.sample([3], codes=codes), drawn)
-    np.testing.assert_array_equal(generator.sample([3], codes=np.full(prior.codes.size, np.nan)), drawn)
+    np.testing.assert_array_equal(generator.sample([3], codes=codes), image)
+    np.testing.assert_array_equal(generator.sample([3], codes=np.full(prior.codes.size, np.nan)), image)
     for other in other_codes(prior, codes[0]):
-        assert (generator.sample([3], codes=other[None]) != drawn).any()
+        assert (generator.sample([3], codes=other[None]) != image).any()
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -369,7 +369,7 @@ SIZE = 8  # what widths shrink to: attention has an eighth of a layer's channels
 
 
 def shrunk(value):
-    """Whole numbers above `SIZE`, alone or in a list, at that."""
+    """Integers above `SIZE`, alone or in a list, reduced to it."""
     if isinstance(value, list | tuple):
         return [shrunk(v) for v in value]
     return min(value, SIZE) if type(value) is int else value
@@ -377,18 +377,18 @@ def shrunk(value):
 
 @functools.cache
 def small_arguments(model):
-    """{argument: value} of all that are whole numbers above `SIZE` by default, or by the quickstart where that is None."""
-    given = catalog.preset_table(model, "quickstart").get("arguments", {})
+    """{argument: shrunk value} of those above `SIZE` by default, or in the quickstart if the default is None."""
+    quickstart = catalog.preset_table(model, "quickstart").get("arguments", {})
     small = {}
     for name, parameter in parameters_of(model).items():
-        value = given.get(name) if parameter.default is None else parameter.default
+        value = quickstart.get(name) if parameter.default is None else parameter.default
         if name not in catalog.GIVEN and shrunk(value) not in (value, [*value] if isinstance(value, tuple) else value):
             small[name] = shrunk(value)
     return small
 
 
 def kinds(annotation):
-    """(the annotations that are joined by |, flat and without None, and whether None is one of them)."""
+    """(the members of a union without None, whether None is one of them)."""
     if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:
         parts = typing.get_args(annotation)
         return [part for part in parts if part is not type(None)], type(None) in parts
@@ -396,40 +396,40 @@ def kinds(annotation):
 
 
 def constraints(annotation):
-    """The plain type of an annotation, and what its `Annotated[..., Field(...)]` says of it."""
+    """The plain type of an annotation, and the constraints of its `Annotated[..., Field(...)]`."""
     metadata = getattr(annotation, "__metadata__", ())
-    found = [part for field in metadata for part in getattr(field, "metadata", [field])]
-    return (typing.get_args(annotation)[0] if metadata else annotation), found
+    bounds = [part for field in metadata for part in getattr(field, "metadata", [field])]
+    return (typing.get_args(annotation)[0] if metadata else annotation), bounds
 
 
-def least(found):
-    """The least value that the constraints allow, None where they do not say it."""
-    return next((part.ge for part in found if isinstance(part, annotated_types.Ge)), None)
+def lower_bound(bounds):
+    """The smallest value that the constraints allow, None if they have no lower bound."""
+    return next((part.ge for part in bounds if isinstance(part, annotated_types.Ge)), None)
 
 
 def other_values(annotation, default, given):
-    """The values beside `given` that an argument is tried at, by its annotation.
+    """The values other than `given` at which an argument is tested, by its annotation.
 
-    Bools and Literals at each; numbers from 0 on at 0, and at another where they are 0; small counts at 1; lists with one
-    element at none and two; what is None at a number, and what may be None at that, but for widths, which then are as
+    Bools and Literals at each value; numbers whose minimum is 0 at 0, or if they are 0 at another; small counts at 1; lists
+    of one element at none and two; None at a number, and what may be None at None, except widths, which would then be as
     published: the tests of presets build those.
     """
     parts, nullable = kinds(annotation)
     if nullable and given is not None and type(given) is not int:
         yield None
     for part in parts:
-        kind, found = constraints(part)
+        kind, bounds = constraints(part)
         if kind is bool:
             yield not given
         elif typing.get_origin(kind) is typing.Literal:
             yield from (choice for choice in typing.get_args(kind) if choice != given)
         elif given is None:
             yield {int: SIZE, float: 0.5}.get(kind, [SIZE])
-        elif kind is int and least(found) == 0:
+        elif kind is int and lower_bound(bounds) == 0:
             yield 0 if given else 2
-        elif kind is int and least(found) == 1 and 1 < given < SIZE:
+        elif kind is int and lower_bound(bounds) == 1 and 1 < given < SIZE:
             yield 1
-        elif kind is float and (least(found) == 0 or given == 0):
+        elif kind is float and (lower_bound(bounds) == 0 or given == 0):
             yield 0.0 if given else 0.5
         elif Ellipsis in typing.get_args(kind) and not nullable and len(given) == 1:
             yield from ([], [*given, *given])
@@ -437,7 +437,7 @@ def other_values(annotation, default, given):
 
 @functools.cache
 def options_of(model):
-    """(argument, value) of each choice that `build` gives, but what it has by default."""
+    """(argument, value) of each choice of `build` other than its default."""
     small = small_arguments(model)
     return [
         (name, value)
@@ -455,19 +455,21 @@ OPTIONS = [
 
 
 def accepted(model, option, value, shape):
-    """(the game with this option, all its arguments): beside up to two other options where the model refuses it alone.
+    """(the game with this option, all its arguments), with up to two other options if the model refuses it alone.
 
     Raises:
-        ZooError: the model's own, where it refuses that too.
+        ZooError: the model's own, if it refuses those too.
     """
     alone = {**small_arguments(model), **({option: value} if option else {})}
-    others = [(name, other) for name, other in options_of(model) if name != option and type(other) in (bool, str)]
+    other_options = [
+        (name, other) for name, other in options_of(model) if name != option and type(other) in (bool, str)
+    ]
     sizes = (name for name in small_arguments(model) if parameters_of(model)[name].default is None)
-    others += [(name, None) for name in sizes if name != option]
+    other_options += [(name, None) for name in sizes if name != option]
     refusal = None
     for count in range(3):
-        for more in itertools.combinations(others, count):
-            arguments = {**alone, **dict(more)}
+        for extra in itertools.combinations(other_options, count):
+            arguments = {**alone, **dict(extra)}
             settings = recipe.parse({"model": model, "steps": 1, "arguments": arguments})
             try:
                 return building.game_builder(settings, shape, 3)(), arguments
@@ -477,8 +479,8 @@ def accepted(model, option, value, shape):
 
 
 @pytest.mark.parametrize(("model", "option", "value"), OPTIONS, ids=str)
-def test_option_builds_a_game_of_which_both_losses_are_finite_and_reach_the_player(model, option, value):
-    """Images of 16 pixels, and points where the model says that it takes them."""
+def test_option_builds_a_game_whose_losses_are_finite_and_reach_the_players(model, option, value):
+    """At 16 pixels, and on points if the model's docstring says that it takes them."""
     parameters = parameters_of(model)
     game, arguments = accepted(model, option, value, (16, 16, 1))
     check_losses(game, (16, 16, 1), default=not option)
@@ -488,23 +490,23 @@ def test_option_builds_a_game_of_which_both_losses_are_finite_and_reach_the_play
 
 
 def check_losses(game, shape, default):
-    """A generator whose losses are 0, as of a classifier that is trained alone, is not reached: not by default."""
+    """Gradients reach both players by default; with options, not a generator whose losses are 0, as beside a lone classifier."""
     random = np.random.default_rng(0)
     real = {"images": random.uniform(-1, 1, (4, *shape)).astype("float32"), "labels": np.array([0, 1, 2, 0])}
     real, draws = {name: tf.constant(value) for name, value in real.items()}, Draws(seed_of(0), 4)
-    for player, take, losses_of in (
+    for player, make_turn, losses_of in (
         (game.generator, game.generator_turn, game.objective.generator_losses),
         (game.discriminator, game.discriminator_turn, game.objective.discriminator_losses),
     ):
         weights = [v.value for v in player.trainable_variables]
         with tf.GradientTape() as tape:
-            losses = losses_of(take(real, draws))
+            losses = losses_of(make_turn(real, draws))
             total = tf.add_n([*losses.values(), *player.losses])
         assert all(loss.shape == () and np.isfinite(loss) for loss in losses.values())
-        length = tf.linalg.global_norm(tape.gradient(total, weights))
-        assert np.isfinite(length)
-        reached = default or player is game.discriminator or any(loss != 0 for loss in losses.values())
-        assert (length > 0) == reached
+        norm = tf.linalg.global_norm(tape.gradient(total, weights))
+        assert np.isfinite(norm)
+        expected = default or player is game.discriminator or any(loss != 0 for loss in losses.values())
+        assert (norm > 0) == expected
 
 
 def test_options_are_found_by_annotations():

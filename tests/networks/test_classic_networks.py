@@ -1,4 +1,4 @@
-"""The networks of the first GANs: published widths, outputs by name, labels and codes that arrive, and sizes refused."""
+"""The networks of the first GANs: published widths, outputs by name, labels and codes that take effect, refused sizes."""
 
 import re
 
@@ -69,7 +69,7 @@ every_generator = pytest.mark.parametrize("build", GENERATORS.values(), ids=GENE
 
 @pytest.mark.parametrize("conditions", CONDITIONS.values(), ids=CONDITIONS)
 @every_generator
-def test_generator_takes_what_it_is_asked_to_and_makes_images(build, conditions):
+def test_generator_takes_the_requested_inputs_and_makes_images(build, conditions):
     generator = build(IMAGE, **conditions)
     expected = {"noise": (5,)}
     expected |= {"labels": ()} if "num_classes" in conditions else {}
@@ -87,12 +87,12 @@ def test_each_condition_changes_the_image_and_nothing_else_does(build):
         variable.assign(tf.random.stateless_normal(variable.shape, [0, 1], 0.5, 0.5))
     inputs = example(generator, 1)
     images = generator(inputs)
-    others = {"labels": tf.constant([2])}
+    alternatives = {"labels": tf.constant([2])}
     for number, value in enumerate((2.0, 1.0, -0.3, 0.9)):
         changed = inputs["codes"].numpy()
         changed[0, number] = value
-        others[f"codes {number}"] = tf.constant(changed)
-    for name, value in others.items():
+        alternatives[f"codes {number}"] = tf.constant(changed)
+    for name, value in alternatives.items():
         assert np.abs(generator({**inputs, name.split()[0]: value}) - images).max() > 1e-3, name
     assert_all_close(generator(inputs), images, 0)
 
@@ -137,7 +137,7 @@ def test_scenes_have_logits_and_features():
     assert output_shapes(lsgan.discriminator((16, 16, 1), 4)) == {"logits": (1,), "features": (FEATURES["scenes"],)}
 
 
-def test_code_heads_tell_only_the_codes_that_there_are():
+def test_code_heads_have_outputs_only_for_existing_codes():
     def names(codes, learned):
         return set(compact.discriminator(IMAGE, 4, 2, heads=code_heads(codes, learned)).output)
 
@@ -184,23 +184,23 @@ def test_wrap_reaches_every_kernel_of_a_discriminator(wrap_name):
 
 
 @pytest.mark.parametrize("module", [compact, dcgan], ids=["compact", "dcgan"])
-def test_discriminator_without_norm_treats_every_example_alone_and_with_minibatch_measures_does_not(module):
-    def alone_and_together(**settings):
+def test_examples_are_independent_without_norm_but_not_with_minibatch_discrimination(module):
+    def effect_of_the_batch(**settings):
         discriminator = module.discriminator(IMAGE, channels=2, norm=None, **settings)
         images = example(discriminator)["images"]
         both = discriminator({"images": images}, training=True)["logits"][:1]
         return np.abs(discriminator({"images": images[:1]}, training=True)["logits"] - both).max()
 
-    assert alone_and_together() < 1e-6
-    assert alone_and_together(minibatch_kernels=4) > 1e-4
+    assert effect_of_the_batch() < 1e-6
+    assert effect_of_the_batch(minibatch_kernels=4) > 1e-4
 
 
 @pytest.mark.parametrize("module", [compact, dcgan], ids=["compact", "dcgan"])
-def test_minibatch_measures_stand_beside_the_features_and_are_none_themselves(module):
+def test_minibatch_measures_are_not_among_the_features(module):
     discriminator = module.discriminator(IMAGE, channels=2, minibatch_kernels=4)
     size = output_shapes(discriminator)["features"][0]
-    beside = discriminator.get_layer("logits").input.shape[-1]
-    assert beside == size + 4 if module is dcgan else beside == size
+    logits_inputs = discriminator.get_layer("logits").input.shape[-1]
+    assert logits_inputs == size + 4 if module is dcgan else logits_inputs == size
 
 
 # ---------------------------------------------------------------------------------------------------------- conditions
@@ -227,17 +227,17 @@ def test_cgan_has_the_published_layers():
 
 
 @pytest.mark.usefixtures("double")
-def test_cgan_generator_computes_what_its_layers_say():
+def test_cgan_generator_equals_its_layers_in_numpy():
     generator = mlp.generator((2, 2, 1), 3, (4,), num_classes=2, own=(5, 6))
     inputs = {"noise": tf.constant([[0.5, -1.0, 2.0]], tf.float64), "labels": tf.constant([1])}
     w = {v.path: v.numpy() for v in generator.variables}
-    of_noise = np.maximum(0, inputs["noise"] @ w["own_noise/kernel"] + w["own_noise/bias"])
-    of_label = np.maximum(0, w["own_labels/kernel"][1:2] + w["own_labels/bias"])
-    h = np.maximum(0, np.concatenate([of_noise, of_label], 1) @ w["dense_1/kernel"] + w["dense_1/bias"])
+    noise_part = np.maximum(0, inputs["noise"] @ w["own_noise/kernel"] + w["own_noise/bias"])
+    label_part = np.maximum(0, w["own_labels/kernel"][1:2] + w["own_labels/bias"])
+    h = np.maximum(0, np.concatenate([noise_part, label_part], 1) @ w["dense_1/kernel"] + w["dense_1/bias"])
     assert_all_close(generator(inputs), np.tanh(h @ w["to_images/kernel"] + w["to_images/bias"]).reshape(1, 2, 2, 1))
 
 
-def test_short_vector_of_a_label_is_its_row_of_one_linear_map():
+def test_short_vector_of_a_label_is_a_row_of_one_linear_map():
     labels = keras.Input([], dtype="int32")
     network = keras.Model(labels, short_vector(labels, 7, 4))
     (kernel,) = network.trainable_variables
@@ -348,14 +348,14 @@ def test_began_has_no_batch_norm_dropout_or_transposed_convolution():
     }  # fmt: skip
 
 
-def test_began_skips_bring_the_first_tensor_to_every_further_resolution():
+def test_began_skips_carry_the_first_tensor_to_every_higher_resolution():
     generator = autoencoder.began_generator((32, 32, 3), 5, 4, skip=True)
     assert [shape_of(generator, f"skip_{level}") for level in (1, 2)] == [[16, 16, 8], [32, 32, 8]]
     plain = autoencoder.began_generator((32, 32, 3), 5, 4)
     assert parameters(generator) - parameters(plain) == 2 * 9 * 4 * 4
 
 
-def test_first_gan_has_maxout_of_five_pieces_and_noise_between_its_layers_where_asked():
+def test_first_gan_has_maxout_of_five_pieces_and_optional_noise_between_its_layers():
     discriminator = mlp.discriminator((28, 28, 1), pieces=5, input_dropout=0.2, dropout=0.5, noise=0.3)
     assert [discriminator.get_layer(f"dense_{i}").kernel.shape for i in (1, 2)] == [(784, 1200), (240, 1200)]
     assert [layer.name for layer in discriminator.layers] == [
@@ -371,7 +371,7 @@ def test_first_gan_has_maxout_of_five_pieces_and_noise_between_its_layers_where_
 
 
 @pytest.mark.parametrize("conditions", CONDITIONS.values(), ids=CONDITIONS)
-def test_dense_layers_make_and_judge_points_without_bounds(conditions):
+def test_dense_networks_generate_and_judge_unbounded_points(conditions):
     generator = mlp.generator((2,), 5, (6,), **conditions)
     for variable in generator.trainable_variables:
         variable.assign(variable + 3.0)
@@ -419,7 +419,7 @@ def test_points_are_refused_by_networks_for_images(name):
         ("began", (7, 64, 3), r"set data.resolution"),
     ],
 )
-def test_sizes_that_do_not_fit_are_refused_with_one_that_does(name, shape, message):
+def test_sizes_that_do_not_fit_are_refused_naming_one_that_does(name, shape, message):
     for build in FOR_IMAGES[name]:
         with pytest.raises(ZooError, match=message):
             build(shape)
@@ -438,7 +438,7 @@ every_network = pytest.mark.parametrize("build", EVERY.values(), ids=EVERY)
 
 
 @every_network
-def test_network_built_twice_has_the_same_names_all_different(build):
+def test_network_built_twice_has_the_same_unique_names(build):
     """Checkpoints and exports find variables by their paths."""
     first, second = ([v.path for v in build().variables] for _ in range(2))
     assert first == second
@@ -470,5 +470,5 @@ def test_copy_of_a_network_computes_the_same(build):
     copy = keras.models.clone_model(network)
     copy.set_weights(network.get_weights())
     inputs = example(network)
-    for mine, theirs in zip(tf.nest.flatten(network(inputs)), tf.nest.flatten(copy(inputs)), strict=True):
-        np.testing.assert_array_equal(mine, theirs)
+    for original, copied in zip(tf.nest.flatten(network(inputs)), tf.nest.flatten(copy(inputs)), strict=True):
+        np.testing.assert_array_equal(original, copied)

@@ -1,4 +1,4 @@
-"""The networks have the published widths, sizes and parameters, and compute what the papers draw."""
+"""The networks have the published widths, sizes and parameters, and compute what the papers' figures show."""
 
 import itertools
 import re
@@ -31,8 +31,8 @@ def output_shapes(network):
 
 
 def fill(network, seed=0):
-    """Gives every variable of a network a random value, those that are never negative a positive one. Returns them all
-    by name, such as "block_1_conv_1/kernel"."""
+    """Sets every variable of a network at random, variances and scales to positive values. Returns them all by name, such as
+    "block_1_conv_1/kernel"."""
     random = np.random.default_rng(seed)
     for variable in network.variables:
         value = random.normal(size=variable.shape) / np.sqrt(max(np.prod(variable.shape[:-1]), 1))
@@ -46,7 +46,7 @@ def noise_of(generator, batch=3):
 
 # -------------------------------------------------------------------------------------- SNGAN's residual networks, B.4
 
-# By the side of the image: the generator's blocks from the stem up, and the discriminator's, of which so many halve.
+# By image side: widths of the generator's blocks from the stem up, widths of the discriminator's, how many of these halve.
 PUBLISHED = {
     32: ([256, 256, 256, 256], [128, 128, 128, 128], 2),  # table 4
     48: ([512, 256, 128, 64], [64, 128, 256, 512, 1024], 4),  # table 5
@@ -104,7 +104,7 @@ def test_discriminator_has_the_published_blocks(side):
     assert parameters(discriminator) == counted_discriminator(widths, down, 3)
 
 
-def test_spectral_norm_adds_no_parameter_to_train():
+def test_spectral_norm_adds_no_trainable_parameters():
     assert parameters(resnet.discriminator((32, 32, 3), 8)) == parameters(
         resnet.discriminator((32, 32, 3), 8, resnet.plain)
     )
@@ -132,7 +132,7 @@ def halved(x):
 
 @pytest.mark.usefixtures("double")
 @pytest.mark.parametrize("training", [False, True])
-def test_generator_computes_what_the_paper_draws(training):
+def test_generator_computes_what_the_papers_figure_shows(training):
     """Upsampling, then the 3x3 convolution; the shortcut upsamples, then convolves (figure 3 of the paper)."""
     generator = resnet.generator((16, 32, 3), noise_size=5, channels=4)
     weights, noise = fill(generator), noise_of(generator)
@@ -150,7 +150,7 @@ def test_generator_computes_what_the_paper_draws(training):
 
 @pytest.mark.usefixtures("double")
 @pytest.mark.parametrize(("shape", "down", "flat"), [((16, 32, 3), 2, 2), ((48, 48, 1), 4, 1)])
-def test_discriminator_computes_what_the_paper_draws(shape, down, flat):
+def test_discriminator_computes_what_the_papers_figure_shows(shape, down, flat):
     """The 3x3 convolution, then average pooling; the shortcut convolves, then pools."""
     discriminator = resnet.discriminator(shape, channels=3, wrap=resnet.plain)
     weights = fill(discriminator)
@@ -193,7 +193,7 @@ def test_standard_cnn_has_the_published_layers():
 
 
 def test_dcgan_has_the_published_layers():
-    """Radford et al. 2015, figure 1, of 64 pixels: 1024, 512, 256, 128 and the image, by 5x5 at stride 2."""
+    """Radford et al. 2015, figure 1, at 64 pixels: 1024, 512, 256, 128 and the image, by 5x5 at stride 2."""
     generator = dcgan.generator((64, 64, 3), channels=128)
     assert shape_of(generator, "stem_reshape") == [4, 4, 1024]
     assert [shape_of(generator, f"up_{i}") for i in (1, 2, 3)] == [[8, 8, 512], [16, 16, 256], [32, 32, 128]]
@@ -210,7 +210,7 @@ def test_dcgan_has_the_published_layers():
     assert generator.get_layer("up_1").kernel_size == discriminator.get_layer("down_1").kernel_size == (5, 5)
 
 
-def test_dcgan_without_batch_norm_treats_every_example_alone():
+def test_dcgan_without_batch_norm_treats_examples_independently():
     discriminator = dcgan.discriminator((16, 16, 1), channels=4, norm=None)
     images = tf.random.stateless_uniform([4, 16, 16, 1], [0, 1], -1, 1)
     together = discriminator({"images": images}, training=True)["logits"]
@@ -281,22 +281,22 @@ def test_logits_and_features_are_float32_in_mixed_precision(build):
 
 @pytest.mark.usefixtures("double")
 @every_discriminator
-def test_discriminator_in_double_precision_sees_and_slopes_in_double_precision(build):
+def test_discriminator_and_its_gradient_are_computed_in_double_precision(build):
     discriminator = build((16, 16, 1))
     images = tf.random.stateless_uniform([1, 16, 16, 1], [0, 1], -1, 1, tf.float64)
-    way = tf.random.stateless_normal(images.shape, [0, 2], dtype=tf.float64)
+    direction = tf.random.stateless_normal(images.shape, [0, 2], dtype=tf.float64)
     with tf.GradientTape() as tape:
         tape.watch(images)
         logits = discriminator({"images": images})["logits"]
-    slope = tf.reduce_sum(tape.gradient(logits, images) * way)
+    slope = tf.reduce_sum(tape.gradient(logits, images) * direction)
     step = 1e-6
-    ends = [discriminator({"images": images + sign * step * way})["logits"] for sign in (1, -1)]
+    ends = [discriminator({"images": images + sign * step * direction})["logits"] for sign in (1, -1)]
     assert logits.dtype == slope.dtype == tf.float64
     assert_all_close((ends[0] - ends[1])[0, 0] / (2 * step), slope, 1e-8)
 
 
 @every_network
-def test_network_built_twice_has_the_same_names_all_different(build):
+def test_network_built_twice_has_the_same_unique_names(build):
     """Checkpoints and exports find variables by their paths."""
     first, second = build((16, 16, 1)), build((16, 16, 1))
     paths = [v.path for v in first.variables]
@@ -307,7 +307,7 @@ def test_network_built_twice_has_the_same_names_all_different(build):
     assert len(set(names)) == len(names)
 
 
-def test_large_images_keep_a_bottom_of_eight_pixels():
+def test_lowest_resolution_for_large_images_is_eight_pixels():
     assert shape_of(resnet.generator((256, 256, 1), 8, 1), "stem_reshape") == [8, 8, 16]
     assert output_shapes(resnet.discriminator((256, 256, 1), 1))["features"] == (None, 16)
 
@@ -342,7 +342,7 @@ def test_size_that_does_not_halve_is_refused_with_the_nearest_that_does(shape, m
         halvings(shape)
 
 
-def test_size_that_is_recommended_is_one_that_does():
+def test_recommended_size_is_one_that_halves():
     refused = 0
     for height in range(16, 150, 3):
         for width in range(16, 150):
@@ -382,7 +382,7 @@ def take_a_step(discriminator):
 
 
 @NETWORKS
-def test_clipping_holds_every_kernel_within_a_hundredth_after_a_step(network):
+def test_clipping_keeps_every_kernel_within_a_hundredth_after_a_step(network):
     discriminator = small_sngan("clipping", network).discriminator
     assert any(np.abs(kernel).max() > 0.01 for kernel in kernels(discriminator))
     take_a_step(discriminator)
@@ -403,7 +403,7 @@ def test_orthonormal_adds_a_loss_for_each_kernel(network):
 
 
 @NETWORKS
-def test_weight_norm_holds_the_length_of_every_output_at_one_as_in_the_papers_comparison(network):
+def test_weight_norm_fixes_the_length_of_every_output_at_one_as_in_the_papers_comparison(network):
     discriminator = small_sngan("weight_norm", network).discriminator
     lengths = [v for v in discriminator.non_trainable_variables if v.name == "length"]
     assert len(lengths) == len(kernels(discriminator)) > 7
@@ -411,15 +411,15 @@ def test_weight_norm_holds_the_length_of_every_output_at_one_as_in_the_papers_co
     assert all((length.numpy() == 1).all() for length in lengths)
     images = {"images": tf.random.stateless_normal([2, 16, 16, 1], [0, 1])}
     plain = small_sngan("none", network).discriminator
-    for variable, other in zip(plain.trainable_variables, discriminator.trainable_variables, strict=True):
-        columns = tuple(range(len(other.shape) - 1))
-        value = other.numpy()
+    for variable, normalised in zip(plain.trainable_variables, discriminator.trainable_variables, strict=True):
+        columns = tuple(range(len(normalised.shape) - 1))
+        value = normalised.numpy()
         variable.assign(value / np.linalg.norm(value.reshape(-1, value.shape[-1]), axis=0) if columns else value)
     assert_all_close(discriminator(images)["logits"], plain(images)["logits"], 1e-5)
 
 
 @NETWORKS
-def test_spectral_norm_sits_on_every_kernel_and_none_is_left_plain(network):
+def test_spectral_norm_wraps_every_kernel(network):
     discriminator = small_sngan("spectral_norm", network).discriminator
     normalised = [v for v in discriminator.non_trainable_variables if v.name == "u"]
     assert len(normalised) == len(kernels(discriminator)) > 7
@@ -433,7 +433,7 @@ def test_spectral_norm_sits_on_every_kernel_and_none_is_left_plain(network):
 
 
 @NETWORKS
-def test_nothing_is_done_to_plain_weights(network):
+def test_plain_weights_have_no_loss_wrapper_or_constraint(network):
     discriminator = small_sngan("none", network).discriminator
     assert discriminator.losses == []
     assert {v.name for v in discriminator.variables} == {"kernel", "bias"}
@@ -441,13 +441,13 @@ def test_nothing_is_done_to_plain_weights(network):
 
 
 @pytest.mark.parametrize("weights", sngan.WEIGHTS)
-def test_generator_is_the_same_whatever_is_done_to_the_discriminator(weights):
+def test_generator_does_not_depend_on_the_discriminators_weights_setting(weights):
     generator = small_sngan(weights, "resnet").generator
     assert generator.losses == []
     assert {v.name for v in generator.trainable_variables} == {"kernel", "bias", "scale", "offset"}
 
 
-def test_sngan_asks_for_the_penalty_only_where_it_has_a_weight():
+def test_sngan_has_the_penalty_only_if_its_weight_is_set():
     build = {"image_shape": (16, 16, 1), "generator_channels": 2, "discriminator_channels": 2}
     assert [name for name, *_ in sngan.build(**build).objective.terms] == ["hinge"]
     penalised = sngan.build(**build, loss="non_saturating", gradient_penalty=10.0).objective.terms

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import tensorflow as tf
-from numeric import assert_all_close, slopes
+from numeric import assert_all_close, central_differences
 from small_turns import SHAPE, half_square, images, linear, turn_of, two_layers, watched
 
 from tfgan_zoo.core.draws import Draws, seed_of
@@ -37,7 +37,7 @@ SUM_4, SUM_3 = math.log(4), math.log(4 / 3)  # sp(log 3) and sp(-log 3)
 PEARSON = LeastSquares(-1.0, 1.0, 0.0)
 
 # term, logits of two reals and two fakes, the losses of D and G,
-# and by hand what both losses' slopes to the logits are: D's to the reals, D's to the fakes, G's to the fakes.
+# and by hand their gradients: D's with respect to the real and the fake logits, G's with respect to the fake ones.
 BY_HAND = {
     "NonSaturating": (
         NonSaturating(), [0, LOG_3], [0, LOG_3],
@@ -88,7 +88,7 @@ def numpy_least_squares(a, b, c):
     )
 
 
-# The losses as their papers write them, on probabilities where the paper has those: (of D, of G).
+# The losses as in their papers, on probabilities where the paper uses those: (D's, G's).
 IN_NUMPY = {
     "NonSaturating": (
         lambda real, fake: -np.mean(np.log(sigmoid(real))) - np.mean(np.log(1 - sigmoid(fake))),
@@ -114,8 +114,8 @@ IN_NUMPY = {
 every_loss = pytest.mark.parametrize("name", BY_HAND)
 
 
-def losses_and_slopes(term, real, fake, dtype="float64"):
-    """(D's loss, G's loss), (D's slopes to the real logits, D's to the fake ones, G's to the fake ones)."""
+def losses_and_gradients(term, real, fake, dtype="float64"):
+    """(D's loss, G's loss), (D's gradients with respect to the real and the fake logits, G's to the fake ones)."""
     real, fake = (tf.constant(np.reshape(logits, [-1, 1]), dtype) for logits in (real, fake))
     with tf.GradientTape(persistent=True) as tape:
         tape.watch([real, fake])
@@ -127,31 +127,31 @@ def losses_and_slopes(term, real, fake, dtype="float64"):
 
 
 @every_loss
-def test_losses_and_their_slopes_are_those_computed_by_hand(name):
-    term, real, fake, of_discriminator, of_generator, *expected = BY_HAND[name]
-    losses, gradients = losses_and_slopes(term, real, fake)
-    assert_all_close(losses, [of_discriminator, of_generator], 1e-14)
+def test_losses_and_their_gradients_equal_those_computed_by_hand(name):
+    term, real, fake, discriminator_loss, generator_loss, *expected = BY_HAND[name]
+    losses, gradients = losses_and_gradients(term, real, fake)
+    assert_all_close(losses, [discriminator_loss, generator_loss], 1e-14)
     for gradient, by_hand in zip(gradients, expected, strict=True):
         assert_all_close(gradient, by_hand, 1e-14)
 
 
 @every_loss
-def test_losses_and_their_slopes_equal_numpy_on_random_logits(name):
+def test_losses_and_their_gradients_equal_numpy_on_random_logits(name):
     random = np.random.default_rng(1)
     real, fake = 2 * random.normal(size=16), 2 * random.normal(size=16)
-    of_discriminator, of_generator = IN_NUMPY[name]
-    losses, gradients = losses_and_slopes(BY_HAND[name][0], real, fake)
-    assert_all_close(losses, [of_discriminator(real, fake), of_generator(real, fake)], 1e-12)
-    assert_all_close(gradients[0], slopes(lambda r: of_discriminator(r, fake), real), 1e-8)
-    assert_all_close(gradients[1], slopes(lambda f: of_discriminator(real, f), fake), 1e-8)
-    assert_all_close(gradients[2], slopes(lambda f: of_generator(real, f), fake), 1e-8)
+    discriminator_loss, generator_loss = IN_NUMPY[name]
+    losses, gradients = losses_and_gradients(BY_HAND[name][0], real, fake)
+    assert_all_close(losses, [discriminator_loss(real, fake), generator_loss(real, fake)], 1e-12)
+    assert_all_close(gradients[0], central_differences(lambda r: discriminator_loss(r, fake), real), 1e-8)
+    assert_all_close(gradients[1], central_differences(lambda f: discriminator_loss(real, f), fake), 1e-8)
+    assert_all_close(gradients[2], central_differences(lambda f: generator_loss(real, f), fake), 1e-8)
 
 
 @pytest.mark.parametrize(
     "name", ["NonSaturating", "Minimax", "Hinge", "LeastSquares", "Wasserstein", "RelativisticPairing"]
 )
 def test_discriminator_pulls_real_up_and_fake_down_and_generator_pulls_fake_up(name):
-    _, (real, fake, generated) = losses_and_slopes(BY_HAND[name][0], [-0.5, 0.5], [-0.5, 0.5])
+    _, (real, fake, generated) = losses_and_gradients(BY_HAND[name][0], [-0.5, 0.5], [-0.5, 0.5])
     assert (real < 0).all()  # descent raises D(x)
     assert (fake > 0).all() or name == "LeastSquares"  # and lowers D(G(z))
     assert (generated < 0).all()
@@ -160,16 +160,16 @@ def test_discriminator_pulls_real_up_and_fake_down_and_generator_pulls_fake_up(n
 
 
 def test_minimax_generator_learns_nothing_from_a_rejected_fake_and_the_non_saturating_one_does():
-    _, (*_, saturated) = losses_and_slopes(Minimax(), [0.0], [-20.0])
-    _, (*_, alive) = losses_and_slopes(NonSaturating(), [0.0], [-20.0])
+    _, (*_, saturated) = losses_and_gradients(Minimax(), [0.0], [-20.0])
+    _, (*_, alive) = losses_and_gradients(NonSaturating(), [0.0], [-20.0])
     assert_all_close(saturated, -math.exp(-20) / (1 + math.exp(-20)), 1e-16)
     assert_all_close(alive, -1 / (1 + math.exp(-20)), 1e-14)
 
 
 @every_loss
-def test_losses_and_slopes_in_float32_hold_at_logits_of_100(name):
+def test_losses_and_gradients_are_accurate_in_float32_at_logits_of_100(name):
     real, fake = [-100.0, 100.0], [100.0, -100.0]
-    losses, gradients = losses_and_slopes(BY_HAND[name][0], real, fake, "float32")
+    losses, gradients = losses_and_gradients(BY_HAND[name][0], real, fake, "float32")
     expected = {  # sp(100) = 100 and sp(-100) = 0 to 43 digits
         "NonSaturating": (100, 50),
         "Minimax": (100, -50),
@@ -187,7 +187,7 @@ def test_losses_and_slopes_in_float32_hold_at_logits_of_100(name):
 
 
 def steep_two_layers():
-    """With slopes on both sides of 1 at `images`."""
+    """A network whose gradient norms at `images` lie on both sides of 1."""
     network = two_layers()
     network.set_weights([
         np.array([[0.4, -0.3, 0.8], [0.6, 0.5, -0.2]]), np.array([0.1, -0.2, 0.3]),
@@ -229,7 +229,7 @@ def test_dragan_forms_of_a_critic_of_slope_five(form, k, expected):
 
 
 @pytest.mark.usefixtures("double")
-def test_dragan_is_two_sided_about_one_where_nothing_is_said():
+def test_dragan_is_two_sided_about_one_by_default():
     assert_all_close(Dragan().discriminator_loss(turn_of(linear(3, 4), images())), 16)
 
 
@@ -239,7 +239,7 @@ def test_r1_of_linear_critic_is_half_its_squared_slope():
 
 
 @pytest.mark.usefixtures("double")
-def test_r1_and_r2_look_at_the_reals_and_at_the_fakes_alone():
+def test_r1_is_taken_at_the_reals_alone_and_r2_at_the_fakes_alone():
     """D(x) = |x|^2 / 2 has gradient x."""
     turn = turn_of(half_square(), [[[[3.0], [4.0]]]], [[[[0.0], [1.0]]]])
     assert_all_close([R1().discriminator_loss(turn), R2().discriminator_loss(turn)], [25 / 2, 1 / 2])
@@ -247,7 +247,7 @@ def test_r1_and_r2_look_at_the_reals_and_at_the_fakes_alone():
 
 @pytest.mark.usefixtures("double")
 @pytest.mark.parametrize("one_sided", [False, True])
-def test_the_plain_functions_are_the_term_bit_for_bit(one_sided):
+def test_the_plain_functions_equal_the_term_bit_for_bit(one_sided):
     network, turn = steep_two_layers(), turn_of(steep_two_layers(), images(), images(seed=1))
     real, fake = turn.real["images"], turn.fake["images"]
     points = points_between(real, fake, turn.draws.uniform("gradient_penalty"))
@@ -267,43 +267,43 @@ def test_penalties_take_the_norm_of_each_example_and_not_of_the_batch():
     """D(x) = |x|^2 / 2 has gradient x: norms 5 and 1, squares 25 and 1. One norm over the batch would be sqrt(26)."""
     turn = turn_of(half_square(), [[[[3.0], [4.0]]], [[[0.0], [-1.0]]]])
 
-    def still(turn):
+    def no_noise(turn):
         return tf.zeros_like(turn.real["images"])
 
     assert_all_close(GradientPenalty().discriminator_loss(turn), (16 + 0) / 2)  # and not (sqrt(26) - 1)^2 = 16.8
     assert_all_close(GradientPenalty(one_sided=True).discriminator_loss(turn), (16 + 0) / 2)
     assert_all_close(R1().discriminator_loss(turn), (25 + 1) / 4)
-    assert_all_close(Dragan(DRAGAN_FORMS["norm_squared"], noise=still).discriminator_loss(turn), (25 + 1) / 2)
-    assert_all_close(Dragan(hinge_penalty, 4.0, noise=still).discriminator_loss(turn), (21 + 0) / 2)
-    assert_all_close(Dragan(two_sided_penalty, 2.0, noise=still).discriminator_loss(turn), (9 + 1) / 2)
+    assert_all_close(Dragan(DRAGAN_FORMS["norm_squared"], noise=no_noise).discriminator_loss(turn), (25 + 1) / 2)
+    assert_all_close(Dragan(hinge_penalty, 4.0, noise=no_noise).discriminator_loss(turn), (21 + 0) / 2)
+    assert_all_close(Dragan(two_sided_penalty, 2.0, noise=no_noise).discriminator_loss(turn), (9 + 1) / 2)
 
 
 @pytest.mark.usefixtures("double")
-def test_gradient_penalty_looks_on_the_line_of_each_pair_at_places_of_their_own():
+def test_gradient_penalty_is_taken_at_an_independent_point_between_each_pair():
     real, fake = images(64), images(64, seed=1)
     turn = watched(linear(3, 4), real, fake)
     GradientPenalty().discriminator_loss(turn)
     (between,) = (inputs["images"].numpy() for inputs in turn.shown)
-    share = (between - real) / (fake - real)  # the same in both pixels
-    assert_all_close(share[:, 0, 0], share[:, 0, 1], 1e-8)
-    share = share[:, 0, 0, 0]
-    assert 0 <= share.min() < 0.1
-    assert 0.9 < share.max() <= 1
-    assert abs(share.mean() - 0.5) < 4 * math.sqrt(1 / 12 / 64)
+    fraction = (between - real) / (fake - real)  # the same in both pixels
+    assert_all_close(fraction[:, 0, 0], fraction[:, 0, 1], 1e-8)
+    fraction = fraction[:, 0, 0, 0]
+    assert 0 <= fraction.min() < 0.1
+    assert 0.9 < fraction.max() <= 1
+    assert abs(fraction.mean() - 0.5) < 4 * math.sqrt(1 / 12 / 64)
 
 
 @pytest.mark.usefixtures("double")
 @pytest.mark.parametrize("noise", [gaussian_noise, scaled_uniform_noise])
-def test_dragan_looks_around_the_reals_and_never_at_the_fakes(noise):
+def test_dragan_is_taken_around_the_reals_and_never_at_the_fakes(noise):
     real = images(8)
     turn = watched(two_layers(), real, np.full((8, *SHAPE), np.nan))
     assert np.isfinite(Dragan(noise=noise).discriminator_loss(turn))
-    (around,) = (inputs["images"].numpy() for inputs in turn.shown)
-    assert_all_close(around - real, noise(turn), 1e-12)
-    assert np.abs(around - real).min() > 0
+    (perturbed,) = (inputs["images"].numpy() for inputs in turn.shown)
+    assert_all_close(perturbed - real, noise(turn), 1e-12)
+    assert np.abs(perturbed - real).min() > 0
 
 
-def test_gaussian_noise_has_the_variance_asked_for_in_squared_grey_levels():
+def test_gaussian_noise_has_the_requested_variance_in_squared_grey_levels():
     turn = turn_of(None, np.zeros((512, 8, 8, 1)))
     levels = 127.5 * gaussian_noise(turn).numpy()
     assert abs(levels.mean()) < 4 * math.sqrt(10 / levels.size)
@@ -321,7 +321,7 @@ def test_scaled_uniform_noise_lies_between_zero_and_half_the_deviation_of_the_ba
 
 
 def test_scaled_uniform_noise_takes_the_deviation_of_the_batch_of_all_replicas(two_replicas):
-    """By itself each half would have half of the noise: -1 in one, 1 in the other."""
+    """Each half alone has deviation 0: it is -1 in one, 1 in the other."""
     real = np.repeat([-1.0, 1.0], 4)[:, None] * np.ones([8, 3])
 
     def halves(context):
@@ -334,8 +334,8 @@ def test_scaled_uniform_noise_takes_the_deviation_of_the_batch_of_all_replicas(t
         turn = SimpleNamespace(real={"images": share}, draws=Draws(seed_of(0), 4))
         return tf.reduce_max(scaled_uniform_noise(turn))
 
-    made = two_replicas.run(largest, [shares])
-    for value in two_replicas.experimental_local_results(made):
+    maxima = two_replicas.run(largest, [shares])
+    for value in two_replicas.experimental_local_results(maxima):
         assert 0.3 < value.numpy() <= 0.5
 
 
@@ -353,7 +353,7 @@ PENALTIES = {
 
 
 def penalty_gradient(term, turn):
-    """The penalty's gradient to the discriminator's weights, taken as the trainer does."""
+    """The penalty's gradient with respect to the discriminator's weights, taken as the trainer does."""
     weights = [v.value for v in turn.discriminator.trainable_variables]
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(weights)
@@ -372,10 +372,10 @@ def test_gradient_of_the_gradient_penalty_of_a_linear_critic_is_radial():
 
 @pytest.mark.usefixtures("double")
 @pytest.mark.parametrize("name", PENALTIES)
-def test_gradient_of_each_penalty_to_each_weight_is_its_finite_difference(name):
+def test_gradient_of_each_penalty_equals_finite_differences_for_each_weight(name):
     network = steep_two_layers()
     term, real, fake = PENALTIES[name], images(), images(seed=1)
-    moved_by_all = 0.0
+    total = 0.0
     gradients = penalty_gradient(term, turn_of(network, real, fake))
     for variable, gradient in zip(network.trainable_variables, gradients, strict=True):
         start = variable.numpy()
@@ -384,10 +384,10 @@ def test_gradient_of_each_penalty_to_each_weight_is_its_finite_difference(name):
             variable.assign(value)
             return term.discriminator_loss(turn_of(network, real, fake))
 
-        assert_all_close(gradient, slopes(loss, start, 1e-6), 1e-7)
+        assert_all_close(gradient, central_differences(loss, start, 1e-6), 1e-7)
         variable.assign(start)
-        moved_by_all += np.abs(gradient).sum()
-    assert moved_by_all > 0.1
+        total += np.abs(gradient).sum()
+    assert total > 0.1
 
 
 @pytest.mark.usefixtures("double")

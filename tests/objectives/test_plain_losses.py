@@ -1,4 +1,4 @@
-"""The public names of the objectives: every term is exported, and the module's page runs as it stands."""
+"""The public names of the objectives: every term is exported, and the examples in the module's docstring run."""
 
 import ast
 import doctest
@@ -30,7 +30,7 @@ def test_every_exported_function_takes_no_turn():
     assert not [name for name in exported if "turn" in getattr(objectives, name).__annotations__]
 
 
-def test_the_page_of_the_module_runs():
+def test_the_examples_of_the_module_run():
     results = doctest.testmod(objectives)
     assert results.attempted > 10
     assert results.failed == 0

@@ -1,4 +1,4 @@
-"""Scores other than the distances: their arithmetic by hand, their errors, and how a run takes and stores them."""
+"""Scores other than the distances: their arithmetic by hand, their errors, and how a run computes and stores them."""
 
 import dataclasses
 import itertools
@@ -39,7 +39,7 @@ def test_share_of_three_in_four_has_the_binomial_standard_error():
     assert proportion([True, True, True, False]) == (0.75, pytest.approx(np.sqrt(0.75 * 0.25 / 4)))
 
 
-def test_the_one_to_one_map_gives_up_a_majority_if_that_gets_more_right():
+def test_the_one_to_one_map_gives_up_a_majority_if_more_examples_are_then_right():
     # Rows are categories, columns classes. Class 0 is the most frequent in both categories; one to one, 5 + 4 beats 6 + 1.
     counts = [[6, 4], [5, 1]]
     categories, labels = examples(counts)
@@ -243,7 +243,7 @@ def test_real_training_points_find_all_modes_and_are_nearly_all_good():
     )
 
 
-def test_every_score_that_the_recipe_documents_exists_and_each_is_taken_once():
+def test_every_score_that_the_recipe_documents_exists_and_each_is_computed_once():
     described = recipe_tables.EvaluationSettings.model_fields["scores"].description
     assert all(name in described for name in SCORES)
     assert len(kinds_of(["modes", "distances", "modes"])) == 2
@@ -315,7 +315,7 @@ def test_the_recipe_names_the_held_out_split(split, held_out_split):
         ("modes", {"logits": 1}, Prior(2), {}, "on toy:ring8 and toy:grid25, and data.source is grays"),
     ],
 )
-def test_scores_that_cannot_be_taken_are_refused_with_the_reason(name, outputs, prior, settings, message):
+def test_scores_that_cannot_be_computed_are_refused_with_the_reason(name, outputs, prior, settings, message):
     with pytest.raises(ZooError, match=message):
         evaluator(**{"held_out": test_set, **settings}).check([name], to_check(outputs, prior))
 
@@ -419,8 +419,10 @@ def test_a_run_stores_all_its_scores_and_its_checkpoint_reproduces_them(play):
 
     game, step = training.run.players()
     assert step == 4
-    for variable, twin in zip(game.discriminator.variables, training.trainer.game.discriminator.variables, strict=True):
-        np.testing.assert_array_equal(variable.numpy(), twin.numpy())
+    for variable, trained in zip(
+        game.discriminator.variables, training.trainer.game.discriminator.variables, strict=True
+    ):
+        np.testing.assert_array_equal(variable.numpy(), trained.numpy())
     with np.load(training.checkpoints.path(4)) as arrays:
         np.testing.assert_array_equal(game.generator.variables[0].numpy(), arrays["average/pixels/kernel"])
 
@@ -437,7 +439,7 @@ def test_a_run_with_codes_is_scored_by_clustering_and_code_recovery(play):
     scores = values(training.final_scores())
     assert list(scores) == ["clustering_error", "code_category_accuracy", "code_correlation"]
     assert 0 < scores["clustering_error"] < 1
-    assert training.run.best_step() is None  # no Fréchet distance was taken
+    assert training.run.best_step() is None  # no Fréchet distance was computed
 
 
 def test_a_run_on_points_is_scored_by_distances_between_points_and_by_modes(play):
@@ -489,7 +491,7 @@ def test_a_mistyped_best_by_is_refused_at_the_first_scoring(play):
         ({"data": {"source": "toy:ring8"}, "evaluation": {}}, "evaluation.features=points"),
     ],
 )
-def test_scores_that_cannot_be_taken_are_refused_before_anything_is_written(begin, tmp_path, changes, message):
+def test_scores_that_cannot_be_computed_are_refused_before_anything_is_written(begin, tmp_path, changes, message):
     with pytest.raises(ZooError, match=message):
         begin(tiny_recipe(**changes))
     assert list(tmp_path.iterdir()) == []

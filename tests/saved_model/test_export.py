@@ -1,4 +1,4 @@
-"""The exported generator: what its signatures answer, where it can be loaded, and that it is written atomically."""
+"""The exported generator: what its signatures return, where it can be loaded, and that it is written atomically."""
 
 import json
 import os
@@ -80,11 +80,11 @@ def test_serving_default_is_the_network(unconditional):
 
 
 @pytest.mark.parametrize("batch", [1, 3])
-def test_every_signature_answers_at_any_batch(unconditional, batch):
+def test_every_signature_works_at_any_batch_size(unconditional, batch):
     _, module, folder = unconditional
     for signature, function in module.functions.items():
-        given = function.structured_input_signature[1]
-        inputs = {n: tf.zeros([batch, *spec.shape[1:]], spec.dtype) for n, spec in given.items()}
+        specs = function.structured_input_signature[1]
+        inputs = {n: tf.zeros([batch, *spec.shape[1:]], spec.dtype) for n, spec in specs.items()}
         for output in call(folder, signature, **inputs).values():
             assert output.shape[0] == batch
 
@@ -128,7 +128,7 @@ def test_uniform_latents_are_exported_as_such(tmp_path):
     assert np.abs(Sampler(module.functions).latents(np.arange(50), truncation=0.3)).max() <= 0.3
 
 
-def test_a_conditional_export_takes_labels_and_draws_those_that_are_minus_one(conditional):
+def test_a_conditional_export_takes_labels_and_draws_one_for_minus_one(conditional):
     _, folder = conditional
     generator = Sampler(tf.saved_model.load(str(folder)).signatures)
     assert generator.conditional
@@ -136,8 +136,8 @@ def test_a_conditional_export_takes_labels_and_draws_those_that_are_minus_one(co
     assert (zeros != ones).any()
     drawn = generator.sample(np.arange(12))
     by_label = np.stack([generator.sample(np.arange(12), labels=label) for label in range(3)])
-    which = [[np.array_equal(drawn[i], by_label[label][i]) for label in range(3)].index(True) for i in range(12)]
-    assert set(which) == {0, 1, 2}
+    drawn_labels = [[np.array_equal(drawn[i], by_label[label][i]) for label in range(3)].index(True) for i in range(12)]
+    assert set(drawn_labels) == {0, 1, 2}
 
 
 def test_labels_for_an_unconditional_generator_are_refused(unconditional):
@@ -149,12 +149,12 @@ def test_labels_for_an_unconditional_generator_are_refused(unconditional):
 def test_large_requests_are_computed_in_batches_with_the_same_result(unconditional):
     _, module, _ = unconditional
     generator = Sampler(module.functions)
-    many = generator.sample(np.arange(150))
-    assert many.shape == (150, 16, 16, 1)
-    np.testing.assert_allclose(many[149].astype(int), generator.sample([149])[0].astype(int), atol=1)
+    images = generator.sample(np.arange(150))
+    assert images.shape == (150, 16, 16, 1)
+    np.testing.assert_allclose(images[149].astype(int), generator.sample([149])[0].astype(int), atol=1)
 
 
-WITHOUT_US = """
+WITHOUT_PACKAGE = """
 import sys
 sys.modules["tfgan_zoo"] = None  # any import of it fails
 import numpy as np, tensorflow as tf
@@ -168,7 +168,7 @@ print(tf.__version__)
 def load_elsewhere(python, folder, out):
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     process = subprocess.run(
-        [python, "-c", WITHOUT_US, str(folder), str(out)],
+        [python, "-c", WITHOUT_PACKAGE, str(folder), str(out)],
         capture_output=True,
         text=True,
         cwd=out.parent,
@@ -178,7 +178,7 @@ def load_elsewhere(python, folder, out):
     return np.load(out), process.stdout.strip()
 
 
-def test_it_loads_in_a_process_that_cannot_import_us(unconditional, tmp_path):
+def test_export_loads_in_a_process_that_cannot_import_this_package(unconditional, tmp_path):
     _, module, folder = unconditional
     images, _ = load_elsewhere(sys.executable, folder, tmp_path / "images.npy")
     expected = module.functions["sample"](seed=tf.constant([5, 6], tf.int64), truncation=tf.constant([np.inf, 1.0]))
@@ -186,7 +186,7 @@ def test_it_loads_in_a_process_that_cannot_import_us(unconditional, tmp_path):
 
 
 @pytest.mark.reference
-def test_tensorflow_2_15_loads_it_and_draws_the_same_images(unconditional, tmp_path):
+def test_tensorflow_2_15_loads_the_export_and_draws_the_same_images(unconditional, tmp_path):
     python = os.environ.get("TFGAN_ZOO_TF215_PYTHON")
     if not python:
         pytest.skip("TFGAN_ZOO_TF215_PYTHON names no interpreter with TensorFlow 2.15")
@@ -199,7 +199,7 @@ def test_tensorflow_2_15_loads_it_and_draws_the_same_images(unconditional, tmp_p
 
 
 def session_answers(folder, inputs):
-    """The outputs of every signature by the Session loader, which TF Serving uses."""
+    """The outputs of every signature through the Session loader, which TF Serving uses."""
     answers = {}
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         graph = loader_impl.SavedModelLoader(str(folder)).load(session, ["serve"])
@@ -211,7 +211,7 @@ def session_answers(folder, inputs):
     return answers
 
 
-def test_the_session_loader_of_tf_serving_answers_every_signature_alike(exports):
+def test_the_session_loader_of_tf_serving_gives_the_same_outputs_of_every_signature(exports):
     inputs = {
         "seed": np.array([1, 2, 3]),
         "truncation": np.full([3], 0.7, np.float32),
@@ -224,8 +224,8 @@ def test_the_session_loader_of_tf_serving_answers_every_signature_alike(exports)
         assert set(answers) == signatures_of(name)
         loaded = tf.saved_model.load(str(folder))
         for signature, outputs in answers.items():
-            given = loaded.signatures[signature].structured_input_signature[1]
-            expected = loaded.signatures[signature](**{k: tf.constant(inputs[k], given[k].dtype) for k in given})
+            specs = loaded.signatures[signature].structured_input_signature[1]
+            expected = loaded.signatures[signature](**{k: tf.constant(inputs[k], specs[k].dtype) for k in specs})
             for key, value in outputs.items():
                 if value.dtype == object:
                     assert value.tolist() == expected[key].numpy().tolist()
@@ -332,7 +332,7 @@ def test_the_readme_says_which_scores_are_better_when_higher(conditional, tmp_pa
     assert "Not scored." in (conditional[1] / "README.md").read_text()
 
 
-def test_batch_statistics_are_those_of_inference(tmp_path):
+def test_batch_norm_uses_its_statistics_of_inference(tmp_path):
     """A seed's image must not depend on its batch, so batch norm uses its moving statistics."""
     noise = keras.Input([4], name="noise")
     h = BatchNorm(name="norm")(keras.layers.Dense(12, name="dense")(noise))

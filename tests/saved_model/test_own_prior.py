@@ -1,4 +1,4 @@
-"""A prior of one's own, that of docs/extending_priors.md: what its export answers, and who may give which input."""
+"""A custom prior, from docs/extending_priors.md: what its export returns, and who may give which input."""
 
 import dataclasses
 import json
@@ -31,14 +31,14 @@ INFINITY = float("inf")
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     """The names that the page's code defines, run from top to bottom."""
-    namespace, here = {}, Path.cwd()
+    namespace, working_folder = {}, Path.cwd()
     os.chdir(tmp_path_factory.mktemp("page"))
     try:
         keras.utils.set_random_seed(0)
         exec("\n".join(re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)), namespace)
         namespace["folder"] = namespace["folder"].resolve()
     finally:
-        os.chdir(here)
+        os.chdir(working_folder)
     return namespace
 
 
@@ -52,7 +52,7 @@ def sampler(page):
     return page["sampler"]
 
 
-def test_pages_code_makes_what_it_says(page):
+def test_pages_code_gives_the_stated_shapes(page):
     assert page["images"].shape == (3, 8, 8, 1)
     assert page["floats"].shape == (2, 8, 8, 1)
     assert page["way"].shape == (10, 8, 8, 1)
@@ -66,24 +66,24 @@ def test_signatures_take_the_latents_and_no_internal_input(module):
     assert set(module.functions["latents"].structured_outputs) == latents
 
 
-def test_an_image_is_that_of_its_seed_alone_and_in_a_batch(module, sampler):
+def test_an_image_depends_on_its_seed_and_not_on_its_batch(module, sampler):
     together = sampler.sample([7, 3, 2**40, 5])
-    for place, seed in enumerate((7, 3, 2**40, 5)):
-        np.testing.assert_array_equal(sampler.sample([seed])[0], together[place])
+    for index, seed in enumerate((7, 3, 2**40, 5)):
+        np.testing.assert_array_equal(sampler.sample([seed])[0], together[index])
     np.testing.assert_array_equal(module.generator().sample([3]), together[1:2])
     assert len({image.tobytes() for image in together}) == 4
 
 
 def test_noise_maps_come_from_the_seed(page, module):
-    """The network, fed with what the prior draws, is the image of the seed; with other maps it is another."""
-    drawn = page["prior"].sample(SeededDraws(tf.constant([5], tf.int64)))
+    """Fed with what the prior draws, the network gives the image of the seed; with other maps it gives another."""
+    latents = page["prior"].sample(SeededDraws(tf.constant([5], tf.int64)))
     network = page["build_generator"](page["prior"])
     for value, saved in zip(network.variables, module.saved_weights, strict=True):
         value.assign(saved)
-    image = network(drawn).numpy()
+    image = network(latents).numpy()
     expected = np.rint((image + 1) * 127.5)
     np.testing.assert_allclose(module.generator().sample([5]), expected, atol=1)
-    other = network({**drawn, "noise_4x4": drawn["noise_4x4"] + 1}).numpy()
+    other = network({**latents, "noise_4x4": latents["noise_4x4"] + 1}).numpy()
     assert np.abs(image - other).max() > 0.05
 
 
@@ -95,7 +95,7 @@ def test_latents_alone_get_the_noise_maps_of_seed_0(sampler):
     assert np.abs(np.rint((images + 1) * 127.5) - samples)[1].max() > 5  # seed 4 has other maps
 
 
-def test_the_same_latents_give_the_same_image_again_and_in_company(sampler):
+def test_the_same_latents_give_the_same_image_again_and_in_any_batch(sampler):
     latents = sampler.latent_inputs([1, 2, 3])
     images = sampler.from_latents(**latents)
     np.testing.assert_array_equal(sampler.from_latents(**latents), images)
@@ -107,21 +107,24 @@ def test_truncation_is_psi_and_1_is_none(sampler):
     np.testing.assert_array_equal(sampler.latent_inputs([1, 2], 0.25)["psi"], [[0.25], [0.25]])
     np.testing.assert_array_equal(sampler.latent_inputs([1, 2])["psi"], [[1], [1]])
     np.testing.assert_array_equal(sampler.sample([1, 2]), sampler.sample([1, 2], 1.0))
-    free, truncated = sampler.latent_inputs([1, 2]), sampler.latent_inputs([1, 2], 0.25)
-    np.testing.assert_array_equal(free["noise"], truncated["noise"])
-    still = {name: np.repeat(values[:1], 2, 0) for name, values in free.items()}
-    average = sampler.from_latents(noise=free["noise"], detail=still["detail"], psi=np.zeros([2, 1]))
+    untruncated, truncated = sampler.latent_inputs([1, 2]), sampler.latent_inputs([1, 2], 0.25)
+    np.testing.assert_array_equal(untruncated["noise"], truncated["noise"])
+    repeated = {name: np.repeat(values[:1], 2, 0) for name, values in untruncated.items()}
+    average = sampler.from_latents(noise=untruncated["noise"], detail=repeated["detail"], psi=np.zeros([2, 1]))
     np.testing.assert_array_equal(average[0], average[1])  # whatever the noise
-    assert (sampler.from_latents(noise=free["noise"], detail=still["detail"], psi=still["psi"])[0] != average[0]).any()
+    assert (
+        sampler.from_latents(noise=untruncated["noise"], detail=repeated["detail"], psi=repeated["psi"])[0]
+        != average[0]
+    ).any()
 
 
-def test_infinity_is_none_to_a_client_that_knows_the_signatures_alone(module, sampler):
-    ignorant = Sampler(module.functions)
-    assert ignorant.truncation is LATENT_BOUND
-    np.testing.assert_array_equal(ignorant.sample([1, 2]), sampler.sample([1, 2]))
-    np.testing.assert_array_equal(ignorant.latent_inputs([1])["psi"], [[1]])
-    way = sweeps.path(ignorant, [1, 9], 4, 0.5).samples
-    assert np.abs(way.astype(int) - sweeps.path(sampler, [1, 9], 4, 0.5).samples).max() <= 1
+def test_infinity_means_no_truncation_to_a_client_that_knows_only_the_signatures(module, sampler):
+    without_card = Sampler(module.functions)
+    assert without_card.truncation is LATENT_BOUND
+    np.testing.assert_array_equal(without_card.sample([1, 2]), sampler.sample([1, 2]))
+    np.testing.assert_array_equal(without_card.latent_inputs([1])["psi"], [[1]])
+    images = sweeps.path(without_card, [1, 9], 4, 0.5).samples
+    assert np.abs(images.astype(int) - sweeps.path(sampler, [1, 9], 4, 0.5).samples).max() <= 1
 
 
 def test_interpolation_moves_the_latents_that_the_prior_marks_and_keeps_psi(sampler, monkeypatch):
@@ -130,11 +133,11 @@ def test_interpolation_moves_the_latents_that_the_prior_marks_and_keeps_psi(samp
         sampler, "call", lambda name, **inputs: calls.append(inputs) or Sampler.call(sampler, name, **inputs)
     )
     sheet = sweeps.path(sampler, [1, 9], 5, 0.5)
-    ends, way = sampler.latent_inputs([1, 9], 0.5), calls[1]
-    np.testing.assert_array_equal(way["psi"], np.full([5, 1], 0.5))
+    ends, path_inputs = sampler.latent_inputs([1, 9], 0.5), calls[1]
+    np.testing.assert_array_equal(path_inputs["psi"], np.full([5, 1], 0.5))
     for name in ("noise", "detail"):
-        np.testing.assert_allclose(way[name][[0, 4]], ends[name], atol=1e-6)
-        assert len({row.tobytes() for row in way[name]}) == 5
+        np.testing.assert_allclose(path_inputs[name][[0, 4]], ends[name], atol=1e-6)
+        assert len({row.tobytes() for row in path_inputs[name]}) == 5
     assert len({image.tobytes() for image in sheet.samples}) == 5
 
 
@@ -152,7 +155,7 @@ def test_inputs_that_no_client_may_give_are_refused(sampler, inputs, message):
         sampler.sample([0], **inputs)
 
 
-def test_latents_are_given_by_name_where_there_are_several(sampler):
+def test_latents_are_given_by_name_if_there_are_several(sampler):
     latents = sampler.latent_inputs([1])
     with pytest.raises(ZooError, match="has the latents noise, detail, psi; give each by its name"):
         sampler.from_latents(latents["noise"])
@@ -172,7 +175,7 @@ def test_latents_are_given_by_name_where_there_are_several(sampler):
 
 NAN = float("nan")
 
-WITHOUT_US = """
+WITHOUT_PACKAGE = """
 import sys
 sys.modules["tfgan_zoo"] = None  # any import of it fails
 import numpy as np, tensorflow as tf
@@ -184,15 +187,15 @@ np.savez(sys.argv[2], together=sample(3, 4), alone=sample(4))
 """
 
 
-def test_it_loads_where_our_code_is_not_and_draws_the_same(page, sampler, tmp_path):
-    command = [sys.executable, "-c", WITHOUT_US, str(page["folder"]), str(tmp_path / "images.npz")]
+def test_export_loads_without_this_package_and_draws_the_same(page, sampler, tmp_path):
+    command = [sys.executable, "-c", WITHOUT_PACKAGE, str(page["folder"]), str(tmp_path / "images.npz")]
     subprocess.run(command, check=True, cwd=tmp_path, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"})
     images = np.load(tmp_path / "images.npz")
     np.testing.assert_array_equal(images["together"], sampler.sample([3, 4], 0.7))
     np.testing.assert_array_equal(images["alone"][0], images["together"][1])
 
 
-def test_the_card_and_the_readme_say_what_the_inputs_and_truncation_are(page, sampler):
+def test_the_card_and_the_readme_describe_the_inputs_and_truncation(page, sampler):
     card = json.loads((page["folder"] / "model_card.json").read_text())
     assert [item["name"] for item in card["inputs"]] == ["noise", "detail", "psi", "noise_4x4", "noise_8x8"]
     assert card["inputs"][3] == {
@@ -207,12 +210,12 @@ def test_the_card_and_the_readme_say_what_the_inputs_and_truncation_are(page, sa
     assert "truncation=tf.constant([1.0] * 3)" in text
 
 
-def test_the_playground_reads_what_its_slider_says(page):
+def test_the_playground_reads_its_slider_from_the_card(page):
     truncation = read_info("style", page["folder"]).truncation
     assert (truncation.label, truncation.lowest, truncation.highest) == ("Psi in w", 0, 1)
 
 
-def test_warm_up_requests_ask_for_no_truncation(page):
+def test_warm_up_requests_have_no_truncation(page):
     from tensorflow_serving.apis import prediction_log_pb2
 
     path = page["folder"] / "assets.extra" / "tf_serving_warmup_requests"
@@ -225,7 +228,7 @@ def test_warm_up_requests_ask_for_no_truncation(page):
     assert all((value == 1).all() for value in values)
 
 
-def test_a_card_that_is_not_of_these_signatures_is_refused(page):
+def test_a_card_that_does_not_match_the_signatures_is_refused(page):
     folder = page["folder"]
     original = (folder / "model_card.json").read_text()
     try:
@@ -241,21 +244,21 @@ def test_a_card_that_is_not_of_these_signatures_is_refused(page):
     trust.check(folder)
 
 
-def test_training_draws_the_inputs_alike_on_any_number_of_replicas(page):
+def test_training_draws_the_same_inputs_on_any_number_of_replicas(page):
     prior, seed = page["prior"], seed_of(3)
-    whole = prior.sample(Draws(seed, 6))
-    assert {item.name: item.shape for item in prior.inputs} == {n: tuple(v.shape[1:]) for n, v in whole.items()}
+    batch = prior.sample(Draws(seed, 6))
+    assert {item.name: item.shape for item in prior.inputs} == {n: tuple(v.shape[1:]) for n, v in batch.items()}
     shares = [prior.sample(Draws(seed, 6, first, 3)) for first in (0, 3)]
-    for name, values in whole.items():
+    for name, values in batch.items():
         np.testing.assert_array_equal(np.concatenate([share[name] for share in shares]), values)
-    np.testing.assert_array_equal(whole["psi"], np.ones([6, 1]))
+    np.testing.assert_array_equal(batch["psi"], np.ones([6, 1]))
 
 
 # ------------------------------------------------------------------------------------------- further conditions
 
 
 class Angled(Prior):
-    """With an angle that a client may give: float32 [2], each open by NaN; and a whole number, open by -1."""
+    """With an angle that a client may give, float32 [2], left open by NaN, and an integer, left open by -1."""
 
     @property
     def inputs(self):
@@ -278,12 +281,12 @@ def angled(tmp_path_factory):
 
 
 def test_a_condition_is_given_by_name_or_left_to_the_seed_number_by_number(angled):
-    drawn = angled.sample([3, 4]).astype(int)
+    by_seed = angled.sample([3, 4]).astype(int)
     half = round(1.5 * 127.5)
-    given = angled.sample([3, 4], angle=[NAN, 0.5], count=[2, -1]).astype(int)
-    np.testing.assert_array_equal(given[:, 0, 0], drawn[:, 0, 0])
-    np.testing.assert_array_equal(given[:, 0, 1, 0], [half, half])
-    np.testing.assert_array_equal(given[:, 0, 2, 0], [round((2 / 8 + 1) * 127.5), drawn[1, 0, 2, 0]])
+    images = angled.sample([3, 4], angle=[NAN, 0.5], count=[2, -1]).astype(int)
+    np.testing.assert_array_equal(images[:, 0, 0], by_seed[:, 0, 0])
+    np.testing.assert_array_equal(images[:, 0, 1, 0], [half, half])
+    np.testing.assert_array_equal(images[:, 0, 2, 0], [round((2 / 8 + 1) * 127.5), by_seed[1, 0, 2, 0]])
     floats = angled.from_latents(np.zeros([2, 2]), angle=[[0, 0.5], [0.25, 1]], count=3)
     np.testing.assert_allclose(floats[:, 0, :, 0], [[0, 0.5, 0.375], [0.25, 1, 0.375]])
 
@@ -301,11 +304,11 @@ def test_without_a_seed_every_condition_must_be_given(angled, conditions, messag
         angled.from_latents(np.zeros([2, 2]), **conditions)
 
 
-def test_on_the_way_further_conditions_are_0(angled):
+def test_interpolation_sets_further_conditions_to_0(angled):
     assert (sweeps.path(angled, [1, 9], 3).samples == round(127.5)).all()
 
 
-def test_the_readme_calls_with_further_conditions(angled, tmp_path, monkeypatch):
+def test_the_readmes_example_passes_further_conditions(angled, tmp_path, monkeypatch):
     noise = keras.Input([2], name="noise")
     network = keras.Model({"noise": noise}, keras.layers.Reshape((1, 2, 1))(noise), name="generator")
     module = ExportedGenerator(network, Angled(2))
@@ -321,7 +324,7 @@ def test_the_readme_calls_with_further_conditions(angled, tmp_path, monkeypatch)
 # ------------------------------------------------------------------------------------------- descriptions
 
 
-def test_the_priors_of_the_zoo_say_what_they_take():
+def test_the_priors_of_the_zoo_describe_their_inputs():
     prior = Prior(5, num_classes=3)
     noise, labels = GeneratorInput("noise", (5,), interpolated=True), GeneratorInput("labels", (), "int32", True, -1)
     assert prior.inputs == (noise, labels)
@@ -331,7 +334,7 @@ def test_the_priors_of_the_zoo_say_what_they_take():
 
 
 @pytest.mark.parametrize("name", ["sngan_mnist", "infogan_mnist", "acgan_mnist"])
-def test_an_export_whose_card_says_nothing_of_it_opens_as_before(name):
+def test_an_export_whose_card_describes_no_inputs_loads_as_before(name):
     sampler = load_version(newest(pretrained_folder() / name))
     kinds = {item.name: (item.kind, item.interpolated) for item in sampler.inputs}
     assert kinds.pop("noise") == ("latent", True)
@@ -341,7 +344,7 @@ def test_an_export_whose_card_says_nothing_of_it_opens_as_before(name):
 
 
 @pytest.mark.parametrize("truncation", [Normal.truncation, Truncation("psi in w", 1.0, "a note", 0.0, 1.0, 0.7)])
-def test_descriptions_come_back_from_json(truncation):
+def test_descriptions_are_restored_from_json(truncation):
     assert Truncation.from_dict(json.loads(json.dumps(truncation.as_dict(), allow_nan=False))) == truncation
     for item in (
         GeneratorInput("labels", (), "int32", open_value=-1),

@@ -19,14 +19,14 @@ from tfgan_zoo.saved_model.version_folder import newest
 
 NAMES = sorted(p.name for p in pretrained_folder().glob("*_mnist"))
 BYTES = {"biggan_deep_mnist": 4_000_000}  # its graph alone takes two
-QUICK = "sngan_mnist"  # for the others 5,000 digits each take minutes
+QUICK = "sngan_mnist"  # for each other one, 5,000 digits take minutes
 
 
 def card_of(name):
     return json.loads((newest(pretrained_folder() / name) / "model_card.json").read_text())
 
 
-def test_the_one_that_the_readme_shows_exists():
+def test_the_generator_that_the_readme_shows_exists():
     assert QUICK in NAMES
 
 

@@ -25,7 +25,7 @@ CARD = {"summary": "A test.", "scores": []}
 NAN = float("nan")
 
 
-def passing_on(prior, image=False):
+def identity_generator(prior, image=False):
     """A generator whose output is its input: points (first code, first latent), or images [1, Z + codes, 1] of all / 16."""
     noise, codes = keras.Input([prior.noise_size], name="noise"), keras.Input([prior.codes.size], name="codes")
     h = keras.layers.Concatenate()([codes, noise])
@@ -37,7 +37,7 @@ def passing_on(prior, image=False):
     return keras.Model({"noise": noise, "codes": codes}, h, name="generator")
 
 
-def of_labels(num_classes=5):
+def label_module(num_classes=5):
     """Images [1, 2, 1] of (label / 8, latent / 8)."""
     noise, labels = keras.Input([1], name="noise"), keras.Input([], dtype="int32", name="labels")
     h = keras.layers.Concatenate()([keras.layers.Reshape((1,))(keras.ops.cast(labels, "float32")), noise])
@@ -49,13 +49,13 @@ def of_labels(num_classes=5):
 @pytest.fixture(scope="module")
 def points():
     prior = Prior(3, codes=CODES)
-    return ExportedGenerator(passing_on(prior), prior)
+    return ExportedGenerator(identity_generator(prior), prior)
 
 
 @pytest.fixture(scope="module")
 def coded():
     prior = Prior(3, codes=CODES)
-    return ExportedGenerator(passing_on(prior, image=True), prior)
+    return ExportedGenerator(identity_generator(prior, image=True), prior)
 
 
 @pytest.fixture(scope="module")
@@ -68,17 +68,17 @@ def codes_by_seed(seeds):
     return np.concatenate([CODES.sample(Draws(seed_of(seed), 1)).numpy() for seed in seeds])
 
 
-def test_codes_by_seed_are_those_of_the_prior_and_alike_for_training_and_export():
+def test_codes_by_seed_are_those_of_the_prior_in_training_and_export():
     exported = CODES.sample(SeededDraws(tf.constant([3, 2**40 + 1], tf.int64))).numpy()
     np.testing.assert_array_equal(exported, codes_by_seed([3, 2**40 + 1]))
     first = uniform(fold(seed_of(3), "codes"), [1, 3]).numpy()[0]
     np.testing.assert_allclose(exported[0], [np.floor(10 * first[0]), *(2 * first[1:] - 1)], rtol=1e-6)
 
 
-def test_nan_draws_the_one_code_by_seed_and_leaves_the_others(coded):
+def test_nan_draws_that_code_by_seed_and_leaves_the_others(coded):
     generator, seeds = coded.generator(), np.arange(6)
     drawn = codes_by_seed(seeds)
-    assert len(set(drawn[:, 0])) > 1  # else the test could not tell
+    assert len(set(drawn[:, 0])) > 1  # otherwise the test would show nothing
     np.testing.assert_array_equal(generator.sample(seeds), generator.sample(seeds, codes=drawn))
     half = drawn.copy()
     half[:, 1] = 0.5
@@ -124,14 +124,14 @@ def test_without_a_seed_nothing_is_drawn(coded):
     with pytest.raises(ZooError, match="codes: got 0; expected 3 per sample"):
         coded.generator().from_latents(np.zeros([1, 3]))
     with pytest.raises(ZooError, match="takes labels; give one"):
-        of_labels().generator().from_latents(np.zeros([1, 1]))
+        label_module().generator().from_latents(np.zeros([1, 1]))
     with pytest.raises(ZooError, match="label -1 is not a class"):
-        of_labels().generator().from_latents(np.zeros([1, 1]), labels=-1)
+        label_module().generator().from_latents(np.zeros([1, 1]), labels=-1)
 
 
-def test_codes_and_labels_for_a_generator_without_are_refused(coded):
+def test_codes_and_labels_for_a_generator_without_them_are_refused(coded):
     with pytest.raises(ZooError, match="codes were given, and this generator takes none"):
-        of_labels().generator().sample([0], codes=[1])
+        label_module().generator().sample([0], codes=[1])
     with pytest.raises(ZooError, match="labels were given, and this generator takes none"):
         coded.generator().sample([0], labels=1)
 
@@ -141,11 +141,11 @@ def test_seeds_and_labels_beyond_their_types_are_refused(coded, seeds):
     with pytest.raises(ZooError, match="expected numbers of 64 bits"):
         coded.generator().sample(seeds)
     with pytest.raises(ZooError, match="label 10000000000 is not a class"):
-        of_labels().generator().sample([0], labels=10**10)
+        label_module().generator().sample([0], labels=10**10)
 
 
 def test_labels_beyond_the_classes_are_refused_with_their_range():
-    module = of_labels(num_classes=5)
+    module = label_module(num_classes=5)
     for label in (5, -2):
         with pytest.raises(ZooError, match=f"label {label} is not a class of this generator, which has 0 to 4"):
             module.generator().sample([0, 1], labels=[0, label])
@@ -156,35 +156,35 @@ def test_labels_beyond_the_classes_are_refused_with_their_range():
     )  # the number of classes is not known
 
 
-def test_a_loaded_sampler_knows_its_codes_and_the_number_of_its_classes_by_its_card(folder, coded, tmp_path):
+def test_a_loaded_sampler_knows_its_codes_and_its_number_of_classes_from_its_card(folder, coded, tmp_path):
     loaded = load_version(folder)
     assert loaded.codes == CODES
     np.testing.assert_array_equal(loaded.sample([1, 2]), coded.generator().sample([1, 2]))
-    labelled = load_version(write_version(of_labels(5), tmp_path / "labelled", CARD))
+    labelled = load_version(write_version(label_module(5), tmp_path / "labelled", CARD))
     with pytest.raises(ZooError, match="which has 0 to 4"):
         labelled.sample([0], labels=5)
 
 
-def test_a_generator_of_points_answers_at_any_batch_and_makes_no_png(points, tmp_path):
+def test_a_generator_of_points_works_at_any_batch_size_and_makes_no_png(points, tmp_path):
     module = tf.saved_model.load(str(write_version(points, tmp_path / "points", CARD)))
     assert set(module.signatures) == {"serving_default", "sample", "latents"}
     for batch in (1, 3):
         draw = {"seed": tf.range(batch, dtype=tf.int64), "truncation": tf.fill([batch], np.float32(np.inf))}
         codes = tf.constant([[7.0, NAN, NAN]] * batch)
         noise = module.signatures["latents"](**draw)["noise"]
-        drawn = module.signatures["sample"](**draw, codes=codes)["points"]
+        by_seed = module.signatures["sample"](**draw, codes=codes)["points"]
         codes = tf.constant([[7.0, 0.0, 0.0]] * batch)
-        given = module.signatures["serving_default"](noise=noise, codes=codes)["points"]
-        assert drawn.dtype == tf.float32
-        np.testing.assert_array_equal(drawn, given)
-        np.testing.assert_array_equal(drawn, np.stack([np.full([batch], 7), noise[:, 0]], 1))
+        by_latents = module.signatures["serving_default"](noise=noise, codes=codes)["points"]
+        assert by_seed.dtype == tf.float32
+        np.testing.assert_array_equal(by_seed, by_latents)
+        np.testing.assert_array_equal(by_seed, np.stack([np.full([batch], 7), noise[:, 0]], 1))
     with Image.open(tmp_path / "points" / "1" / "grid.png") as picture:
         assert picture.size == (512, 512)
     assert "2500 points, seeds 0 to 2499" in (tmp_path / "points" / "1" / "README.md").read_text()
     assert '["points"]' in (tmp_path / "points" / "1" / "README.md").read_text()
 
 
-def test_points_come_as_they_are_from_seeds_and_from_latents(points):
+def test_points_are_returned_unchanged_from_seeds_and_from_latents(points):
     generator = points.generator()
     assert generator.points
     noise = generator.latents([3, 4])
@@ -211,7 +211,7 @@ def test_a_continuous_code_is_swept_from_minus_two_to_two(coded):
 
 
 def test_swept_labels_have_one_column_per_class_with_equal_noise_in_a_row():
-    sheet = sweeps.sweep(of_labels(5).generator(), "label", np.arange(3))
+    sheet = sweeps.sweep(label_module(5).generator(), "label", np.arange(3))
     grid = sheet.samples.reshape(3, 5, 2)
     np.testing.assert_array_equal(grid[..., 0], [[round((k / 8 + 1) * 127.5) for k in range(5)]] * 3)
     assert (grid[..., 1] == grid[:, :1, 1]).all()
@@ -219,7 +219,7 @@ def test_swept_labels_have_one_column_per_class_with_equal_noise_in_a_row():
 
 
 @pytest.mark.parametrize(
-    ("what", "options", "message"),
+    ("name", "options", "message"),
     [
         ("label", {}, "labels cannot be swept: this generator takes none"),
         ("3", {}, "there is no code 3 to sweep; there are 0 to 2"),
@@ -227,23 +227,23 @@ def test_swept_labels_have_one_column_per_class_with_equal_noise_in_a_row():
         ("0", {"codes": [1, 2]}, "codes: got 2; expected 3"),
     ],
 )
-def test_what_cannot_be_swept_is_refused(coded, what, options, message):
+def test_what_cannot_be_swept_is_refused(coded, name, options, message):
     with pytest.raises(ZooError, match=message):
-        sweeps.sweep(coded.generator(), what, np.arange(2), **options)
+        sweeps.sweep(coded.generator(), name, np.arange(2), **options)
 
 
-def test_more_that_cannot_be_swept(coded):
+def test_sweeps_that_conflict_or_lack_a_description_are_refused(coded):
     with pytest.raises(ZooError, match="leave one of the two out"):
-        sweeps.sweep(of_labels().generator(), "label", np.arange(2), label=1)
+        sweeps.sweep(label_module().generator(), "label", np.arange(2), label=1)
     with pytest.raises(ZooError, match="no model card says how many"):
-        sweeps.sweep(Sampler(of_labels().functions), "label", np.arange(2))
+        sweeps.sweep(Sampler(label_module().functions), "label", np.arange(2))
     with pytest.raises(ZooError, match="no model card describes it"):
         sweeps.sweep(Sampler(coded.functions), "1", np.arange(2))
     with pytest.raises(ZooError, match="takes no codes"):
-        sweeps.sweep(of_labels().generator(), "1", np.arange(2))
+        sweeps.sweep(label_module().generator(), "1", np.arange(2))
 
 
-def test_overviews_have_one_column_per_class_or_category_and_another_seed_in_every_place(coded, points):
+def test_overviews_have_one_column_per_class_or_category_and_another_seed_in_every_cell(coded, points):
     sheet = sweeps.overview(coded.generator(), coded.prior, rows=3)
     assert (len(sheet.samples), sheet.columns) == (30, 10)
     np.testing.assert_array_equal(
@@ -251,17 +251,17 @@ def test_overviews_have_one_column_per_class_or_category_and_another_seed_in_eve
     )
     assert len({image[0, 3:].tobytes() for image in sheet.samples}) == 30
     assert sheet.caption == "30 samples, seeds 0 to 29, one column per category of code 0"
-    labelled = of_labels(5)
+    labelled = label_module(5)
     sheet = sweeps.overview(labelled.generator(), labelled.prior, rows=2)
     np.testing.assert_array_equal(
         sheet.samples.reshape(2, 5, 2)[..., 0], [[round((k / 8 + 1) * 127.5) for k in range(5)]] * 2
     )
-    many = of_labels(1000)
+    many = label_module(1000)
     assert sweeps.overview(many.generator(), many.prior, rows=2).samples.shape[0] == 4
     assert sweeps.overview(points.generator(), points.prior).samples.shape == (2500, 2)
 
 
-def test_the_way_between_two_seeds_starts_and_ends_with_their_samples(coded, points):
+def test_the_path_between_two_seeds_starts_and_ends_with_their_samples(coded, points):
     sheet = sweeps.path(coded.generator(), [1, 9], 3, codes=[4, 0, 0])
     expected = coded.generator().sample([1, 9], codes=[4, 0, 0])
     np.testing.assert_allclose(sheet.samples[[0, 2]].astype(int), expected, atol=1)
@@ -270,7 +270,7 @@ def test_the_way_between_two_seeds_starts_and_ends_with_their_samples(coded, poi
     np.testing.assert_allclose(line.samples[[0, 2], 1], points.generator().latents([1, 9])[:, 0], rtol=1e-5)
 
 
-def test_cut_undoes_a_grid():
+def test_split_grid_undoes_a_grid():
     images = np.random.default_rng(0).integers(0, 256, (6, 3, 5, 3), np.uint8)
     np.testing.assert_array_equal(pictures.split_grid(pictures.grid(images, 2), 3, 5), images)
 
@@ -298,7 +298,7 @@ def test_an_mp4_has_one_frame_per_image_and_even_sides(tmp_path):
     np.testing.assert_allclose([frame.mean() for frame in frames], [0, 100, 200], atol=4)
 
 
-def test_animations_of_another_kind_are_refused_and_leave_nothing(tmp_path):
+def test_animations_of_another_type_are_refused_and_leave_no_files(tmp_path):
     with pytest.raises(ZooError, match=r"expected a name that ends in \.gif or \.mp4"):
         pictures.save_animation(np.zeros([2, 4, 4, 1], np.uint8), tmp_path / "new" / "way.avi")
     assert not list(tmp_path.iterdir())
@@ -313,7 +313,7 @@ def blank(size, limit):
     return pictures.scatter(np.zeros([0, 2]), limit=limit, size=size)
 
 
-def test_a_point_is_drawn_where_it_lies_with_y_upwards():
+def test_a_point_is_drawn_at_its_position_with_y_upwards():
     image = pictures.scatter([[1.0, 0.5]], limit=2.0, size=200)
     assert image.shape == (200, 200, 3)
     changed = np.argwhere((image != blank(200, 2.0)).any(-1))
@@ -321,7 +321,7 @@ def test_a_point_is_drawn_where_it_lies_with_y_upwards():
     assert (changed.min(0).tolist(), changed.max(0).tolist()) == ([74, 148], [76, 150])
 
 
-def test_more_points_are_darker_and_those_outside_lie_on_the_edge():
+def test_more_points_are_darker_and_those_outside_are_drawn_on_the_edge():
     once, thrice = (darkness(pictures.scatter([[1, 1]] * n, limit=2, size=100))[26, 74] for n in (1, 3))
     assert 0 < once < thrice
     outside = pictures.scatter([[50.0, 1.0], [np.nan, 0.0], [np.inf, 1.0]], limit=2, size=100)
@@ -330,7 +330,7 @@ def test_more_points_are_darker_and_those_outside_lie_on_the_edge():
     assert len(changed) == 9  # NaN and infinity do not show
 
 
-def test_the_real_points_lie_beneath_in_gray_and_fix_the_extent():
+def test_the_real_points_are_drawn_beneath_in_gray_and_fix_the_extent():
     real = np.array([[-2.0, -2.0], [2.0, 2.0], [0.0, 1.0]])
     fakes = ([[0.5, 0.5]], [[0.1, -0.1], [8.0, 3.0]])
     pair = [pictures.scatter(fake, real=real, size=256) for fake in fakes]
@@ -350,7 +350,7 @@ def test_no_points_at_all_give_an_empty_picture():
 def test_a_picture_is_a_grid_of_images_and_a_scatter_of_points():
     images = np.zeros([6, 16, 16, 1], np.uint8)
     assert pictures.picture(images, columns=3, scale=1).shape == (2 * 17 + 1, 3 * 17 + 1, 1)
-    assert pictures.picture(images, columns=3).shape == (4 * (2 * 17 + 1), 4 * (3 * 17 + 1), 1)  # 64 pixels an image
+    assert pictures.picture(images, columns=3).shape == (4 * (2 * 17 + 1), 4 * (3 * 17 + 1), 1)  # 64 pixels per image
     assert pictures.picture(np.zeros([1, 100, 100, 3], np.uint8)).shape == (102, 102, 3)
     pair = np.array([[0.0, 1.0], [1.0, 0.0]])
     np.testing.assert_array_equal(pictures.picture(pair, columns=3, scale=5), pictures.scatter(pair))
@@ -360,9 +360,9 @@ def test_a_picture_is_a_grid_of_images_and_a_scatter_of_points():
 def test_the_readme_of_an_export_can_be_followed(folder, monkeypatch):
     text = (folder / "README.md").read_text()
     monkeypatch.chdir(folder.parent.parent)
-    space = {}
-    exec(text.split("```python\n")[1].split("```")[0], space)
-    assert space["images"].shape == (3, 1, 6, 1)
+    namespace = {}
+    exec(text.split("```python\n")[1].split("```")[0], namespace)
+    assert namespace["images"].shape == (3, 1, 6, 1)
     assert "code 0 is a category from 0 to 9, code 1 is drawn from -1 to 1, code 2 is drawn" in text
     assert "![80 samples, seeds 0 to 79, one column per category of code 0](grid.png)" in text
 

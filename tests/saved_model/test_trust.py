@@ -35,7 +35,7 @@ def folder(exported, tmp_path):
     return shutil.copytree(exported, tmp_path / "1")
 
 
-def saved(function, folder, *specs, **attributes):
+def save_module(function, folder, *specs, **attributes):
     """A SavedModel of a function, whose module has these attributes."""
     module = tf.Module()
     for name, value in attributes.items():
@@ -72,7 +72,7 @@ def test_a_saved_model_that_writes_a_file_is_refused_by_name_and_never_executed(
         tf.io.write_file(str(out), "gotcha")
         return x
 
-    folder = saved(sample, tmp_path / "1", FLOATS)
+    folder = save_module(sample, tmp_path / "1", FLOATS)
     for load in (load_version, ExportTarget, open_export):
         with pytest.raises(ZooError, match=r"WriteFile \(node \w+ of function \w+\) reads or writes files.*--unsafe"):
             load(folder)
@@ -101,7 +101,7 @@ def test_a_saved_model_that_writes_a_file_is_refused_by_name_and_never_executed(
     ],
 )  # fmt: skip
 def test_operations_with_effects_are_found_with_their_reason(operation, reason, function, tmp_path):
-    findings = trust.findings(saved(function, tmp_path / "1", FLOATS))
+    findings = trust.findings(save_module(function, tmp_path / "1", FLOATS))
     assert operation in {f.name for f in findings}
     assert reason in next(f.reason for f in findings if f.name == operation)
 
@@ -112,7 +112,7 @@ def test_a_table_read_from_a_file_is_refused(tmp_path):
     table = tf.lookup.StaticHashTable(
         tf.lookup.TextFileInitializer(str(words), tf.string, 0, tf.int64, tf.lookup.TextFileIndex.LINE_NUMBER), -1
     )
-    folder = saved(table.lookup, tmp_path / "1", tf.TensorSpec([None], tf.string), table=table)
+    folder = save_module(table.lookup, tmp_path / "1", tf.TensorSpec([None], tf.string), table=table)
     with pytest.raises(ZooError, match="InitializeTableFromTextFileV2"):
         trust.refuse_unsafe(folder)
 
@@ -126,7 +126,7 @@ def test_other_models_pass_if_they_only_compute(tmp_path):
         h = tf.cond(tf.reduce_sum(h) > 0, lambda: tf.einsum("ab->ba", h), lambda: tf.transpose(h))
         return tf.strings.as_string(tf.image.resize(h[None, ..., None], [8, 8])), tf.map_fn(tf.math.exp, h)
 
-    trust.check(saved(classify, tmp_path / "1", FLOATS, weight=weight))
+    trust.check(save_module(classify, tmp_path / "1", FLOATS, weight=weight))
 
 
 def test_xla_in_a_function_is_found(tmp_path):
@@ -137,7 +137,7 @@ def test_xla_in_a_function_is_found(tmp_path):
     assert {f.name for f in trust.findings(tmp_path / "1")} == {"_XlaMustCompile"}
 
 
-def test_checkpoint_operations_pass_only_where_nothing_but_the_loader_reaches_them(folder):
+def test_checkpoint_operations_pass_only_if_nothing_but_the_loader_reaches_them(folder):
     original = (folder / "saved_model.pb").read_bytes()
 
     def signature(meta_graph):
@@ -276,7 +276,7 @@ def test_the_lists_name_existing_operations_and_are_disjoint():
     assert not operations.HARMLESS & frozenset().union(*operations.HARMFUL.values())
 
 
-def test_no_harmless_operation_takes_the_name_of_a_file_or_of_a_place():
+def test_no_harmless_operation_takes_the_name_of_a_file_or_an_address():
     import inspect
 
     words = ("file", "path", "prefix", "url", "address", "server", "directory", "region", "remote")

@@ -361,7 +361,7 @@ def test_strings_are_returned_as_bytes(client):
 def test_the_asynchronous_client_returns_the_same_with_four_requests_in_flight(server, address):
     server.limit, server.errors, server.delay = 16, [("UNAVAILABLE", "full")], 0.02
 
-    async def ask():
+    async def use_client():
         async with AsyncClient(address, initial_backoff=0.001) as client:
             generator = await client.generator("toy")
             server.errors = [("UNAVAILABLE", "full")] * 3
@@ -373,7 +373,7 @@ def test_the_asynchronous_client_returns_the_same_with_four_requests_in_flight(s
                 await client.status("other")
             return images, floats, batches, await client.status("toy")
 
-    images, floats, batches, status = asyncio.run(ask())
+    images, floats, batches, status = asyncio.run(use_client())
     np.testing.assert_array_equal(images, expected(range(200), 3))
     assert floats[0, 0, 0, 0] == 1
     assert batches == [16, 4]
@@ -385,9 +385,9 @@ def test_the_asynchronous_client_returns_the_same_with_four_requests_in_flight(s
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int32, np.uint8, np.int16, np.int8, np.int64, bool])
 def test_arrays_are_encoded_and_decoded_as_tensorflow_does(dtype):
     array = (np.arange(6).reshape(2, 3) % 5).astype(dtype)
-    ours = read_by_tensorflow(wire.encode(array))
-    np.testing.assert_array_equal(ours, array)
-    assert ours.dtype == array.dtype
+    encoded = read_by_tensorflow(wire.encode(array))
+    np.testing.assert_array_equal(encoded, array)
+    assert encoded.dtype == array.dtype
     for value in (array, np.full([2, 3], 3, dtype), np.zeros([2, 3], dtype)):
         for proto in (tf.make_tensor_proto(value), tf.make_tensor_proto(value.ravel().tolist(), dtype, [2, 3])):
             decoded = wire.decode(wire.message("Tensor").FromString(proto.SerializeToString()), (2, 3))

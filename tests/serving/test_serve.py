@@ -149,7 +149,7 @@ def direct(folder, signature, **inputs):
 
 # Answers of this server and, with Docker, of TensorFlow Serving (pytest -m docker).
 
-OURS = {
+EMBEDDED_ONLY = {
     "no rows",
     "too many bytes",
     "deep",
@@ -190,8 +190,8 @@ def check(server, actual, expected):
         np.testing.assert_allclose(actual, expected, atol=1 if expected.dtype == np.uint8 else 1e-5)
 
 
-def skip_ours(server, case):
-    if case in OURS and not server.exact:
+def skip_embedded_only(server, case):
+    if case in EMBEDDED_ONLY and not server.exact:
         pytest.skip("TensorFlow Serving has no such rule")
 
 
@@ -222,7 +222,7 @@ def test_versions_are_selected_by_number_by_label_and_as_the_latest(either):
     assert len(reply["predictions"]) == 1
 
 
-def test_rest_answers_rows_in_rows_and_columns_in_columns(either, zoo):
+def test_rest_returns_rows_for_rows_and_columns_for_columns(either, zoo):
     expected = direct(zoo / "toy" / "1", "sample", **draws(3, 4))["images"]
     rows = {"signature_name": "sample", "instances": [{"seed": 3, "truncation": 1e9}, {"seed": 4, "truncation": 1e9}]}
     columns = {"signature_name": "sample", "inputs": {"seed": [3, 4], "truncation": [np.inf, np.inf]}}
@@ -322,7 +322,7 @@ TABLE = {
 
 @pytest.mark.parametrize("case", TABLE)
 def test_a_bad_predict_request_gets_tf_servings_status(either, case):
-    skip_ours(either, case)
+    skip_embedded_only(either, case)
     bad, code, words = TABLE[case]
     actual, message = refusal(either.predict.Predict, bad)
     assert actual == code
@@ -382,7 +382,7 @@ REST_TABLE = {
 
 @pytest.mark.parametrize("case", REST_TABLE)
 def test_a_bad_rest_request_gets_tf_servings_status(either, case):
-    skip_ours(either, case)
+    skip_embedded_only(either, case)
     path, body, code, words = REST_TABLE[case]
     bad = {"raw": body} if type(body) is bytes else {"body": body}
     actual, reply = either.rest(path or "/v1/models/toy:predict", **bad)
@@ -991,7 +991,7 @@ def test_tls_and_mutual_tls_over_grpc_and_rest(light, tmp_path, mutual):
     (tmp_path / "zoo").mkdir()
     publish(light, tmp_path / "zoo" / "toy", 1)
     client_key, client_cert, _ = certificate("client", signer)
-    shown = (client_key.encode(), client_cert.encode())
+    credentials = (client_key.encode(), client_cert.encode())
     with running(zoo=tmp_path / "zoo", batching=SMALL, tls=configuration.tls_settings(file)) as server:
 
         def ask(*pair):
@@ -1010,8 +1010,8 @@ def test_tls_and_mutual_tls_over_grpc_and_rest(light, tmp_path, mutual):
             url = server.url.replace("http:", "https:") + "/v1/models/toy"
             return urllib.request.urlopen(url, context=context, timeout=20).status
 
-        assert ask(*shown) == 1
-        assert get(shown) == 200
+        assert ask(*credentials) == 1
+        assert get(credentials) == 200
         assert refusal(server.predict.Predict, request(**ONE), timeout=20)[0] == "UNAVAILABLE"  # without TLS
         if mutual:
             assert refusal(ask)[0] == "UNAVAILABLE"
@@ -1121,7 +1121,7 @@ def test_a_signal_while_models_load_ends_the_start(light, tmp_path, capsys):
     assert capsys.readouterr().out.startswith("Stopping")
 
 
-def test_the_printed_address_answers(light, tmp_path, capsys):
+def test_the_printed_address_is_reachable(light, tmp_path, capsys):
     publish(light, tmp_path / "toy", 1)
 
     async def ask():

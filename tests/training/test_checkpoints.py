@@ -1,4 +1,4 @@
-"""Checkpoints are whole or not there; the average, the learning rate and the guards do what their formulas say."""
+"""Checkpoints are complete or absent; the average, the learning rate and the guards follow their formulas."""
 
 import math
 import os
@@ -17,7 +17,7 @@ from tfgan_zoo.training.checkpoints import Checkpoints, read, write_atomically
 from tfgan_zoo.training.optimizers import LinearDecay, make_optimizer
 from tfgan_zoo.training.stopping import StopRequest, check_finite
 
-# Values that a detour over text or another precision would not bring back.
+# Values that would not survive a detour through text or another precision.
 TRICKY = np.array([0.1, -0.0, np.nan, np.inf, 1e-45, 3.4e38, 1 / 3], np.float32)
 
 
@@ -32,70 +32,70 @@ def variables(step=0):
     }
 
 
-def zeroed(held):
-    for variable in held.values():
+def zeroed(state):
+    for variable in state.values():
         variable.assign(np.zeros(variable.shape, np.asarray(variable.numpy()).dtype))
-    return held
+    return state
 
 
-def bits(held):
-    return {name: (str(v.numpy().dtype), v.shape, np.asarray(v.numpy()).tobytes()) for name, v in held.items()}
+def bits(state):
+    return {name: (str(v.numpy().dtype), v.shape, np.asarray(v.numpy()).tobytes()) for name, v in state.items()}
 
 
 def with_steps(folder, *steps, keep=3):
-    """A folder of checkpoints whose kernel holds arange + step, and the variables."""
-    held = variables()
-    checkpoints = Checkpoints(folder, held, keep)
+    """Checkpoints of these steps, whose kernel is arange + step, and the variables."""
+    state = variables()
+    checkpoints = Checkpoints(folder, state, keep)
     for step in steps:
         for name, variable in variables(step).items():
-            held[name].assign(variable)
+            state[name].assign(variable)
         checkpoints.save(step)
-    return checkpoints, held
+    return checkpoints, state
 
 
-def test_checkpoint_comes_back_bit_for_bit_in_every_dtype(tmp_path):
-    checkpoints, held = with_steps(tmp_path, 5)
-    before = bits(held)
-    zeroed(held)
+def test_checkpoint_is_restored_bit_for_bit_in_every_dtype(tmp_path):
+    checkpoints, state = with_steps(tmp_path, 5)
+    before = bits(state)
+    zeroed(state)
     assert checkpoints.restore_latest(pytest.fail) == 5
-    assert bits(held) == before
-    assert int(held["step"].numpy()) == 2**53 + 6  # which float64 could not hold
+    assert bits(state) == before
+    assert int(state["step"].numpy()) == 2**53 + 6  # which float64 could not hold
 
 
 def test_checkpoint_can_be_read_with_numpy_alone(tmp_path):
-    checkpoints, held = with_steps(tmp_path, 5)
+    checkpoints, state = with_steps(tmp_path, 5)
     assert checkpoints.path(5).name == "checkpoint-000000005.npz"
     with np.load(tmp_path / "checkpoint-000000005.npz") as archive:
-        assert set(archive.files) == set(held)
+        assert set(archive.files) == set(state)
         np.testing.assert_array_equal(archive["generator/dense/kernel"], np.arange(6).reshape(2, 3) + 5)
 
 
 def test_folder_without_checkpoints_restores_nothing(tmp_path):
-    held = variables()
-    before = bits(held)
-    assert Checkpoints(tmp_path / "nowhere", held).restore_latest(pytest.fail) is None
+    state = variables()
+    before = bits(state)
+    assert Checkpoints(tmp_path / "nowhere", state).restore_latest(pytest.fail) is None
     assert Checkpoints(tmp_path / "nowhere").steps() == []
-    assert bits(held) == before
+    assert bits(state) == before
 
 
 @pytest.mark.parametrize("fail", ["write", "rename"])
-def test_write_that_fails_leaves_the_old_file_and_no_half_one(tmp_path, monkeypatch, fail):
+def test_failed_write_leaves_the_old_file_and_no_partial_one(tmp_path, monkeypatch, fail):
     path = tmp_path / "recipe.json"
     write_atomically(path, lambda file: file.write(b"old"))
 
-    def broken(*arguments):
+    def raise_no_space(*arguments):
         raise OSError("no space left on device")
 
-    def half(file):
+    def write_half(file):
         file.write(b"ne")
         if fail == "write":
-            broken()
+            raise_no_space()
 
     with monkeypatch.context() as patch:
         if fail == "rename":
-            patch.setattr(os, "replace", broken)
+            patch.setattr(os, "replace", raise_no_space)
         with pytest.raises(OSError, match="no space"):
-            write_atomically(path, half)
+            write_atomically(path, write_half)
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir() if not p.name.startswith(".")] == ["recipe.json"]
     write_atomically(path, lambda file: file.write(b"new"))
@@ -103,43 +103,43 @@ def test_write_that_fails_leaves_the_old_file_and_no_half_one(tmp_path, monkeypa
     assert [p.name for p in tmp_path.iterdir()] == ["recipe.json"]
 
 
-def test_save_that_fails_halfway_leaves_the_checkpoint_before_it(tmp_path, monkeypatch):
-    checkpoints, held = with_steps(tmp_path, 5)
-    before = bits(held)
+def test_save_that_fails_halfway_leaves_the_previous_checkpoint(tmp_path, monkeypatch):
+    checkpoints, state = with_steps(tmp_path, 5)
+    before = bits(state)
 
-    def half(file, **arrays):
+    def write_half(file, **arrays):
         file.write(b"PK")
         raise OSError("no space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(np, "savez", half)
-        for step in (5, 6):  # over the old one, and beside it
+        patch.setattr(np, "savez", write_half)
+        for step in (5, 6):  # over the old one, and as a new one
             with pytest.raises(OSError, match="no space"):
                 checkpoints.save(step)
     assert checkpoints.steps() == [5]
-    zeroed(held)
+    zeroed(state)
     assert checkpoints.restore_latest(pytest.fail) == 5
-    assert bits(held) == before
+    assert bits(state) == before
 
 
 # ------------------------------------------------------------------------------------------------------ which ones stay
 
 
-def test_the_last_ones_stay(tmp_path):
+def test_the_latest_ones_stay(tmp_path):
     checkpoints, _ = with_steps(tmp_path, 1, 2, 3, 10, keep=2)
     assert checkpoints.steps() == [3, 10]
 
 
-def test_the_best_one_stays_beside_the_last_ones_until_another_is_the_best(tmp_path):
+def test_the_best_one_stays_with_the_latest_ones_until_another_is_the_best(tmp_path):
     checkpoints = Checkpoints(tmp_path, variables(), keep=2)
-    left = []
+    remaining = []
     for step, best in ((1, 1), (2, 2), (3, 2), (4, 2), (5, 2), (6, 6), (7, 6), (8, 6), (9, 6)):
         checkpoints.save(step, best)
-        left.append(checkpoints.steps())
-    assert left == [[1], [1, 2], [2, 3], [2, 3, 4], [2, 4, 5], [5, 6], [6, 7], [6, 7, 8], [6, 8, 9]]
+        remaining.append(checkpoints.steps())
+    assert remaining == [[1], [1, 2], [2, 3], [2, 3, 4], [2, 4, 5], [5, 6], [6, 7], [6, 7, 8], [6, 8, 9]]
 
 
-def test_other_files_in_the_folder_are_no_checkpoints(tmp_path):
+def test_other_files_in_the_folder_are_ignored(tmp_path):
     checkpoints, _ = with_steps(tmp_path, 4)
     for name in ("checkpoint-9.npz.tmp", ".checkpoint-000000009.npz.tmp", "checkpoint-last.npz", "other-000000009.npz"):
         (tmp_path / name).write_bytes(b"")
@@ -149,9 +149,9 @@ def test_other_files_in_the_folder_are_no_checkpoints(tmp_path):
 # ----------------------------------------------------------------------------------------------------- damaged, foreign
 
 
-def flipped(data, place, bit=0x40):
+def flipped(data, position, bit=0x40):
     damaged = bytearray(data)
-    damaged[place] ^= bit
+    damaged[position] ^= bit
     return bytes(damaged)
 
 
@@ -166,12 +166,12 @@ def flipped(data, place, bit=0x40):
     ids=["half", "all but a byte", "nothing", "a flipped bit"],
 )
 def test_a_damaged_newest_checkpoint_is_reported_and_renamed_and_the_previous_one_used(tmp_path, damage):
-    checkpoints, held = with_steps(tmp_path, 5, 6, 7)
+    checkpoints, state = with_steps(tmp_path, 5, 6, 7)
     path = checkpoints.path(7)
     path.write_bytes(damage(path.read_bytes()))
     reports = []
     assert checkpoints.restore_latest(reports.append) == 6
-    assert bits(held) == bits(variables(6))
+    assert bits(state) == bits(variables(6))
     assert len(reports) == 1
     assert reports[0].startswith(f"{path}: damaged checkpoint (")
     assert reports[0].endswith("It was renamed checkpoint-000000007.damaged, and the previous checkpoint is used.")
@@ -180,57 +180,57 @@ def test_a_damaged_newest_checkpoint_is_reported_and_renamed_and_the_previous_on
 
 
 def test_all_damaged_checkpoints_are_reported(tmp_path):
-    checkpoints, held = with_steps(tmp_path, 5, 6)
-    before = bits(held)
+    checkpoints, state = with_steps(tmp_path, 5, 6)
+    before = bits(state)
     for step in (5, 6):
         checkpoints.path(step).write_bytes(b"no archive")
     reports = []
     assert checkpoints.restore_latest(reports.append) is None
     assert [sentence.partition(":")[0][-13:] for sentence in reports] == ["000000006.npz", "000000005.npz"]
-    assert bits(held) == before
+    assert bits(state) == before
 
 
 def test_no_flipped_bit_anywhere_in_the_file_gives_other_values(tmp_path):
-    """Either it is refused, or the bit was one that carries nothing, such as a date."""
-    held = {"a/kernel": tf.Variable([1.0, 2.0]), "step": tf.Variable(7, dtype=tf.int64)}
-    expected = bits(held)
-    checkpoints = Checkpoints(tmp_path, held)
+    """Either the file is refused, or the bit carries nothing, such as one of a date."""
+    state = {"a/kernel": tf.Variable([1.0, 2.0]), "step": tf.Variable(7, dtype=tf.int64)}
+    expected = bits(state)
+    checkpoints = Checkpoints(tmp_path, state)
     checkpoints.save(1)
     data = checkpoints.path(1).read_bytes()
     refused = 0
-    for place in range(len(data)):
-        checkpoints.path(1).write_bytes(flipped(data, place, 1 << place % 8))
-        zeroed(held)
-        nothing = bits(held)
+    for position in range(len(data)):
+        checkpoints.path(1).write_bytes(flipped(data, position, 1 << position % 8))
+        zeroed(state)
+        zeros = bits(state)
         try:
             checkpoints.restore(1)
         except ZooError:
             refused += 1
-            assert bits(held) == nothing
+            assert bits(state) == zeros
         else:
-            assert bits(held) == expected
+            assert bits(state) == expected
     assert refused > len(data) // 2
 
 
-def other_network(held):
-    held.pop("double")
-    held["generator/dense/kernel"] = tf.Variable(np.zeros((3, 2), np.float32))
-    held["generator/more"] = tf.Variable(0.0)
-    return held
+def other_network(state):
+    state.pop("double")
+    state["generator/dense/kernel"] = tf.Variable(np.zeros((3, 2), np.float32))
+    state["generator/more"] = tf.Variable(0.0)
+    return state
 
 
 def test_checkpoint_of_another_network_is_refused_by_names_and_nothing_is_assigned(tmp_path):
     with_steps(tmp_path, 5)
-    held = other_network(variables())
-    before = bits(held)
+    state = other_network(variables())
+    before = bits(state)
     with pytest.raises(ZooError) as error:
-        Checkpoints(tmp_path, held).restore_latest(pytest.fail)
+        Checkpoints(tmp_path, state).restore_latest(pytest.fail)
     assert str(error.value) == (
         f"{tmp_path / 'checkpoint-000000005.npz'}: of another network: double is () but should be absent; "
         "generator/dense/kernel is (2, 3) but should be (3, 2); generator/more is missing but should be ()."
     )
-    assert bits(held) == before
-    assert Checkpoints(tmp_path).steps() == [5]  # it is whole, and stays
+    assert bits(state) == before
+    assert Checkpoints(tmp_path).steps() == [5]  # it is intact, and stays
 
 
 def test_refusal_names_three_variables_and_counts_the_rest(tmp_path):
@@ -239,7 +239,7 @@ def test_refusal_names_three_variables_and_counts_the_rest(tmp_path):
         Checkpoints(tmp_path, {}).restore(5)
 
 
-def test_read_tells_of_a_file_that_is_not_there(tmp_path):
+def test_read_refuses_a_missing_file(tmp_path):
     with pytest.raises(ZooError, match=r"checkpoint-000000005\.npz: damaged checkpoint"):
         read(Checkpoints(tmp_path).path(5))
 
@@ -271,22 +271,22 @@ def set_all(network, value):
 
 
 def only_value(network):
-    """The one value that every floating variable has."""
-    found = np.concatenate([v.numpy().ravel() for v in network.variables if v.dtype == "float32"])
-    assert found.min() == found.max()
-    return found[0]
+    """The single value that all floating-point variables have."""
+    values = np.concatenate([v.numpy().ravel() for v in network.variables if v.dtype == "float32"])
+    assert values.min() == values.max()
+    return values[0]
 
 
-def test_average_starts_as_a_copy_that_is_not_the_network(tmp_path):
+def test_average_starts_as_a_separate_copy_of_the_network(tmp_path):
     source = network()
     average = MovingAverage(source, 0.9)
-    for mine, its in zip(average.network.variables, source.variables, strict=True):
-        assert mine is not its
-        assert mine.path == its.path
-        np.testing.assert_array_equal(mine, its)
+    for averaged, original in zip(average.network.variables, source.variables, strict=True):
+        assert averaged is not original
+        assert averaged.path == original.path
+        np.testing.assert_array_equal(averaged, original)
 
 
-def test_average_of_every_float_follows_by_hand():
+def test_average_of_every_float_by_hand():
     """Decays min(0.3, (1 + t) / (10 + t)): 2/11 and 3/12 in the first two steps, then 0.3."""
     source = network()
     set_all(source, 11)
@@ -300,7 +300,7 @@ def test_average_of_every_float_follows_by_hand():
     set_all(source, 15)
     average.update(source, tf.constant(3, tf.int64))  # 4/13 is over 0.3
     assert only_value(average.network) == pytest.approx(5 * 0.3 + 15 * 0.7)
-    assert "moving_mean" in {v.name for v in average.network.variables}  # statistics are floats like any other
+    assert "moving_mean" in {v.name for v in average.network.variables}  # statistics are averaged like any float
 
 
 def test_average_at_a_constant_value_stays_there():
@@ -326,7 +326,7 @@ def test_average_is_a_bit_equal_copy_until_its_first_step():
     assert only_value(average.network) == pytest.approx(10)
 
 
-def test_average_without_decay_takes_the_last_weights_as_they_are():
+def test_average_without_decay_equals_the_last_weights():
     source = network()
     average = MovingAverage(source, 0.0)
     for step, value in ((1, 1e-10), (100_000, 0.1)):
@@ -336,7 +336,7 @@ def test_average_without_decay_takes_the_last_weights_as_they_are():
         assert only_value(average.network) == np.float32(value)
 
 
-def test_average_copies_whole_numbers():
+def test_average_copies_integers():
     source = network()
     average = MovingAverage(source, 0.999)
     source.get_layer("counted").count.assign(2**53 + 1)
@@ -355,29 +355,29 @@ def test_average_leaves_its_source_alone():
 # ------------------------------------------------------------------------------------------------------- learning rates
 
 
-def test_linear_decay_is_flat_and_then_a_line_to_zero():
+def test_linear_decay_is_flat_and_then_linear_to_zero():
     rate = LinearDecay(0.2, first=4, last=8)
-    found = [float(rate(step)) for step in (0, 3, 4, 5, 6, 7, 8, 9)]
-    assert found == pytest.approx([0.2, 0.2, 0.2, 0.15, 0.1, 0.05, 0, 0], abs=1e-8)
+    rates = [float(rate(step)) for step in (0, 3, 4, 5, 6, 7, 8, 9)]
+    assert rates == pytest.approx([0.2, 0.2, 0.2, 0.15, 0.1, 0.05, 0, 0], abs=1e-8)
     assert [float(LinearDecay(1.0, 0, 4)(step)) for step in range(5)] == [1, 0.75, 0.5, 0.25, 0]
 
 
 @pytest.mark.parametrize("first", [8, 100])
-def test_fall_that_would_begin_after_the_last_update_never_does(first):
+def test_decay_that_would_begin_after_the_last_update_never_does(first):
     """A preset whose steps were cut short by --set still trains."""
     rate = LinearDecay(0.2, first, last=8)
     assert [float(rate(step)) for step in range(8)] == pytest.approx([0.2] * 8)
 
 
 def test_linear_decay_counts_the_updates_of_its_player():
-    """Five discriminator updates a step: the fall from step 2 to step 4 is one from update 10 to update 20."""
+    """With five discriminator updates per step, decay from step 2 to step 4 goes from update 10 to update 20."""
     settings = OptimizerSettings(learning_rate=0.4, schedule="linear", decay_from=2)
     optimizer = make_optimizer(settings, steps=4, updates_per_step=5, name="optimizer")
-    found = []
+    rates = []
     for update in (0, 10, 15, 19, 20):
         optimizer.iterations.assign(update)
-        found.append(float(optimizer.learning_rate))
-    assert found == pytest.approx([0.4, 0.4, 0.2, 0.04, 0.0])
+        rates.append(float(optimizer.learning_rate))
+    assert rates == pytest.approx([0.4, 0.4, 0.2, 0.04, 0.0])
 
 
 @pytest.mark.parametrize(
@@ -393,28 +393,28 @@ def test_linear_decay_counts_the_updates_of_its_player():
         ({"name": "rmsprop", "learning_rate": 0.1, "rho": 0.5, "epsilon": 0.0}, [1 - 0.1 / math.sqrt(0.5)] * 2),
     ],
 )  # fmt: skip
-def test_optimizers_take_the_recipes_numbers(settings, expected):
+def test_optimizers_use_the_recipes_settings(settings, expected):
     variable = keras.Variable(1.0)
     optimizer = make_optimizer(OptimizerSettings(**settings), 10, 1, "optimizer")
-    found = []
+    weights = []
     for gradient in (3.0, 0.0):
         optimizer.apply([tf.constant(gradient)], [variable])
-        found.append(float(variable.numpy()))
-    assert found == pytest.approx(expected, rel=1e-5)
+        weights.append(float(variable.numpy()))
+    assert weights == pytest.approx(expected, rel=1e-5)
 
 
 # --------------------------------------------------------------------------------------------------------------- guards
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_loss_that_is_no_number_stops_with_its_step_and_its_name(value):
+def test_loss_that_is_not_finite_stops_with_its_step_and_its_name(value):
     with pytest.raises(ZooError) as error:
         check_finite(123, {"generator/hinge": 1.0, "discriminator/gradient_penalty": value, "discriminator/hinge": 0.0})
     assert str(error.value).startswith(f"step 123: discriminator/gradient_penalty = {value}. ")
     assert "generator/hinge" not in str(error.value)
 
 
-def test_every_loss_that_is_no_number_is_named():
+def test_every_loss_that_is_not_finite_is_named():
     with pytest.raises(ZooError, match=r"step 1: a = nan, c = inf\."):
         check_finite(1, {"a": math.nan, "b": 3.0, "c": math.inf})
 
@@ -424,12 +424,12 @@ def test_finite_losses_pass_however_large():
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_first_signal_is_a_wish_and_the_second_stops(number):
+def test_first_signal_requests_a_stop_and_the_second_interrupts(number):
     before = signal.getsignal(number)
-    with StopRequest() as wish:
-        assert wish.received == 0
+    with StopRequest() as request:
+        assert request.received == 0
         signal.raise_signal(number)
-        assert wish.received == number
+        assert request.received == number
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(number)
     assert signal.getsignal(number) is before

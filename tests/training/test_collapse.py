@@ -1,4 +1,4 @@
-"""The guard against collapse: what it sees, how a run goes back, and that what follows is the same however it is interrupted."""
+"""The guard against collapse: what it detects, how a run rolls back, and that interruptions do not change what follows."""
 
 import math
 
@@ -28,8 +28,8 @@ def guard_of(**settings):
     return CollapseGuard(recipe_tables.GuardSettings(on_collapse="stop", **settings), points_game())
 
 
-def seen(guard, step, losses=(1.0,), scores=()):
-    """Why the guard thinks that it is a collapse, None where it does not."""
+def reason(guard, step, losses=(1.0,), scores=()):
+    """The guard's reason for a collapse, None without one."""
     for loss in losses:
         guard.count(loss)
     try:
@@ -42,34 +42,34 @@ def scores(*series, name="fd_points"):
     return [Score(name, value, None, 10 * (i + 1), PROTOCOL) for i, value in enumerate(series)]
 
 
-# --- what it sees
+# --- what it detects
 
 
-def test_the_mean_loss_must_not_come_to_the_floor():
+def test_a_mean_loss_below_the_floor_is_a_collapse():
     guard = guard_of(loss_floor=0.1, singular_factor=0)
-    assert seen(guard, 1, [0.0, 0.0, 0.4]) is None  # 0.133 on average
-    assert seen(guard, 2, [0.05, 0.05]) == "|loss of the discriminator| = 0.05, bound 0.1"
-    assert seen(guard, 3, [0.2]) is None  # each look takes the losses since the last
-    assert seen(guard_of(loss_floor=0), 1, [0.0]) is None
+    assert reason(guard, 1, [0.0, 0.0, 0.4]) is None  # 0.133 on average
+    assert reason(guard, 2, [0.05, 0.05]) == "|loss of the discriminator| = 0.05, bound 0.1"
+    assert reason(guard, 3, [0.2]) is None  # each check takes the losses since the last
+    assert reason(guard_of(loss_floor=0), 1, [0.0]) is None
 
 
-def test_the_loss_must_not_jump_beyond_its_level_and_levels_below_one_count_as_one():
+def test_a_loss_far_above_its_level_is_a_collapse_and_levels_below_one_count_as_one():
     guard = guard_of(loss_factor=3, singular_factor=0)
-    assert seen(guard, 1, [100.0]) is None  # the first look has no level
-    assert [seen(guard, i, [loss]) for i, loss in enumerate((2.0, 6.0))] == [None, None]
+    assert reason(guard, 1, [100.0]) is None  # the first check has no level
+    assert [reason(guard, i, [loss]) for i, loss in enumerate((2.0, 6.0))] == [None, None]
     assert float(guard.levels[0]) == 36  # the mean of the first three
-    assert seen(guard, 9, [-110.0]) == "|loss of the discriminator| = 110, bound 108"
+    assert reason(guard, 9, [-110.0]) == "|loss of the discriminator| = 110, bound 108"
     assert float(guard.levels[0]) == 36
     low = guard_of(loss_factor=3, singular_factor=0)
-    assert [seen(low, i, [loss]) for i, loss in enumerate((0.1, 2.9))] == [None, None]
-    assert seen(low, 9, [4.6]) == "|loss of the discriminator| = 4.6, bound 4.5"  # its level is 1.5
+    assert [reason(low, i, [loss]) for i, loss in enumerate((0.1, 2.9))] == [None, None]
+    assert reason(low, 9, [4.6]) == "|loss of the discriminator| = 4.6, bound 4.5"  # its level is 1.5
 
 
 def test_a_level_averages_over_ten_checks():
     guard = guard_of(loss_factor=100, singular_factor=0)
     for step in range(20):
-        seen(guard, step, [1.0])
-    seen(guard, 20, [11.0])
+        reason(guard, step, [1.0])
+    reason(guard, 20, [11.0])
     assert float(guard.levels[0]) == pytest.approx(2.0)
 
 
@@ -77,65 +77,75 @@ def test_a_kernel_whose_largest_singular_value_explodes_is_named():
     guard = guard_of(singular_factor=4)
     kernel = guard.game.generator.get_layer("dense_2").kernel
     kernel.assign(2 * np.eye(8, 2))
-    assert seen(guard, 1) is None
+    assert reason(guard, 1) is None
     kernel.assign(7.9 * np.eye(8, 2))
-    assert seen(guard, 2) is None  # its level is 4.95 now
+    assert reason(guard, 2) is None  # its level is 4.95 now
     kernel.assign(20 * np.eye(8, 2))
-    assert seen(guard, 3) == "largest singular value of generator/dense_2 = 20, bound 19.8"
+    assert reason(guard, 3) == "largest singular value of generator/dense_2 = 20, bound 19.8"
     kernel.assign(np.full([8, 2], np.nan))
-    assert seen(guard_of(), 1) is None
-    assert seen(guard, 4) == "largest singular value of generator/dense_2 = nan"
+    assert reason(guard_of(), 1) is None
+    assert reason(guard, 4) == "largest singular value of generator/dense_2 = nan"
 
 
-def test_a_score_is_bad_beyond_its_best_times_the_factor_and_the_margin():
+def test_a_score_is_a_collapse_beyond_its_best_times_the_factor_and_the_margin():
     guard = guard_of(score_factor=2, score_margin=0.5, singular_factor=0)
-    assert seen(guard, 1, scores=scores(1.0, 2.4)) is None
-    told = "fd_points = 2.6, bound 2.5, best 1 at step 20"
-    assert seen(guard, 2, scores=scores(3.0, 1.0, 2.6)) == told
-    assert seen(guard, 3, scores=scores(9.0)) is None
-    assert seen(guard, 4, scores=scores(1.0, 2.6, 0.9)) is None  # the last one counts
-    assert seen(guard, 5, scores=scores(1.0, math.nan)) == "fd_points = nan"
+    assert reason(guard, 1, scores=scores(1.0, 2.4)) is None
+    message = "fd_points = 2.6, bound 2.5, best 1 at step 20"
+    assert reason(guard, 2, scores=scores(3.0, 1.0, 2.6)) == message
+    assert reason(guard, 3, scores=scores(9.0)) is None
+    assert reason(guard, 4, scores=scores(1.0, 2.6, 0.9)) is None  # the last one counts
+    assert reason(guard, 5, scores=scores(1.0, math.nan)) == "fd_points = nan"
     rising = scores(0.3, 0.9, 0.4, name="coverage")  # 0.9 / 2 - 0.1
-    assert seen(guard_of(score_margin=0.1), 6, scores=rising) is None
-    assert "coverage = 0.4, bound 0.45, best 0.9" in seen(guard_of(score_margin=0), 6, scores=rising)
+    assert reason(guard_of(score_margin=0.1), 6, scores=rising) is None
+    assert "coverage = 0.4, bound 0.45, best 0.9" in reason(guard_of(score_margin=0), 6, scores=rising)
 
 
-def test_before_its_first_step_only_what_is_not_finite_counts():
+def test_before_its_first_step_only_values_that_are_not_finite_count():
     guard = guard_of(from_step=10, loss_floor=0.5)
-    assert seen(guard, 10, [0.0]) is None
-    assert seen(guard, 11, [0.0]) is not None
-    assert seen(guard_of(from_step=10), 1, [math.inf]) == "|loss of the discriminator| = inf"
+    assert reason(guard, 10, [0.0]) is None
+    assert reason(guard, 11, [0.0]) is not None
+    assert reason(guard_of(from_step=10), 1, [math.inf]) == "|loss of the discriminator| = inf"
 
 
-def test_the_checkpoint_to_go_back_to_is_the_best_or_the_last_that_was_looked_at(tmp_path):
+def test_the_checkpoint_to_roll_back_to_is_the_best_or_the_last_checked_one(tmp_path):
     checkpoints = Checkpoints(tmp_path)
     for step in (10, 20, 25, 30, 40):
         checkpoints.path(step).touch()
-    of = lambda step, best=None, looked=10: last_good(checkpoints, step, 10, looked, best)  # noqa: E731
-    assert (of(40), of(41), of(33), of(30), of(29)) == (30, 40, 30, 20, 20)  # 25 is where a person stopped
-    assert (of(40, best=10), of(40, best=25), of(40, best=40)) == (10, 30, 30)
-    assert of(9) is None
-    assert of(35, looked=5) == 30
+    good_before = lambda step, best=None, checked_every=10: last_good(checkpoints, step, 10, checked_every, best)  # noqa: E731
+    assert (good_before(40), good_before(41), good_before(33), good_before(30), good_before(29)) == (
+        30,
+        40,
+        30,
+        20,
+        20,
+    )  # 25 is where a user stopped the run
+    assert (good_before(40, best=10), good_before(40, best=25), good_before(40, best=40)) == (10, 30, 30)
+    assert good_before(9) is None
+    assert good_before(35, checked_every=5) == 30
 
 
 # --- recipes
 
 
-def test_a_guard_may_be_changed_on_the_way_but_for_what_a_rollback_goes_by():
-    least = {"model": "sngan", "steps": 10}
-    plain, stop = recipe.parse(least), recipe.parse({**least, "guard": {"on_collapse": "stop", "loss_floor": 0.5}})
+def test_a_guard_may_be_changed_during_a_run_except_what_a_rollback_depends_on():
+    minimal = {"model": "sngan", "steps": 10}
+    plain, stop = recipe.parse(minimal), recipe.parse({**minimal, "guard": {"on_collapse": "stop", "loss_floor": 0.5}})
     assert recipe.differences(plain, stop) == {}
-    back = {"guard": {"on_collapse": "rollback"}}
-    goes_back = recipe.parse({**least, **back})
-    assert recipe.differences(plain, goes_back) == {"guard.on_collapse": ("none", "rollback")}
-    for free in ({"guard": {**back["guard"], "rollbacks": 9}}, {**back, "log": {"grid": 3}}, {**back, "steps": 20}):
-        assert recipe.differences(goes_back, recipe.parse({**least, **free})) == {}
-    other = recipe.parse({**least, **back, "checkpoints": {"every_steps": 10}, "evaluation": {"samples": 0}})
-    assert list(recipe.differences(goes_back, other)) == ["checkpoints.every_steps", "evaluation.samples"]
+    rollback = {"guard": {"on_collapse": "rollback"}}
+    rolls_back = recipe.parse({**minimal, **rollback})
+    assert recipe.differences(plain, rolls_back) == {"guard.on_collapse": ("none", "rollback")}
+    for allowed in (
+        {"guard": {**rollback["guard"], "rollbacks": 9}},
+        {**rollback, "log": {"grid": 3}},
+        {**rollback, "steps": 20},
+    ):
+        assert recipe.differences(rolls_back, recipe.parse({**minimal, **allowed})) == {}
+    other = recipe.parse({**minimal, **rollback, "checkpoints": {"every_steps": 10}, "evaluation": {"samples": 0}})
+    assert list(recipe.differences(rolls_back, other)) == ["checkpoints.every_steps", "evaluation.samples"]
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"guard": {"every_steps": 30}}, "guard.every_steps=30 does not divide checkpoints.every_steps=1000"),
         (
@@ -144,17 +154,17 @@ def test_a_guard_may_be_changed_on_the_way_but_for_what_a_rollback_goes_by():
         ),
     ],
 )
-def test_a_rollback_needs_checks_before_checkpoints_and_checkpoints_of_scores(changes, told):
+def test_a_rollback_needs_a_check_before_each_checkpoint_and_a_checkpoint_with_each_score(changes, message):
     guard = {"on_collapse": "rollback", **changes.pop("guard", {})}
-    with pytest.raises(ZooError, match=told):
+    with pytest.raises(ZooError, match=message):
         recipe.parse({"model": "sngan", "steps": 10, "guard": guard, **changes})
 
 
-# --- training under it
+# --- training with a guard
 
 
-def test_watching_changes_no_weights_and_counts_alike_whatever_steps_per_call_is():
-    found = []
+def test_a_guard_changes_no_weights_and_counts_the_same_for_any_steps_per_call():
+    runs = []
     for guard, calls in (("none", 5), ("stop", 5), ("rollback", 1)):
         trainer = Trainer(
             points_recipe(guard={"on_collapse": guard}, steps_per_call=calls), points_game, make_strategy("one")
@@ -162,23 +172,25 @@ def test_watching_changes_no_weights_and_counts_alike_whatever_steps_per_call_is
         losses = []
         play(
             trainer,
-            callbacks=[Callback(1, lambda step, means, seen=losses: seen.append(means["discriminator/non_saturating"]))]
+            callbacks=[
+                Callback(1, lambda step, means, history=losses: history.append(means["discriminator/non_saturating"]))
+            ]
             if calls == 1
             else [],
         )
-        found.append((trainer, values(trainer), losses))
-    plain, stop, back = (v for _, v, _ in found)
-    own = {name for name in stop if name.startswith("guard/")}
-    assert own == {f"guard/{name}" for name in ("rollbacks", "rate", "losses", "looks", "levels")}
-    assert_same(plain, {name: value for name, value in stop.items() if name not in own})
-    assert_same(stop, back)
+        runs.append((trainer, values(trainer), losses))
+    plain, stop, rollback = (v for _, v, _ in runs)
+    guard_names = {name for name in stop if name.startswith("guard/")}
+    assert guard_names == {f"guard/{name}" for name in ("rollbacks", "rate", "losses", "looks", "levels")}
+    assert_same(plain, {name: value for name, value in stop.items() if name not in guard_names})
+    assert_same(stop, rollback)
     total, steps = stop["guard/losses"]
     assert steps == 12
-    assert total == pytest.approx(sum(found[2][2]), rel=1e-5)
+    assert total == pytest.approx(sum(runs[2][2]), rel=1e-5)
 
 
-def test_seed_and_rates_after_a_rollback_are_those_of_a_run_that_has_them_from_its_recipe():
-    """Two rollbacks at seed 3 and factor 0.5 draw as seed 5 does, and step by a quarter of the rate."""
+def test_seed_and_rates_after_a_rollback_equal_those_set_in_a_recipe():
+    """Two rollbacks at seed 3 and factor 0.5 draw as seed 5 does, and train at a quarter of the rate."""
 
     def after_a_step(seed, rate, guard, rollbacks=0):
         sgd = {"name": "sgd", "learning_rate": rate}
@@ -202,7 +214,7 @@ def test_seed_and_rates_after_a_rollback_are_those_of_a_run_that_has_them_from_i
     assert_same(after_a_step(3, 0.4, guard, rollbacks=2), after_a_step(5, 0.1, {}))
 
 
-def test_checkpoints_of_a_run_without_a_guard_can_be_gone_on_with_under_one_and_back(tmp_path):
+def test_checkpoints_of_a_run_without_a_guard_can_be_resumed_with_one_and_vice_versa(tmp_path):
     plain = Trainer(points_recipe(), points_game, make_strategy("one"))
     Checkpoints(tmp_path, plain.variables()).save(5)
     guarded = Trainer(points_recipe(seed=1, guard={"on_collapse": "stop"}), points_game, make_strategy("one"))
@@ -214,7 +226,7 @@ def test_checkpoints_of_a_run_without_a_guard_can_be_gone_on_with_under_one_and_
     Checkpoints(tmp_path, plain.variables()).restore(6)
 
 
-# --- whole runs, which collapse: their learning rates are far too high
+# --- complete runs, which collapse: their learning rates are far too high
 
 
 SMALL = {
@@ -230,12 +242,12 @@ SMALL = {
     "checkpoints": {"every_steps": 10, "keep": 1},
     "log": {"scalars_every_steps": 10, "samples_every_steps": 1000, "grid": 2},
 }
-BACK = {"on_collapse": "rollback", "rate_factor": 0.03, "score_factor": 0.0, "rollbacks": 3}
+ROLLBACK = {"on_collapse": "rollback", "rate_factor": 0.03, "score_factor": 0.0, "rollbacks": 3}
 
 
 def run_of(folder, guard, **changes):
-    told = []
-    return TrainingRun(recipe.parse({**SMALL, "guard": guard, **changes}), folder, report=told.append), told
+    messages = []
+    return TrainingRun(recipe.parse({**SMALL, "guard": guard, **changes}), folder, report=messages.append), messages
 
 
 def end_of(folder):
@@ -246,18 +258,18 @@ def end_of(folder):
 @pytest.fixture(scope="module")
 def rolled_back(tmp_path_factory):
     folder = tmp_path_factory.mktemp("collapse") / "run"
-    run, told = run_of(folder, BACK)
+    run, messages = run_of(folder, ROLLBACK)
     assert run.execute() is not None
-    return folder, told
+    return folder, messages
 
 
-def test_without_a_guard_it_collapses(tmp_path):
+def test_without_a_guard_the_run_collapses(tmp_path):
     with pytest.raises(Collapse, match=r"step 33: generator/gradient_norm = inf"):
         run_of(tmp_path / "run", {})[0].execute()
 
 
-def test_a_collapsing_run_goes_back_and_reaches_its_end(rolled_back):
-    folder, told = rolled_back
+def test_a_collapsing_run_rolls_back_and_reaches_its_end(rolled_back):
+    folder, messages = rolled_back
     run = Run(folder)
     records = run.collapses()
     assert records
@@ -268,31 +280,31 @@ def test_a_collapsing_run_goes_back_and_reaches_its_end(rolled_back):
     assert first["went_back_to"] < first["step"]
     assert (
         f"Step {first['step']:,}: {first['why']}. Rolled back to step {first['went_back_to']}, continuing with seed 1."
-        in told
+        in messages
     )
     assert len(records) == int(end_of(folder)["guard/rollbacks"])
     final = [score.value for score in run.scores() if score.step == 40]
     assert all(map(math.isfinite, final))
-    history = read_history(folder)  # which passes over the text
+    history = read_history(folder)  # which skips the text
     assert history.curves["guard/collapses"][1][-1] == len(records)
 
 
-def test_killed_after_a_rollback_or_within_it_it_ends_with_the_same_bits(rolled_back, tmp_path, monkeypatch):
+def test_a_run_killed_after_or_during_a_rollback_ends_with_the_same_bits(rolled_back, tmp_path, monkeypatch):
     class Killed(BaseException):
         pass
 
     saves, save = [], Checkpoints.save
 
-    def killed_in_turn(self, step, *stays):
+    def save_or_be_killed(self, step, *arguments):
         saves.append(step)
         if len(saves) in (3, 6, 8):
             raise Killed
-        save(self, step, *stays)
+        save(self, step, *arguments)
 
-    monkeypatch.setattr(Checkpoints, "save", killed_in_turn)
+    monkeypatch.setattr(Checkpoints, "save", save_or_be_killed)
     deaths = []
     while True:
-        run, _ = run_of(tmp_path / "run", BACK)
+        run, _ = run_of(tmp_path / "run", ROLLBACK)
         try:
             run.execute()
             break
@@ -300,29 +312,29 @@ def test_killed_after_a_rollback_or_within_it_it_ends_with_the_same_bits(rolled_
             deaths.append(run.trainer.seed)
             run.lock.close()
     assert len(deaths) == 3
-    assert max(deaths) > 0  # after it had gone back
+    assert max(deaths) > 0  # after a rollback
     assert_same(end_of(tmp_path / "run"), end_of(rolled_back[0]))
     for name in ("collapses.jsonl", "scores.jsonl"):
         assert (tmp_path / "run" / name).read_text() == (rolled_back[0] / name).read_text()
 
 
 @pytest.mark.slow
-def test_two_replicas_collapse_and_go_back_as_one_does(two_replicas, tmp_path, monkeypatch):
-    one, _ = run_of(tmp_path / "one", BACK, precision="float64")
+def test_two_replicas_collapse_and_roll_back_like_one(two_replicas, tmp_path, monkeypatch):
+    one, _ = run_of(tmp_path / "one", ROLLBACK, precision="float64")
     assert one.execute() is not None
     monkeypatch.setattr(training_run, "make_strategy", lambda name: two_replicas)
-    two, _ = run_of(tmp_path / "two", BACK, precision="float64")
+    two, _ = run_of(tmp_path / "two", ROLLBACK, precision="float64")
     assert two.trainer.replicas == 2
     assert two.execute() is not None
-    kept = ("step", "went_back_to", "seed", "rate_scale")
-    records = [[{k: r[k] for k in kept} for r in Run(tmp_path / name).collapses()] for name in ("one", "two")]
+    keys = ("step", "went_back_to", "seed", "rate_scale")
+    records = [[{k: r[k] for k in keys} for r in Run(tmp_path / name).collapses()] for name in ("one", "two")]
     assert records[0]
     assert records[0] == records[1]
     assert_same(end_of(tmp_path / "one"), end_of(tmp_path / "two"), tolerance=1e-6)
 
 
 def test_a_run_that_collapses_too_often_ends_with_its_last_good_checkpoint(tmp_path):
-    run, _ = run_of(tmp_path / "run", {**BACK, "rate_factor": 1.0, "rollbacks": 2}, evaluation={"samples": 0})
+    run, _ = run_of(tmp_path / "run", {**ROLLBACK, "rate_factor": 1.0, "rollbacks": 2}, evaluation={"samples": 0})
     with pytest.raises(
         ZooError, match=r"It went back 2 times\. The run stops here, and the last good checkpoint is of"
     ):
@@ -330,7 +342,7 @@ def test_a_run_that_collapses_too_often_ends_with_its_last_good_checkpoint(tmp_p
     assert [r["went_back_to"] is None for r in Run(tmp_path / "run").collapses()] == [False, False, True]
 
 
-def test_stop_ends_at_the_first_and_keeps_the_checkpoint_from_before(tmp_path):
+def test_stop_ends_at_the_first_collapse_and_keeps_the_checkpoint_before_it(tmp_path):
     guard = {"on_collapse": "stop", "every_steps": 1, "singular_factor": 1.5}
     run, _ = run_of(tmp_path / "run", guard, evaluation={"samples": 0}, checkpoints={"every_steps": 1, "keep": 2})
     with pytest.raises(ZooError, match="the last good checkpoint is of step"):
@@ -343,7 +355,7 @@ def test_stop_ends_at_the_first_and_keeps_the_checkpoint_from_before(tmp_path):
 # --- the report
 
 
-def test_the_report_tells_when_why_and_what_was_done():
+def test_the_report_states_when_why_and_what_was_done():
     records = [
         {"step": 1200, "why": "a = 3, bound 2", "went_back_to": 1000, "seed": 8, "rate_scale": 0.5},
         {"step": 1300, "why": "a = nan", "went_back_to": None, "seed": 8, "rate_scale": 0.5},

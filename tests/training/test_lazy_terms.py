@@ -1,4 +1,4 @@
-"""Lazy terms: updates of their own in every k-th step, on one device and on two, and what the optimiser makes of them."""
+"""Lazy terms: separate updates in every k-th step, on one device and on two, and how the optimiser is adjusted to them."""
 
 import json
 
@@ -40,38 +40,38 @@ class Nothing(Term):
 def logs_of(objective, strategy=None, **changes):
     """(the trainer, the logs of every step)."""
     logs = []
-    note = Callback(1, lambda step, means: logs.append(means))
+    record = Callback(1, lambda step, means: logs.append(means))
     build = lambda: points_game(objective(), statistics=False)  # noqa: E731
-    return played(points_recipe(**changes), build, strategy, callbacks=[note]), logs
+    return played(points_recipe(**changes), build, strategy, callbacks=[record]), logs
 
 
 def test_a_lazy_term_acts_in_every_kth_step_with_k_times_its_weight():
-    """By gradient descent the last bias goes down by rate * weight * k at steps 0 and 4, of 6: 2 * 0.1 * 0.5 * 4 = 0.4."""
+    """Under gradient descent the last bias falls by rate * weight * k at steps 0 and 4 of 6: 2 * 0.1 * 0.5 * 4 = 0.4."""
     trainer, logs = logs_of(lambda: Nothing() + 0.5 * lazy(PushDown(), 4), steps=6)
     # k / (k + 1) of the rate, as for Adam
     np.testing.assert_allclose(values(trainer)["discriminator/logits/bias"], [-0.4 * 4 / 5], rtol=1e-5)
     assert ["discriminator/push_down" in log for log in logs] == [True, False, False, False, True, False]
 
 
-def test_its_log_is_the_weighted_loss_without_the_factor_k():
+def test_a_lazy_term_logs_its_weighted_loss_without_the_factor_k():
     _, lazily = logs_of(lambda: Nothing() + 0.5 * lazy(PushDown(), 4), steps=1)
     _, always = logs_of(lambda: Nothing() + 0.5 * PushDown(), steps=1)
     assert lazily[0]["discriminator/push_down"] == pytest.approx(always[0]["discriminator/push_down"])
 
 
 def test_means_of_a_lazy_term_are_over_the_steps_in_which_it_acted():
-    seen = []
+    r1_values = []
     build = lambda: points_game(NonSaturating() + lazy(R1(), 4), statistics=False)  # noqa: E731
-    every = Callback(1, lambda step, means: seen.append(means.get("discriminator/r1")))
-    whole = []
+    record = Callback(1, lambda step, means: r1_values.append(means.get("discriminator/r1")))
+    overall = []
     played(
         points_recipe(),
         build,
-        callbacks=[every, Callback(0, lambda step, means: whole.append(means["discriminator/r1"]))],
+        callbacks=[record, Callback(0, lambda step, means: overall.append(means["discriminator/r1"]))],
     )
-    acted = [value for value in seen if value is not None]
+    acted = [value for value in r1_values if value is not None]
     assert len(acted) == 3
-    np.testing.assert_allclose(whole, [np.mean(acted)], rtol=1e-6)
+    np.testing.assert_allclose(overall, [np.mean(acted)], rtol=1e-6)
 
 
 @pytest.mark.parametrize("accumulation", [1, 2])
@@ -85,7 +85,7 @@ def test_two_replicas_equal_one_under_lazy_terms(two_replicas, accumulation):
     assert not np.allclose(values(one)["discriminator/logits/kernel"], values(without)["discriminator/logits/kernel"])
 
 
-def test_the_guard_sees_the_losses_of_every_step_alone():
+def test_the_guard_ignores_lazy_losses():
     trainer, logs = logs_of(
         lambda: NonSaturating() + 1e3 * lazy(R1(), 2), steps=2, guard={"on_collapse": "stop"},
         checkpoints={"every_steps": 9}, discriminator_optimizer={"name": "sgd", "learning_rate": 1e-6},
@@ -96,7 +96,7 @@ def test_the_guard_sees_the_losses_of_every_step_alone():
 
 
 def test_adam_is_adjusted_as_karras_et_al_say():
-    """c = k / (k + 1) for one update of every step and one of every k-th: rate * c, beta ** c."""
+    """c = k / (k + 1) for one update in every step and one in every k-th: rate * c, beta ** c."""
     trainer, _ = logs_of(lambda: NonSaturating() + lazy(R1(), 16), steps=1, discriminator_optimizer=ADAM)
     optimizer, c = trainer.discriminator_optimizer, 16 / 17
     assert float(optimizer.learning_rate) == pytest.approx(0.01 * c)
@@ -104,7 +104,7 @@ def test_adam_is_adjusted_as_karras_et_al_say():
     assert float(trainer.generator_optimizer.learning_rate) == pytest.approx(0.1)
 
 
-def test_without_lazy_terms_the_optimizer_is_as_asked():
+def test_without_lazy_terms_the_optimizer_is_unchanged():
     optimizer = make_optimizer(OptimizerSettings(**ADAM), 10, 1, "optimizer")
     assert (float(optimizer.learning_rate), optimizer.beta_1, optimizer.beta_2) == (pytest.approx(0.01), 0.5, 0.9)
 
@@ -118,15 +118,15 @@ def test_a_period_below_one_is_refused():
 
 
 def passes(objective, one_pass=False, every=1):
-    """How many examples the discriminator saw in each of its passes, in its turn on 4 reals and 4 fakes."""
+    """The number of examples in each of the discriminator's passes, in its turn on 4 reals and 4 fakes."""
     game = points_game(objective, one_pass=one_pass, statistics=False)
-    seen, call = [], game.discriminator.call
+    sizes, call = [], game.discriminator.call
     game.discriminator.call = lambda inputs, *a, **k: (
-        seen.append(int(inputs["images"].shape[0])) or call(inputs, *a, **k)
+        sizes.append(int(inputs["images"].shape[0])) or call(inputs, *a, **k)
     )
     turn = game.discriminator_turn({"images": tf.constant(POINTS[:4])}, Draws(seed_of(0), 4), every)
     game.objective.losses("discriminator", turn, every)
-    return seen
+    return sizes
 
 
 @pytest.mark.parametrize("one_pass", [False, True])
@@ -134,8 +134,8 @@ def test_r1_and_r2_share_the_pass_of_the_loss(one_pass):
     assert passes(NonSaturating() + R1() + R2(), one_pass) == ([8] if one_pass else [4, 4])
 
 
-def test_a_gradient_at_one_of_the_two_parts_them():
-    """Else it would go back through both."""
+def test_a_gradient_at_reals_alone_splits_the_pass():
+    """Otherwise it would be backpropagated through both."""
     assert passes(NonSaturating() + R1(), one_pass=True) == [4, 4]
 
 
@@ -144,13 +144,13 @@ def test_a_lazy_r1_alone_sees_no_fakes():
 
 
 @pytest.mark.parametrize("one_pass", [False, True])
-def test_shared_gradient_norms_are_those_of_a_pass_of_their_own(one_pass):
+def test_shared_gradient_norms_equal_those_of_a_separate_pass(one_pass):
     game = points_game(NonSaturating(), statistics=False)
     turn = game.turn({"images": tf.constant(POINTS[:4])}, Draws(seed_of(0), 4), one_pass)
     for at, batch in (("real", turn.real), ("fake", turn.fake)):
-        apart = turn.squared_gradient_norms(tf.constant(batch["images"]))
-        np.testing.assert_allclose(turn.squared_gradient_norms(at), apart, rtol=1e-5)
-        np.testing.assert_allclose(turn.gradient_norms(at), np.sqrt(apart), rtol=1e-5)
+        separate = turn.squared_gradient_norms(tf.constant(batch["images"]))
+        np.testing.assert_allclose(turn.squared_gradient_norms(at), separate, rtol=1e-5)
+        np.testing.assert_allclose(turn.gradient_norms(at), np.sqrt(separate), rtol=1e-5)
 
 
 # ------------------------------------------------------------------------------------------------- pairs and variables
@@ -160,13 +160,13 @@ class Paired(NonSaturating):
     pairs = True
 
 
-def test_a_term_of_pairs_refuses_more_fakes_than_reals_by_name():
+def test_a_term_over_pairs_refuses_more_fakes_than_reals_by_name():
     with pytest.raises(ZooError, match=r"generator_batch_size=16: paired pairs each of 8 real images with a fake"):
         logs_of(Paired, generator_batch_size=16)
 
 
 def test_a_weight_that_is_a_variable_is_read_in_every_step_and_saved():
-    """The last bias goes down by 0.1 * weight in each step: 0.1 * (1 + 1 + 3) after the weight is set to 3 at step 2."""
+    """The last bias falls by 0.1 * weight in each step: 0.1 * (1 + 1 + 3) after the weight is set to 3 at step 2."""
     weight = tf.Variable(1.0, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
     change = Callback(2, lambda step, means: weight.assign(3.0))
     trainer = played(
@@ -179,7 +179,7 @@ def test_a_weight_that_is_a_variable_is_read_in_every_step_and_saved():
 
 
 @pytest.mark.parametrize("weight", [tf.Variable(2.0), tf.constant(2.0)])
-def test_a_tensor_times_a_term_is_refused_with_what_would_do(weight):
+def test_a_tensor_times_a_term_is_refused_with_a_remedy(weight):
     with pytest.raises(RuntimeError, match=r"write Objective\(\[\(variable, term\)\]\)"):
         weight * PushDown()
 
@@ -195,7 +195,7 @@ def test_the_weight_of_a_term_follows_its_schedule():
     np.testing.assert_allclose(values(trainer)["discriminator/logits/bias"], [-1.4], rtol=1e-6)
 
 
-def test_a_weight_of_no_term_names_the_terms():
+def test_a_weight_of_an_unknown_term_names_the_nearest():
     with pytest.raises(
         ZooError, match=r"weights.push_dwn: no term of the objective 'push_dwn'. Did you mean 'push_down'"
     ):
@@ -203,7 +203,7 @@ def test_a_weight_of_no_term_names_the_terms():
 
 
 def test_the_learning_rate_follows_its_schedule_by_steps_and_not_by_updates():
-    """With three updates a step the rate of a step is the same for all: -(0.4 * 3 + 0.2 * 3 + 0 * 3) = -1.8."""
+    """With three updates per step the rate of a step is the same for all: -(0.4 * 3 + 0.2 * 3 + 0 * 3) = -1.8."""
     rate = {"points": [[0, 0.4], [2, 0.0]]}
     trainer, _ = logs_of(
         lambda: Nothing() + PushDown(), steps=3, discriminator_steps=3,
@@ -213,7 +213,7 @@ def test_the_learning_rate_follows_its_schedule_by_steps_and_not_by_updates():
 
 
 def test_beta_2_follows_its_schedule_in_adam():
-    """Two updates by hand with gradients 1 and 1: v = 1 - b, then v' = v b' + 1 - b'; all that is left of m is g."""
+    """Two updates by hand with gradients 1 and 1: v = 1 - b, then v' = v b' + 1 - b'; with beta_1 = 0, m is g."""
     optimizer_settings = OptimizerSettings(
         beta_1=0, beta_2={"points": [[0, 0.5], [1, 0.9]]}, learning_rate=0.1, epsilon=0
     )
@@ -229,8 +229,8 @@ def test_beta_2_follows_its_schedule_in_adam():
         np.testing.assert_allclose(weight.numpy(), [expected], rtol=1e-5)
 
 
-def test_the_average_has_the_half_life_that_is_asked_for():
-    """8 images a step and a half-life of 8: each step keeps half of the average."""
+def test_the_average_has_the_requested_half_life():
+    """8 images per step and a half-life of 8: each step keeps half of the average."""
     from tfgan_zoo.training.averaging import MovingAverage
 
     source = keras.Sequential([keras.Input([1]), keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")])
@@ -262,9 +262,9 @@ def test_schedules_in_images_are_the_same_training_at_another_batch_size():
         assert parsed.checkpoints.every_steps == 480 // factor
 
 
-def test_a_recipe_of_schedules_reopens_as_it_was():
-    moves = {"start": 1e-3, "end": 1e-4, "over": 4, "shape": "cosine"}
-    optimizer = {"learning_rate": moves, "beta_2": {"points": [[0, 0.5], [3, 0.9]]}}
+def test_a_recipe_with_schedules_is_restored_from_json():
+    cosine = {"start": 1e-3, "end": 1e-4, "over": 4, "shape": "cosine"}
+    optimizer = {"learning_rate": cosine, "beta_2": {"points": [[0, 0.5], [3, 0.9]]}}
     parsed = points_recipe(discriminator_optimizer=optimizer, averaging={"half_life": {"points": [[0, 0], [9, 50]]}})
     assert recipe.parse(json.loads(json.dumps(parsed.as_dict()))) == parsed
 
@@ -274,7 +274,7 @@ def test_points_beside_other_keys_are_refused():
         points_recipe(weights={"r1": {"points": [[0, 1.0]], "end": 2.0}})
 
 
-def test_images_outside_of_stages_that_differ_in_batch_size_are_refused():
+def test_steps_in_images_are_refused_outside_stages_that_differ_in_batch_size():
     stages = [{"steps": "8 images", "batch_size": 4}, {"steps": "8 images", "batch_size": 8}]
     assert [s.steps for s in recipe.parse({"model": "none", "stages": stages}).stages] == [2, 1]
     with pytest.raises(ZooError, match=r"checkpoints.every_steps='8 images': the stages differ in batch_size"):
@@ -285,7 +285,7 @@ def test_images_outside_of_stages_that_differ_in_batch_size_are_refused():
 
 
 class Mixed(Game):
-    """Every second example is the mean of the images of two latents."""
+    """Every image is the mean of the images of two latents."""
 
     def generate(self, latents, draws):
         other = self.prior.sample(draws.fold("mixing"))
@@ -293,7 +293,7 @@ class Mixed(Game):
         return {"images": (images[0] + images[1]) / 2, "other": other["noise"]}
 
 
-def test_generate_may_draw_more_and_hand_it_to_the_terms():
+def test_generate_may_draw_more_and_pass_it_to_the_terms():
     noise, images = keras.Input([3], name="noise"), keras.Input([3], name="images")
     generator = keras.Model({"noise": noise}, dense(3, "map", kernel_initializer="identity")(noise), name="generator")
     discriminator = keras.Model({"images": images}, {"logits": dense(1, "logits")(images)}, name="discriminator")

@@ -19,20 +19,20 @@ from tfgan_zoo.training.trainer import Trainer
 
 
 @pytest.mark.parametrize("shape", [(7, 5), (5, 7), (3, 3, 4, 6), (4, 4, 1, 2), (40, 1)])
-def test_top_singular_values_are_those_of_the_full_decomposition(shape):
+def test_top_singular_values_equal_those_of_the_full_decomposition(shape):
     kernel = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     expected = np.linalg.svd(kernel.reshape(-1, shape[-1]).astype(np.float64), compute_uv=False)[:3]
     np.testing.assert_allclose(top_singular_values(kernel), expected, rtol=1e-10)
 
 
-def test_a_diagonal_kernel_has_its_absolute_entries_and_a_kernel_of_rank_one_has_zeros_behind_the_first():
+def test_a_diagonal_kernel_has_its_absolute_entries_and_a_kernel_of_rank_one_has_zeros_after_the_first():
     np.testing.assert_allclose(top_singular_values(np.diag([1.0, -5.0, 3.0, 2.0])), [5, 3, 2], rtol=1e-12)
     np.testing.assert_allclose(top_singular_values(np.diag([1.0, -5.0, 3.0, 2.0]), count=1), [5], rtol=1e-12)
     ones = top_singular_values(np.ones([2, 8, 4]))  # as a matrix [16, 4] of ones: sqrt(16 * 4)
     np.testing.assert_allclose(ones, [8, 0, 0], atol=8e-7)
 
 
-def test_large_kernels_go_by_lanczos_and_come_out_the_same(monkeypatch):
+def test_large_kernels_use_lanczos_with_the_same_result(monkeypatch):
     kernel = np.random.default_rng(1).normal(size=[3, 3, 40, 120]).astype(np.float32)
     expected = np.linalg.svd(kernel.reshape(360, 120).astype(np.float64), compute_uv=False)[:3]
     monkeypatch.setattr(singular_values, "LARGE", 119)
@@ -46,7 +46,7 @@ def test_kernels_that_are_not_finite_give_nan_rather_than_an_error():
     assert np.isnan(top_singular_values(np.array([[np.nan, 1], [2, 3]]))).tolist() == [True, True]
 
 
-def test_kernels_are_found_in_wrappers_and_transposed_ones_count_outputs_last():
+def test_kernels_are_found_in_wrappers_and_transposed_ones_have_outputs_last():
     images = keras.Input([4, 4, 3])
     h = keras.layers.Conv2DTranspose(5, 2, name="up")(images)
     network = keras.Model(images, keras.layers.Dense(1, name="logits")(keras.layers.Flatten()(h)))
@@ -58,13 +58,13 @@ def test_kernels_are_found_in_wrappers_and_transposed_ones_count_outputs_last():
     }
 
 
-def test_embeddings_are_among_them_with_a_column_a_class():
+def test_embeddings_are_included_with_a_column_per_class():
     labels = keras.Input([], dtype="int32", name="labels")
     embedding = keras.layers.Embedding(7, 3, name="shared")
     network = keras.Model(labels, keras.layers.Dense(1, name="logits")(embedding(labels)))
-    found = kernels_of(network)
-    assert {name: k.shape for name, k in found.items()} == {"shared": (3, 7), "logits": (3, 1)}
-    np.testing.assert_array_equal(found["shared"], embedding.embeddings.numpy().T)
+    kernels = kernels_of(network)
+    assert {name: k.shape for name, k in kernels.items()} == {"shared": (3, 7), "logits": (3, 1)}
+    np.testing.assert_array_equal(kernels["shared"], embedding.embeddings.numpy().T)
 
 
 def test_scalars_name_player_layer_and_rank():
@@ -77,7 +77,7 @@ def test_scalars_name_player_layer_and_rank():
     assert "singular_values/discriminator/logits/0" in scalars
 
 
-def test_the_scalar_writer_writes_them_at_the_step(tmp_path):
+def test_the_scalar_writer_writes_singular_values_at_the_step(tmp_path):
     trainer = Trainer(points_recipe(), points_game, make_strategy("one"))
     writer = ScalarWriter(tmp_path, trainer)
     writer.write_singular_values(40)
@@ -105,16 +105,18 @@ def digits(split):
 def test_the_accuracy_on_training_and_held_out_images_is_written_with_each_sample_grid(tmp_path):
     TrainingRun(digits("train"), tmp_path / "run", report=lambda text: None).execute()
     history = read_history(tmp_path / "run")
-    named = history.named("discriminator_accuracy/d_accuracy_")
-    assert named.keys() == {"train", "held_out"}
-    for steps, shares in named.values():
+    curves = history.named("discriminator_accuracy/d_accuracy_")
+    assert curves.keys() == {"train", "held_out"}
+    for steps, accuracies in curves.values():
         assert steps.tolist() == [1, 2]
-        assert all((share * 30) % 1 == pytest.approx(0, abs=1e-4) or (share * 30) % 1 > 0.9999 for share in shares)
+        assert all(
+            (accuracy * 30) % 1 == pytest.approx(0, abs=1e-4) or (accuracy * 30) % 1 > 0.9999 for accuracy in accuracies
+        )
     titles = [figure.title for figure in losses_section(history).figures]
     assert "Accuracy of the discriminator" in titles
     assert not [title for title in titles if title.startswith("D accuracy")]
 
 
-def test_the_accuracy_is_refused_where_nothing_is_held_out(tmp_path):
+def test_the_accuracy_is_refused_without_held_out_images(tmp_path):
     with pytest.raises(ZooError, match=r"log\.accuracy_images: discriminator_accuracy .* set data\.split=train"):
         TrainingRun(digits("all"), tmp_path / "run")

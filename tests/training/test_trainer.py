@@ -1,4 +1,4 @@
-"""The loop: what a step does, and what must make no difference to it."""
+"""The training loop: what a step does, and what must not change its result."""
 
 import itertools
 
@@ -23,11 +23,11 @@ from tfgan_zoo.training.trainer import Trainer
 
 @pytest.fixture(scope="module")
 def plain_end():
-    """The values after the 12 steps of the recipe as it is, of seed 0 and with 5 steps per call."""
+    """The values after the 12 steps of the unchanged recipe, with seed 0 and 5 steps per call."""
     return values(played(points_recipe()))
 
 
-def test_the_same_seed_gives_the_same_bits_whatever_steps_per_call_is(plain_end):
+def test_the_same_seed_gives_the_same_bits_for_any_steps_per_call(plain_end):
     one = values(played(points_recipe(steps_per_call=1)))
     assert_same(one, plain_end)
     assert_same(one, values(played(points_recipe(steps_per_call=100))))
@@ -38,10 +38,10 @@ def test_another_seed_gives_other_weights(plain_end):
     assert np.abs(a["generator/dense_2/kernel"] - b["generator/dense_2/kernel"]).max() > 1e-3
 
 
-def test_what_is_due_changes_no_weights(plain_end):
-    seen = []
-    watched = played(points_recipe(), callbacks=[Callback(3, lambda step, means: seen.append(step))])
-    assert seen == [3, 6, 9, 12]
+def test_callbacks_change_no_weights(plain_end):
+    steps = []
+    watched = played(points_recipe(), callbacks=[Callback(3, lambda step, means: steps.append(step))])
+    assert steps == [3, 6, 9, 12]
     assert_same(values(watched), plain_end)
 
 
@@ -51,51 +51,51 @@ def test_two_replicas_equal_one_in_float64(two_replicas):
     one = values(played(settings, lambda: points_game(objective)))
     two = played(settings, lambda: points_game(objective), two_replicas)
     assert_same(one, values(two), tolerance=1e-9)
-    for variable in two.variables().values():  # no replica has drifted away
+    for variable in two.variables().values():  # no replica has drifted
         copies = two_replicas.experimental_local_results(getattr(variable, "value", variable))
         for copy in copies[1:]:
             np.testing.assert_array_equal(copies[0].numpy(), copy.numpy())
 
 
-def test_a_batch_in_four_parts_gives_the_step_of_the_whole_batch():
+def test_accumulating_four_parts_equals_a_step_on_the_whole_batch():
     def build():
         return points_game(Wasserstein() + 10 * GradientPenalty(), statistics=False)
 
     with eagerly():
-        whole, parts = (
+        full, parts = (
             values(played(points_recipe(precision="float64", steps=2, accumulation=n), build)) for n in (1, 4)
         )
-    assert_same(whole, parts, tolerance=1e-12)
+    assert_same(full, parts, tolerance=1e-12)
 
 
-def test_a_part_of_a_batch_waits_for_those_before_it():
-    """Else the activations of all parts would be in memory at once, and parts would save none."""
+def test_each_part_of_an_accumulated_batch_waits_for_the_previous_ones():
+    """Otherwise the activations of all parts would be in memory at once, and accumulation would save none."""
     trainer = Trainer(points_recipe(batch_size=12, accumulation=3), points_game, make_strategy("one"))
-    made = []
+    outputs_of_parts = []
 
     def gradients(generating, batch, *more):
-        found = [tf.identity(w) for w in trainer.game.discriminator.trainable_variables]
-        made.append(found)
-        return found, {"loss": tf.constant(0.0)}
+        outputs = [tf.identity(w) for w in trainer.game.discriminator.trainable_variables]
+        outputs_of_parts.append(outputs)
+        return outputs, {"loss": tf.constant(0.0)}
 
     trainer.compute = gradients
     batch = {"images": tf.zeros([12, 2])}
     tf.function(lambda: trainer.update("discriminator", batch, seed_of(0), 12)).get_concrete_function()
 
-    def before(op):
+    def ancestors(op):
         """Every operation that `op` waits for."""
-        seen, left = set(), [op]
-        while left:
-            for earlier in (*(t.op for t in left[-1].inputs), *left.pop().control_inputs):
-                if earlier not in seen:
-                    seen.add(earlier)
-                    left.append(earlier)
-        return seen
+        visited, pending = set(), [op]
+        while pending:
+            for earlier in (*(t.op for t in pending[-1].inputs), *pending.pop().control_inputs):
+                if earlier not in visited:
+                    visited.add(earlier)
+                    pending.append(earlier)
+        return visited
 
-    assert len(made) == 3
-    for earlier, later in itertools.pairwise(made):
-        assert {t.op for t in earlier} <= before(later[0].op)
-    assert not before(made[0][0].op) & {t.op for part in made[1:] for t in part}
+    assert len(outputs_of_parts) == 3
+    for earlier, later in itertools.pairwise(outputs_of_parts):
+        assert {t.op for t in earlier} <= ancestors(later[0].op)
+    assert not ancestors(outputs_of_parts[0][0].op) & {t.op for part in outputs_of_parts[1:] for t in part}
 
 
 def test_one_pass_equals_two():
@@ -109,21 +109,21 @@ def test_one_pass_equals_two():
 
 
 def test_a_step_of_gradient_descent_by_hand():
-    """One SGD step on D equals D - rate * gradient, with the gradient taken outside of the trainer."""
+    """One SGD step on D equals D - rate * gradient, with the gradient computed outside the trainer."""
     settings = points_recipe(steps=1, generator_optimizer={"name": "sgd", "learning_rate": 1e-30})
     build = lambda: points_game(statistics=False, one_pass=False)  # noqa: E731
     before = Trainer(settings, build, make_strategy("one"))
     start = values(before)
-    seen = []
+    shown = []
 
     class Watching(NonSaturating):
         def discriminator_loss(self, turn):
-            seen.append((turn.real["images"], turn.fake["images"]))
+            shown.append((turn.real["images"], turn.fake["images"]))
             return super().discriminator_loss(turn)
 
     with eagerly():
         after = values(played(settings, lambda: points_game(Watching(), statistics=False, one_pass=False)))
-    real, fake = seen[0]
+    real, fake = shown[0]
     network = before.game.discriminator
     with tf.GradientTape() as tape:
         on_real, on_fake = (network({"images": x})["logits"] for x in (real, fake))
@@ -150,8 +150,8 @@ def test_neither_player_moves_in_the_others_turn():
             np.testing.assert_allclose(start[name], end[name], atol=1e-25, rtol=0, err_msg=name)
 
 
-def test_statistics_move_once_a_step_in_their_own_turn_only():
-    """The generator's batch statistics after one step are momentum 0.9 of a single batch: not touched in D's five turns."""
+def test_statistics_move_once_per_step_in_their_own_turn_only():
+    """After one step the generator's batch statistics have moved by a single batch: D's five turns leave them alone."""
     frozen = {"name": "sgd", "learning_rate": 1e-30}
     with eagerly():
         one, five = (
@@ -162,12 +162,12 @@ def test_statistics_move_once_a_step_in_their_own_turn_only():
         np.testing.assert_array_equal(one[f"generator/norm/{name}"], five[f"generator/norm/{name}"])
 
 
-def test_spectral_vectors_move_once_a_discriminator_update():
-    """With D's weights held, five updates in one step leave u where five steps of one update leave it."""
-    held = {"name": "sgd", "learning_rate": 1e-30}
+def test_spectral_vectors_move_once_per_discriminator_update():
+    """With D's weights frozen, five updates in one step leave u where five steps of one update leave it."""
+    frozen = {"name": "sgd", "learning_rate": 1e-30}
     with eagerly():
-        a = values(played(points_recipe(steps=1, discriminator_steps=5, discriminator_optimizer=held)))
-        b = values(played(points_recipe(steps=5, discriminator_steps=1, discriminator_optimizer=held)))
+        a = values(played(points_recipe(steps=1, discriminator_steps=5, discriminator_optimizer=frozen)))
+        b = values(played(points_recipe(steps=5, discriminator_steps=1, discriminator_optimizer=frozen)))
     np.testing.assert_array_equal(a["discriminator/dense_1/u"], b["discriminator/dense_1/u"])
 
 
@@ -183,7 +183,7 @@ def test_regularisers_of_the_networks_are_part_of_the_loss():
 
 
 class Poison(Term):
-    """Turns into no number at the third step."""
+    """Becomes NaN at the third step."""
 
     def __init__(self):
         self.count = tf.Variable(0.0, trainable=False)
@@ -194,38 +194,38 @@ class Poison(Term):
         return tf.where(self.count > 2.5, tf.constant(float("nan")), 0.0) + 0 * tf.reduce_sum(turn.on_fake["logits"])
 
 
-def test_a_loss_that_is_no_number_stops_the_run_and_names_step_and_term():
-    done = []
+def test_a_loss_that_is_not_finite_stops_the_run_and_names_step_and_term():
+    steps = []
     trainer = Trainer(points_recipe(), lambda: points_game(NonSaturating() + 1 * Poison()), make_strategy("one"))
     with pytest.raises(ZooError, match=r"step 3: generator/poison = nan"):
-        play(trainer, callbacks=[Callback(1, lambda step, means: done.append(step))])
-    assert done == [1, 2]  # nothing is saved, drawn or scored after the bad step
+        play(trainer, callbacks=[Callback(1, lambda step, means: steps.append(step))])
+    assert steps == [1, 2]  # nothing is saved, drawn or scored after the bad step
     assert int(trainer.step.numpy()) == 3
 
 
-def test_the_run_stops_at_a_pause_when_it_is_asked_to_and_does_only_what_is_due_then():
-    done = []
+def test_the_run_stops_at_a_pause_on_request_and_runs_only_the_callbacks_for_that():
+    calls = []
     trainer = Trainer(points_recipe(), points_game, make_strategy("one"))
     callbacks = [
-        Callback(0, lambda step, means: done.append(("save", step)), when_stopped=True),
-        Callback(0, lambda step, means: done.append(("score", step))),
+        Callback(0, lambda step, means: calls.append(("save", step)), when_stopped=True),
+        Callback(0, lambda step, means: calls.append(("score", step))),
     ]
     play(trainer, callbacks=callbacks, stopping=lambda: True)
-    assert done == [("save", 5)]
+    assert calls == [("save", 5)]
 
 
-def test_a_signal_is_a_wish_and_a_second_one_an_order():
+def test_a_signal_requests_a_stop_and_a_second_one_interrupts():
     import os
     import signal
 
-    with StopRequest() as wish:
+    with StopRequest() as request:
         os.kill(os.getpid(), signal.SIGTERM)
-        assert wish.received == signal.SIGTERM
+        assert request.received == signal.SIGTERM
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGTERM)
 
 
-def test_batches_that_do_not_divide_are_refused_with_the_next_ones(two_replicas):
+def test_batches_that_do_not_divide_are_refused_with_the_nearest_that_do(two_replicas):
     with pytest.raises(ZooError, match=r"batch_size=7 is not divisible by 2 replicas; use 6 or 8\."):
         Trainer(points_recipe(batch_size=7), points_game, two_replicas)
 
@@ -273,7 +273,7 @@ def test_the_average_is_a_copy_until_its_start_and_then_follows():
 
 
 def test_compiled_gradients_agree_with_plain_ones():
-    build = lambda: points_game(Wasserstein())  # no draws but the latents, which XLA rounds otherwise  # noqa: E731
+    build = lambda: points_game(Wasserstein())  # no draws but the latents, which XLA rounds differently  # noqa: E731
     a = values(played(points_recipe(steps=1, precision="float64"), build))
     b = values(played(points_recipe(steps=1, precision="float64", jit_compile=True), build))
     assert_same(a, b, tolerance=1e-4)
@@ -290,10 +290,10 @@ def test_two_variables_of_one_name_are_refused():
         Trainer(points_recipe(), build, make_strategy("one")).variables()
 
 
-# --- learning rates that fall when a value stalls
+# --- learning rates that drop when a value stalls
 
 
-def falls(plateau, values):
+def rate_scales(plateau, values):
     """The scale of the rate after each of these values."""
     scales = []
     for value in values:
@@ -302,27 +302,37 @@ def falls(plateau, values):
     return scales
 
 
-def test_plateau_halves_after_so_many_steps_without_a_new_low_and_not_before():
-    assert falls(Plateau("v", 8.0, patience=3, factor=0.5), [5.0] * 9) == [1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25]
+def test_plateau_halves_once_its_patience_passes_without_a_new_low_and_not_before():
+    assert rate_scales(Plateau("v", 8.0, patience=3, factor=0.5), [5.0] * 9) == [
+        1,
+        1,
+        1,
+        0.5,
+        0.5,
+        0.5,
+        0.25,
+        0.25,
+        0.25,
+    ]
     rising_and_falling = [5.0, 6.0, 6.0, 4.0, 4.5, 4.5, 4.0, 9.0]  # the third low in a row comes just in time
-    assert falls(Plateau("v", 8.0, patience=3, factor=0.5), rising_and_falling) == [1, 1, 1, 1, 1, 1, 0.5, 0.5]
-    assert set(falls(Plateau("v", 8.0, patience=1, factor=0.5), [5.0, 4.0, 3.0, 2.0, 1.0])) == {1}
+    assert rate_scales(Plateau("v", 8.0, patience=3, factor=0.5), rising_and_falling) == [1, 1, 1, 1, 1, 1, 0.5, 0.5]
+    assert set(rate_scales(Plateau("v", 8.0, patience=1, factor=0.5), [5.0, 4.0, 3.0, 2.0, 1.0])) == {1}
 
 
 def test_plateau_does_not_fall_below_its_floor():
     plateau = Plateau("v", 8.0, patience=1, factor=0.25, min_rate=1.0)
-    assert falls(plateau, [5.0] * 4) == [1, 0.25, 0.125, 0.125]
+    assert rate_scales(plateau, [5.0] * 4) == [1, 0.25, 0.125, 0.125]
 
 
 def test_plateau_averages_over_a_tenth_of_its_patience():
-    """Over two steps: 3 is the mean of 4 and 2; then half of the way to 2, and half of that to 5.5. The 2 alone, which is
-    the lowest value, is no low: the average of two counts."""
+    """Over two steps: 3 is the mean of 4 and 2, then halfway to 2, then halfway to 5.5. The single 2, the lowest value, is not
+    a new low: the average counts."""
     plateau = Plateau("v", 8.0, patience=20, factor=0.5)
-    found = []
+    states = []
     for value in (4.0, 2.0, 2.0, 5.5):
         plateau.observe(tf.constant(value))
-        found.append([float(plateau.state[name]) for name in ("average", "best", "waited")])
-    assert found == [[4, np.inf, 0], [3, 3, 0], [2.5, 2.5, 0], [4, 2.5, 1]]
+        states.append([float(plateau.state[name]) for name in ("average", "best", "waited")])
+    assert states == [[4, np.inf, 0], [3, 3, 0], [2.5, 2.5, 0], [4, 2.5, 1]]
 
 
 class Stalling(Term):
@@ -344,8 +354,8 @@ def stalling_game():
 STALLS = {"name": "sgd", "learning_rate": 0.5, "schedule": "plateau", "watch": "stalling/level", "patience": 3}
 
 
-def test_rate_of_one_player_is_halved_where_the_state_stalls_and_is_logged():
-    """The low at step 3 is the last, so the rates of steps 7 and 10 are the first that are halved."""
+def test_rate_of_one_player_is_halved_when_the_state_stalls_and_is_logged():
+    """The low at step 3 is the last, so the rate is first halved at steps 7 and 10."""
     logs = []
     settings = points_recipe(generator_optimizer=STALLS)
     trainer = played(settings, stalling_game, callbacks=[Callback(1, lambda step, means: logs.append(means))])
@@ -357,11 +367,11 @@ def test_rate_of_one_player_is_halved_where_the_state_stalls_and_is_logged():
 def test_weights_move_by_the_halved_rate():
     def kernels(optimizer):
         """After steps 6 and 7."""
-        found = []
+        snapshots = []
         trainer = Trainer(points_recipe(steps=7, generator_optimizer=optimizer), stalling_game, make_strategy("one"))
         kernel = trainer.game.generator.get_layer("dense_2").kernel
-        play(trainer, callbacks=[Callback(6, lambda step, means: found.append(kernel.numpy()))])
-        return found
+        play(trainer, callbacks=[Callback(6, lambda step, means: snapshots.append(kernel.numpy()))])
+        return snapshots
 
     before, full = kernels({"name": "sgd", "learning_rate": 0.5})
     same, half = kernels(STALLS)
@@ -370,9 +380,9 @@ def test_weights_move_by_the_halved_rate():
     assert np.abs(full - before).max() > 1e-4
 
 
-def test_resumed_run_waits_on_where_it_was():
+def test_resumed_run_keeps_the_plateaus_waiting_time():
     settings = points_recipe(generator_optimizer=STALLS, discriminator_optimizer=STALLS)
-    whole = values(played(settings, stalling_game))
+    uninterrupted = values(played(settings, stalling_game))
     stopped = Trainer(settings, stalling_game, make_strategy("one"))
     play(stopped, stopping=lambda: True)
     saved = values(stopped)
@@ -381,8 +391,8 @@ def test_resumed_run_waits_on_where_it_was():
     for name, variable in resumed.variables().items():
         variable.assign(saved[name])
     play(resumed)
-    assert_same(values(resumed), whole)
-    assert whole["discriminator_optimizer/plateau/scale"] == 0.125
+    assert_same(values(resumed), uninterrupted)
+    assert uninterrupted["discriminator_optimizer/plateau/scale"] == 0.125
 
 
 def test_plateau_on_two_replicas_equals_one(two_replicas):
@@ -392,7 +402,7 @@ def test_plateau_on_two_replicas_equals_one(two_replicas):
     assert one["generator_optimizer/plateau/scale"] == 0.125
 
 
-def test_watch_that_is_no_state_is_refused_with_those_that_are():
+def test_watch_that_is_not_a_state_is_refused_with_the_nearest():
     settings = points_recipe(discriminator_optimizer={**STALLS, "watch": "stalling/levle"})
     message = (
         r"discriminator_optimizer\.watch: no state of the objective 'stalling/levle'\. Did you mean 'stalling/level'"
@@ -401,31 +411,31 @@ def test_watch_that_is_no_state_is_refused_with_those_that_are():
         Trainer(settings, stalling_game, make_strategy("one"))
 
 
-# --- what the loop hands on
+# --- what the loop passes on
 
 
-def test_what_is_due_gets_the_means_since_it_was_last_due_whatever_steps_per_call_is():
-    def watched(*more):
-        seen = []
-        note = lambda every: lambda step, means: seen.append((every, step, means["generator/non_saturating"]))  # noqa: E731
-        played(points_recipe(), callbacks=[*(Callback(every, note(every)) for every in (4, 6, 0)), *more])
-        return seen
+def test_callbacks_get_the_means_since_their_last_call_for_any_steps_per_call():
+    def watched(*callbacks):
+        calls = []
+        record = lambda every: lambda step, means: calls.append((every, step, means["generator/non_saturating"]))  # noqa: E731
+        played(points_recipe(), callbacks=[*(Callback(every, record(every)) for every in (4, 6, 0)), *callbacks])
+        return calls
 
     losses = []
     in_single_steps = watched(Callback(1, lambda step, means: losses.append(means["generator/non_saturating"])))
-    for seen in (in_single_steps, watched()):  # the latter in calls of 4, 2, 2 and 4 steps
-        assert [(every, step) for every, step, _ in seen] == [(4, 4), (6, 6), (4, 8), (4, 12), (6, 12), (0, 12)]
-        for every, step, mean in seen:
+    for calls in (in_single_steps, watched()):  # the latter in calls of 4, 2, 2 and 4 steps
+        assert [(every, step) for every, step, _ in calls] == [(4, 4), (6, 6), (4, 8), (4, 12), (6, 12), (0, 12)]
+        for every, step, mean in calls:
             assert mean == pytest.approx(np.mean(losses[step - (every or 12) : step]), rel=1e-6)
     assert np.ptp(losses) > 1e-3
 
 
 def test_labelled_examples_reach_the_terms_in_the_precision_of_the_game():
-    seen = []
+    inputs = []
 
     class Seeing(NonSaturating):
         def discriminator_loss(self, turn):
-            seen.append({name: (value.dtype.name, value.shape.as_list()) for name, value in turn.real.items()})
+            inputs.append({name: (value.dtype.name, value.shape.as_list()) for name, value in turn.real.items()})
             return super().discriminator_loss(turn)
 
     settings = points_recipe(precision="float64", steps=1, accumulation=2)
@@ -438,4 +448,4 @@ def test_labelled_examples_reach_the_terms_in_the_precision_of_the_game():
     with eagerly():
         train(trainer, make_batches, [])
     points = ("float64", [4, 2])
-    assert seen[0] == {"images": points, "labelled_images": points, "labelled_labels": ("int32", [4])}
+    assert inputs[0] == {"images": points, "labelled_images": points, "labelled_labels": ("int32", [4])}

@@ -39,7 +39,7 @@ RECOGNIZERS = {
 
 @pytest.fixture(autouse=True)
 def no_initialisation(monkeypatch):
-    """What an importer leaves out would be 0 here, and not what it happens to start at."""
+    """What an importer leaves out stays 0, rather than at its usual initial value."""
     start_from_zero(monkeypatch)
 
 
@@ -72,20 +72,20 @@ def write_run(folder, case="mimicry", discriminator=True):
 
 
 def check_images(generator, recognized, arrays):
-    """`arrays`: of a case, without its name. Returns the inputs of the case."""
+    """Compares with the `arrays` of a case. Returns its inputs for the discriminator."""
     recognized.fill_generator(generator)
     (size,) = (tensor.shape[1] for tensor in generator.inputs if tensor.name == "noise")
     noise, labels, images = torch_files.inputs(size, recognized.num_classes or 10)
-    made = run_network(generator, {"noise": noise, "labels": np.int32(labels)}, training=False).numpy()
-    top = (made.shape[1] - 16) // 2
+    generated = run_network(generator, {"noise": noise, "labels": np.int32(labels)}, training=False).numpy()
+    top = (generated.shape[1] - 16) // 2
     assert 0.1 < arrays["images"].std() < 0.8  # neither gray nor saturated
-    np.testing.assert_allclose(made[:, top : top + 16, top : top + 16], arrays["images"], rtol=0, atol=1e-4)
-    np.testing.assert_allclose(made.mean((1, 2)), arrays["means"], rtol=0, atol=1e-4)
-    return {"images": images(made.shape[1]), "labels": np.int32(labels)}
+    np.testing.assert_allclose(generated[:, top : top + 16, top : top + 16], arrays["images"], rtol=0, atol=1e-4)
+    np.testing.assert_allclose(generated.mean((1, 2)), arrays["means"], rtol=0, atol=1e-4)
+    return {"images": images(generated.shape[1]), "labels": np.int32(labels)}
 
 
 @pytest.mark.parametrize("case", ["mimicry", "biggan_pytorch", "biggan_pytorch_cifar10", "studiogan"])
-def test_images_and_logits_are_those_of_pytorch_within_1e_4(case):
+def test_images_and_logits_equal_those_of_pytorch_within_1e_4(case):
     arrays = recorded(case)
     recognized = RECOGNIZERS[case](*weights(case))
     game = from_weights.build(from_weights.recipe_of(recognized, "a file"), recognized)
@@ -95,8 +95,8 @@ def test_images_and_logits_are_those_of_pytorch_within_1e_4(case):
     np.testing.assert_allclose(logits[:, 0], arrays["logits"], rtol=1e-4, atol=1e-4)
 
 
-def test_another_epsilon_is_that_much_more_variance():
-    """1e-4 in place of 1e-5, and a file whose variances are larger by the difference, are one generator."""
+def test_another_epsilon_equals_larger_variances():
+    """An epsilon of 1e-4 in place of 1e-5 gives the same generator as variances larger by the difference."""
     tensors, _ = weights("biggan_pytorch")
     wider = {name: value + np.float32(9e-5) * name.endswith("stored_var") for name, value in tensors.items()}
     assert any((wider[name] != tensors[name]).any() for name in tensors)
@@ -120,7 +120,7 @@ def deep_generator(recognized):
     ("case", "truncation"), [("biggan_deep", 0.4), pytest.param("biggan_deep_128", 1.0, marks=pytest.mark.slow)]
 )
 def test_biggan_deep_makes_the_images_of_pytorch_within_1e_4(case, truncation):
-    """With 5 classes and narrow, and with the 50,388,609 numbers of the published generator of 128 pixels."""
+    """Narrow with 5 classes, and with the 50,388,609 parameters of the published 128-pixel generator."""
     tensors, _ = weights(case)
     recognized = hf_biggan_deep.recognize(tensors, truncation=truncation)
     generator = deep_generator(recognized)
@@ -136,10 +136,10 @@ def test_truncation_off_the_grid_of_statistics_is_refused_with_its_neighbours():
             hf_biggan_deep.row_of(truncation, 51)
 
 
-# The pieces
+# The parts of a transfer
 
 
-def test_outputs_of_a_stem_come_from_channels_first_to_channels_last():
+def test_outputs_of_a_stem_are_reordered_from_channels_first_to_channels_last():
     """2 channels of 1 x 3 pixels: outputs 0 1 2 are the first channel's pixels, 3 4 5 the second's."""
     assert transfer.image_order(2, 1, 3).tolist() == [0, 3, 1, 4, 2, 5]
 
@@ -152,8 +152,8 @@ def one_layer(layer, inputs):
 def test_kernel_without_our_spectral_norm_is_divided_by_its_sigma():
     """[[3, 0], [0, 4]] has sigma 4 along its second axis."""
     network = one_layer(keras.layers.Dense(2, use_bias=False, name="map"), [2])
-    along = np.float32([0, 1])
-    tensors = {"a.weight_orig": np.float32([[3, 0], [0, 4]]), "a.weight_u": along, "a.weight_v": along}
+    second_axis = np.float32([0, 1])
+    tensors = {"a.weight_orig": np.float32([[3, 0], [0, 4]]), "a.weight_u": second_axis, "a.weight_v": second_axis}
     transferred = transfer.Transfer(tensors, network, "a file")
     transferred.kernel("map", "a")
     transferred.finish()
@@ -232,8 +232,8 @@ def test_run_and_its_export_generate_the_images_of_pytorch(imported, tmp_path):
     card = json.loads((version / "model_card.json").read_text())
     assert card["imported"] == imported.imported()
     exported = load_version(version).sample(seeds=[5])
-    own = RunTarget(imported.folder).generator.sample(seeds=[5])
-    np.testing.assert_allclose(np.float32(exported), np.float32(own), rtol=0, atol=1)  # of 255
+    from_run = RunTarget(imported.folder).generator.sample(seeds=[5])
+    np.testing.assert_allclose(np.float32(exported), np.float32(from_run), rtol=0, atol=1)  # of 255
 
 
 def test_run_without_a_discriminator_has_no_logits(tmp_path):

@@ -1,4 +1,4 @@
-"""torch-mimicry's networks and ours, with the same random weights on both sides (references/make_mimicry.py)."""
+"""torch-mimicry's networks against ours with the same random weights (references/make_mimicry.py)."""
 
 import json
 import pathlib
@@ -84,11 +84,11 @@ def test_three_calls_in_training_iterate_u_and_v_as_torch_does():
         ASSIGN[player](network, start)
         first = vectors(network)
         ASSIGN[player](network, {**start, **stored})
-        moved = [
+        changed = [
             i for i, (old, new) in enumerate(zip(first, vectors(network), strict=True)) if not np.array_equal(old, new)
         ]
-        assert len(moved) > 12
-        for i in moved:
+        assert len(changed) > 12
+        for i in changed:
             assert_all_close(iterated[i], vectors(network)[i], 1e-5)
 
 
@@ -136,16 +136,18 @@ def test_three_steps_of_sngan_end_with_the_weights_of_torch_mimicry():
                 positions = np.rint(variable.numpy()).astype(int).ravel()
                 flat[positions] = values
         for (key, before), first in zip(start.items(), starts, strict=False):
-            own = flat[first : first + before.size]
+            trained_values = flat[first : first + before.size]
             if key.endswith("num_batches_tracked"):
                 continue
             mean, norm, *probes = FILE[f"{player}/after/{key}"]
             if key.endswith("weight_orig") or key.endswith("c1.weight"):
-                assert np.abs(own - before.ravel()).max() > 1e-4  # it has moved
+                assert np.abs(trained_values - before.ravel()).max() > 1e-4  # it has moved
             assert_all_close(
-                [own.mean(), np.linalg.norm(own) / before.size**0.5], [mean, norm / before.size**0.5], 1e-7
+                [trained_values.mean(), np.linalg.norm(trained_values) / before.size**0.5],
+                [mean, norm / before.size**0.5],
+                1e-7,
             )
-            assert_all_close(own[probed(key, before.size)], probes, 1e-6)
+            assert_all_close(trained_values[probed(key, before.size)], probes, 1e-6)
 
 
 def test_mismatched_keys_are_named_and_nothing_is_assigned():
