@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from small_games import assert_same, values
+from small_games import assert_same, eagerly, values
 
 from tfgan_zoo.core import recipe
 from tfgan_zoo.core.draws import Draws, seed_of
@@ -132,7 +132,8 @@ def trained(a_recipe, build=None, strategy=None):
     def make_batches(stage, first):
         return batches(PIXELS, LABELS, stage.batch_size, 0, first, replicas=trainer.replicas)
 
-    train(trainer, make_batches, [])
+    with eagerly():
+        train(trainer, make_batches, [])
     return trainer
 
 
