@@ -62,8 +62,8 @@ def train(
     Args:
         trainer: a `Trainer`, fresh or restored.
         make_batches: function (stage, first batch number) -> `tf.data.Dataset` of one replica's shares in turn.
-        dues: list of `Due`, done in this order.
-        stopping: asked at each pause; True ends the run early, after what is due when stopped.
+        callbacks: called in this order.
+        stopping: called at each pause; True ends the run early, after the callbacks that run when it is stopped.
 
     Raises:
         ZooError: a loss is not finite; names the step and the term.
