@@ -407,3 +407,15 @@ def test_a_failed_look_up_names_the_nearest_first_and_then_everything():
     )
     assert str(no_such("model", "xyz", ["wgan", "sngan"])) == "no model 'xyz'. Available: sngan, wgan."
     assert str(no_such("run", "x", [])) == "no run 'x'. Available: none."
+
+
+def test_a_run_from_before_the_order_of_examples_was_a_setting_keeps_its_order(tmp_path):
+    settings, data = recipe.parse(MINIMAL), {"image_shape": [8, 8, 1], "num_classes": 10, "sha256": "0"}
+    run = Run.start(tmp_path / "run", settings, data)
+    assert run.recipe.data.order == "blocks"
+    table = json.loads((run.folder / "recipe.json").read_text())
+    del table["data"]["order"]
+    (run.folder / "recipe.json").write_text(json.dumps(table))
+    assert Run(run.folder).recipe.data.order == "repeating"
+    assert Run.start(run.folder, settings, data).recipe.data.order == "repeating"
+    assert Run(run.folder).recipe.data.order == "repeating"

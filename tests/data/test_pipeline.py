@@ -62,6 +62,27 @@ def test_example_is_uncorrelated_with_its_position_and_its_neighbour(size):
         assert abs(np.mean(indices % 2 == np.arange(size) % 2) - 0.5) < 4 * 0.5 / np.sqrt(size)
 
 
+def test_no_order_comes_again_in_600_epochs_nor_for_seeds_256_apart():
+    """TensorFlow's shuffle alone gives epoch 256 the order of epoch 0; the first 256 epochs are its own."""
+    for seed in (0, 1):
+        orders = order(600 * 100, seed, size=100).reshape(600, 100)
+        assert len({row.tobytes() for row in orders}) == 600
+        alone = example_numbers(np.arange(60000), 100, seed, order="repeating").numpy().reshape(600, 100)
+        np.testing.assert_array_equal(orders[:256], alone[:256])
+        np.testing.assert_array_equal(alone[256:512], alone[:256])
+    assert len({order(1000, seed, size=1000).tobytes() for seed in (3, 3 + 256, 3 + 2 * 256, 3 + 256**2)}) == 4
+
+
+def test_orders_of_later_blocks_are_as_random_as_the_first():
+    orders = [
+        order(1000, seed, 1000, 1000 * epoch) for seed, epoch in ((0, 0), (0, 256), (0, 512), (256, 0), (256, 256))
+    ]
+    for indices in (*orders, *(a - b for a, b in itertools.combinations(orders, 2))):
+        assert np.bincount(np.diff(indices) % 1000).max() < 12
+    for a, b in itertools.combinations(orders, 2):
+        assert np.sum(a == b) < 10
+
+
 def test_any_position_in_the_stream_can_be_computed_by_itself():
     np.testing.assert_array_equal(order(20, first=100_000_000_000), order(40, first=99_999_999_980)[20:])
 

@@ -117,6 +117,9 @@ class DataSettings(Table):
     fit: Literal["pad", "crop", "refuse"] = Field("pad", description="what happens to images of another shape")
     bad_files: Literal["refuse", "skip"] = Field("refuse", description="what happens to files that are not images")
     flip: bool = Field(False, description="mirror each image with probability one half")
+    order: Literal["blocks", "repeating"] = Field(
+        "blocks", description="repeating: epochs 256 apart are in one order, as in runs of version 0.1, which keep it"
+    )
     measurement: MeasurementSettings = MeasurementSettings()
     labels_per_class: Count | None = Field(
         None,

@@ -57,6 +57,7 @@ class Run:
         self.folder = Path(folder)
         try:
             table = json.loads((self.folder / "recipe.json").read_text())
+            table["data"] = {"order": "repeating", **table.get("data", {})}  # of runs from before there was another
             self.recipe = catalog.completed(recipe.parse(table, self.folder / "recipe.json"))
             self.dataset = json.loads((self.folder / "dataset.json").read_text())
         except (FileNotFoundError, NotADirectoryError) as missing:
@@ -84,6 +85,8 @@ class Run:
         cls.refuse_other_files(folder)
         if (folder / "recipe.json").is_file() and (folder / "dataset.json").is_file():
             existing = cls(folder)
+            order = {"order": existing.recipe.data.order}  # a run keeps it
+            a_recipe = a_recipe.model_copy(update={"data": a_recipe.data.model_copy(update=order)})
             different = recipe.differences(existing.recipe, catalog.completed(a_recipe))
             completed_steps = max(existing.checkpoints().steps(), default=0)
             if a_recipe.total_steps < completed_steps:

@@ -241,6 +241,7 @@ class TrainingRun:
             replicas=self.trainer.replicas,
             labelled=self.source.labelled,
             measure=self.measure,
+            order=self.run.recipe.data.order,
         )
 
     def log_scalars(self, step: int, means: dict[str, float]) -> None:
