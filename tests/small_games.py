@@ -83,7 +83,7 @@ def played(settings, build=points_game, strategy=None, points=POINTS, callbacks=
 def play(trainer, points=POINTS, callbacks=(), stopping=lambda: False):
     """Takes the steps that are left."""
 
-    def make_batches(stage, first):
+    def make_batches(stage, first, local):
         return batches(points, None, stage.batch_size, trainer.recipe.seed, first, replicas=trainer.replicas)
 
     train(trainer, make_batches, [Callback(0, lambda step, means: None), *callbacks], stopping)

@@ -99,7 +99,7 @@ def main() -> int:
         run, export = RUN.value, str(EXPORT.value)
         target = targets.RunTarget(run, CHECKPOINT.value) if run else targets.ExportTarget(export, UNSAFE.value)
         data, evaluation, names = requested(target.recipe)
-    with make_strategy(STRATEGY.value).scope():
+    with make_strategy(STRATEGY.value, several_workers=False).scope():
         network = feature_network(evaluation.features, evaluation.inception_file)
     own_data = target.recipe is not None and data == target.recipe.data
     watch, resamples = command_line.with_progress, RESAMPLES.value

@@ -26,7 +26,9 @@ CONFIG = flags.DEFINE_string("config", None, "A recipe file of your own, instead
 SET = flags.DEFINE_multi_string("set", [], "Changes a value of the recipe: key=value, such as --set steps=500.")
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; by default runs/<model>-<time>.")
 RESUME = flags.DEFINE_bool("resume", True, "Resume a run of the same recipe in --workdir; --noresume refuses to.")
-STRATEGY = flags.DEFINE_string("strategy", "one", "one: a single device; mirrored: all GPUs; mirrored:2: two of them.")
+STRATEGY = flags.DEFINE_string(
+    "strategy", "auto", "one device; mirrored: all GPUs; mirrored:2; multi_worker; tpu; auto: by what is there."
+)
 LIST = flags.DEFINE_bool("list", False, "List the models and presets and exit; --verbose adds how each was run.")
 DRY_RUN = flags.DEFINE_bool("dry_run", False, "Print the resolved recipe and the networks, and exit.")
 
@@ -94,25 +96,21 @@ def main() -> int:
         if path := recipe_file():
             print(f"The recipe{' without --set' if SET.value else ''}: {catalog.tried(path)}")
         return 0
+    from tfgan_zoo.cli.next_steps import after_training
+    from tfgan_zoo.runs.training_run import TrainingRun
+    from tfgan_zoo.training.strategies import cluster
+
+    if not WORKDIR.value and cluster():
+        raise ZooError("give --workdir: several workers train in one folder, and resume there.")
     folder = Path(WORKDIR.value or f"runs/{recipe.model}-{time.strftime('%Y%m%d-%H%M%S')}")
     if not RESUME.value and (folder / "recipe.json").exists():
         raise ZooError(f"{folder} holds a run, and --noresume was given; choose another --workdir.")
-    from tfgan_zoo.runs.training_run import TrainingRun
-
     print(f"{recipe.model}: {recipe.summary}\nRun folder: {folder}", flush=True)
     run = TrainingRun(recipe, folder, STRATEGY.value)
-    if (version := run.execute()) is None:
-        print(f"Stopped and saved. To resume:\n  python -m tfgan_zoo.train --workdir={folder}")
-        return 1
-    for score in run.final_scores():
-        print(f"{score.name} = {score.value:.4g}  ({score.protocol.counts()})")
-    print(f"Generator: {version}\nNext:\n"
-          f"  python -m tfgan_zoo.sample --run={folder}\n"
-          f"  python -m tfgan_zoo.evaluate --run={folder}\n"
-          f"  python -m tfgan_zoo.report --run={folder}\n"
-          f"  python -m tfgan_zoo.export --run={folder} --to=export/my_{recipe.model}\n"
-          f"  tensorboard --logdir={folder}")  # fmt: skip
-    return 0
+    version = run.execute()
+    if run.workers.chief:
+        print(after_training(run, version))
+    return int(not run.completed)
 
 
 if __name__ == "__main__":

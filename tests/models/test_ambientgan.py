@@ -54,7 +54,7 @@ def play(trainer, callbacks=()):
     """Takes the remaining steps."""
     images, measure = training_view(SOURCE, trainer.recipe.data)
 
-    def make_batches(stage, first):
+    def make_batches(stage, first, local):
         options = {"replicas": trainer.replicas, "measure": measure}
         return batches(images, SOURCE.labels, stage.batch_size, trainer.recipe.seed, first, **options)
 

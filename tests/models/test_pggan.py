@@ -339,7 +339,7 @@ def grown(folder, first=0, stop=11, build=least_squares_game, stages=STAGES, lab
     if first:
         checkpoints.restore(first)
 
-    def make_batches(stage, number):
+    def make_batches(stage, number, local):
         return batches(PIXELS, labels, stage.batch_size, 0, number)
 
     def record(step, means):

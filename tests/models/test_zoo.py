@@ -84,7 +84,7 @@ class Played:
         self.trainer.compile = functools.cache(self.trainer.compile)  # so that the steps are traced only once
         self.start, self.turns = values(self.trainer), []
 
-    def batches(self, stage=None, first=0):
+    def batches(self, stage=None, first=0, local=None):
         images, measure = training_view(self.source, self.settings.data)
         labels, labelled, replicas = self.source.labels, self.source.labelled, self.trainer.replicas
         options = {"replicas": replicas, "labelled": labelled, "measure": measure}

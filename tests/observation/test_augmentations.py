@@ -129,7 +129,7 @@ def trained(a_recipe, build=None, strategy=None):
     build = build or building.game_builder(a_recipe, (16, 16, 1), 2)
     trainer = Trainer(a_recipe, build, strategy or make_strategy("one"))
 
-    def make_batches(stage, first):
+    def make_batches(stage, first, local):
         return batches(PIXELS, LABELS, stage.batch_size, 0, first, replicas=trainer.replicas)
 
     with eagerly():

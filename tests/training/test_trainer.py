@@ -442,7 +442,7 @@ def test_labelled_examples_reach_the_terms_in_the_precision_of_the_game():
     trainer = Trainer(settings, lambda: points_game(Seeing()), make_strategy("one"))
     labels = np.arange(64, dtype=np.int32) % 4
 
-    def make_batches(stage, first):
+    def make_batches(stage, first, local):
         return batches(POINTS, labels, stage.batch_size, 0, first, labelled=np.arange(4))
 
     with eagerly():

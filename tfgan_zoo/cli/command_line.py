@@ -86,7 +86,7 @@ def parse_flags(argv: list[str]) -> list[str]:
 def run(main: Callable[..., int], words: int = 0) -> None:
     """Runs `main()` and exits with the status that it returns.
 
-    A `ZooError` or `OSError` exits with status 2 and prints its message only.
+    A `ZooError` or `OSError` exits with its status, 2 by default, and prints its message only.
 
     Args:
         main: the command.
@@ -107,7 +107,7 @@ def run(main: Callable[..., int], words: int = 0) -> None:
             else:
                 message = str(error)
             print(f"error: {message}", file=sys.stderr)
-            sys.exit(2)
+            sys.exit(getattr(error, "status", 2))
         except KeyboardInterrupt:
             print("Interrupted.", file=sys.stderr)
             sys.exit(130)

@@ -10,6 +10,7 @@ from tfgan_zoo.core.locations import PACKAGE
 
 COMMANDS = (
     "train",
+    "launch",
     "sample",
     "evaluate",
     "report",

@@ -5,7 +5,13 @@ from collections.abc import Iterable
 
 
 class ZooError(ValueError):
-    """Bad input. The message says what came, what was expected and what to do; command lines print nothing else."""
+    """Bad input. The message says what came, what was expected and what to do; command lines print nothing else.
+
+    Attributes:
+        status: that command lines end with.
+    """
+
+    status = 2
 
 
 def no_such(kind: str, name: object, choices: Iterable[object]) -> ZooError:

@@ -94,6 +94,7 @@ def batches(
     start: int = 0,
     flip: bool = False,
     replicas: int = 1,
+    local: range | None = None,
     labelled: np.ndarray | None = None,
     measure: Callable[[tf.Tensor, tf.Tensor], dict[str, tf.Tensor]] | None = None,
     order: Literal["blocks", "repeating"] = "blocks",
@@ -108,6 +109,7 @@ def batches(
         start: number of the first batch.
         flip: flip each image left to right with probability 1/2.
         replicas: number of shares per batch.
+        local: the replicas of this worker, whose shares the elements are; all by default.
         labelled: int64 [M], the indices of the examples whose labels may be used; None for all. If given, the main stream
             has no labels, and each batch also holds as many labelled examples, in an endless order of their own.
         measure: function (images float32 [B, H, W, C], int64 indices [B]) -> {"images", "theta"?}, the measurements of
@@ -125,7 +127,7 @@ def batches(
         raise ZooError("data.flip would measure each image twice, from both sides; leave out it or data.measurement.")
     if flip and images.ndim != 4:
         raise ZooError(f"data.flip applies to images, but the data has shape {list(images.shape)}; leave it out.")
-    share = batch_size // replicas
+    share, local = batch_size // replicas, range(replicas) if local is None else local
     rows = gather(images)
     label_rows = None if labels is None else gather(labels)
     labelled_rows = None if labelled is None else gather(labelled)
@@ -137,7 +139,8 @@ def batches(
         return measure(values, indices) if measure else {"images": values}
 
     def element(number):
-        batch, first = number // replicas, number % replicas * share  # the share's first example within the batch
+        batch, replica = number // len(local), local.start + number % len(local)
+        first = replica * share  # the share's first example within the batch
         positions = tf.ensure_shape(batch * batch_size + first + tf.range(share, dtype=tf.int64), [share])
         indices = example_numbers(positions, len(images), seed, order=order)
         result = images_of(indices, batch, first, "flip")
@@ -149,5 +152,5 @@ def batches(
             result["labels"] = tf.ensure_shape(label_rows(indices), [share])
         return result
 
-    numbers = tf.data.Dataset.range(start * replicas, np.iinfo(np.int64).max)
+    numbers = tf.data.Dataset.range(start * len(local), np.iinfo(np.int64).max)
     return numbers.map(element, num_parallel_calls=2, deterministic=True).prefetch(4)

@@ -1,16 +1,20 @@
 """A training run from a recipe to an exported generator: connects data, trainer, scores, pictures and checkpoints."""
 
+import contextlib
+import dataclasses
 import fcntl
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
 import keras
 import tensorflow as tf
 
-from tfgan_zoo import pictures
+from tfgan_zoo import __version__, pictures
 from tfgan_zoo.core.errors import ZooError, no_such
 from tfgan_zoo.core.recipe import Recipe
 from tfgan_zoo.core.recipe_tables import Stage
@@ -34,6 +38,7 @@ from tfgan_zoo.training.loop import Callback, train
 from tfgan_zoo.training.progress import Progress
 from tfgan_zoo.training.standing_statistics import refresh_standing_statistics
 from tfgan_zoo.training.stopping import Collapse, StopRequest
+from tfgan_zoo.training.strategies import describe as describe_devices
 from tfgan_zoo.training.strategies import make_strategy
 from tfgan_zoo.training.summaries import ScalarWriter
 from tfgan_zoo.training.trainer import Trainer
@@ -86,14 +91,35 @@ class TrainingRun:
     def __init__(
         self, recipe: Recipe, folder: str | Path, strategy: str = "one", report: Callable[[str], object] = print
     ) -> None:
-        self.recipe, self.report = recipe, report
+        self.recipe, self.folder, self.report = recipe, Path(folder), report
         kinds_of(recipe.evaluation.scores)  # a mistyped name is reported at once
-        strategy = make_strategy(strategy)
+        devices = make_strategy(strategy)
+        if strategy == "auto":
+            report(f"Devices: {describe_devices(devices)} (--strategy=auto)")
         self.source = load_source(recipe.data)
         dataset = describe(self.source)
         build = building.game_builder(recipe, dataset["image_shape"], dataset["num_classes"])
         self.images, self.measure = training_view(self.source, recipe.data)
-        self.trainer = Trainer(recipe, build, strategy)
+        self.trainer = Trainer(recipe, build, devices)
+        self.workers, self.total = self.trainer.workers, recipe.total_steps
+        self.workers.check_equal({
+            "the recipe": json.dumps(recipe.as_dict(), sort_keys=True), "the sha256 of the images": dataset["sha256"],
+            "TensorFlow": tf.__version__, "tfgan_zoo": __version__,
+        })  # fmt: skip
+        self.sampler: Sampler | None = None
+        self.sampled_stage: Stage | None = None
+        self.start, self.order, self.completed = self.workers.on_chief(lambda: self.open(self.folder, dataset))
+        if self.start:
+            report(f"Resuming at step {self.start:,}.")
+            self.workers.copy_from_chief(self.trainer.variables())
+
+    def open(self, folder: Path, dataset: dict[str, Any]) -> tuple[int, str, bool]:
+        """Opens the run's folder and restores the newest checkpoint: on the chief alone.
+
+        Returns:
+            (the step, the order of the examples, whether all steps have been taken and exported).
+        """
+        recipe = self.recipe
         self.evaluator = self.checked_evaluator()
         if recipe.log.accuracy_images:
             self.check_accuracy()
@@ -104,42 +130,57 @@ class TrainingRun:
         if self.evaluator:
             self.run.keep_protocols(self.evaluator.protocols(recipe.evaluation.scores))
         self.checkpoints = self.run.checkpoints(self.trainer.variables())
-        self.start = self.checkpoints.restore_latest(report) or 0
-        self.total = recipe.total_steps
-        self.run.forget_scores_after(self.start)
-        if self.start:
-            report(f"Resuming at step {self.start:,}.")
-        if self.recipe.guard.on_collapse == "rollback" and not self.checkpoints.steps():
+        start = self.checkpoints.restore_latest(self.report) or 0
+        self.run.forget_scores_after(start)
+        if recipe.guard.on_collapse == "rollback" and not self.checkpoints.steps():
             self.checkpoints.save(0)  # so that there is always one to roll back to
         self.exports = self.run.folder / "export" / recipe.model
-        self.sampler: Sampler | None = None
-        self.sampled_stage: Stage | None = None
+        return start, self.run.recipe.data.order, start >= self.total and self.exported_step() == self.total
 
     def execute(self) -> Path | None:
-        """Takes the remaining steps. Returns the exported version folder, or None if the run was stopped."""
+        """Takes the remaining steps.
+
+        Returns:
+            The exported version folder; None if the run was stopped, and on all workers but the chief.
+        """
         if self.start >= self.total:
-            self.report(f"{self.run.folder} is complete: all {self.total:,} steps have been taken.")
-            if self.exported_step() == self.total:
-                return newest(self.exports)
-        log, checks = self.recipe.log, self.recipe.checkpoints
-        self.scalars = ScalarWriter(self.run.folder, self.trainer)
+            self.report(f"{self.folder} is complete: all {self.total:,} steps have been taken.")
+        if self.completed:
+            return newest(self.exports) if self.workers.chief else None
+        callbacks = self.callbacks()
+        with StopRequest() as stop_request, self.progress:
+            while self.rolled_back(callbacks, lambda: bool(stop_request.received)):
+                pass
+        self.completed = int(self.trainer.step.numpy()) >= self.total
+        if self.workers.chief:
+            self.scalars.close()
+            version = self.export() if self.completed else None
+        self.workers.wait()  # one that ends before would look like a crash
+        return version if self.workers.chief else None
+
+    def callbacks(self) -> list[Callback]:
+        """What happens during the run: on the chief. The other workers pause at the same steps and do nothing."""
+        log, checks, recipe = self.recipe.log, self.recipe.checkpoints, self.recipe
+        self.progress: Any = contextlib.nullcontext()
+        if self.workers.chief:
+            self.scalars = ScalarWriter(self.run.folder, self.trainer)
+            self.progress = Progress(self.total, self.start, recipe.images_seen)
         callbacks = [
+            Callback(min(recipe.steps_per_call, log.scalars_every_steps), self.show_progress),
             Callback(log.scalars_every_steps, self.log_scalars),
             Callback(log.samples_every_steps, self.draw_samples, after_stages=True),
-            Callback(self.recipe.evaluation.every_steps, self.score),
+            Callback(recipe.evaluation.every_steps, self.score),
             Callback(self.checked_every, self.check),
             Callback(checks.every_steps, self.save, when_stopped=True),
         ]
-        with StopRequest() as stop_request, Progress(self.total, self.start, self.recipe.images_seen) as self.progress:
-            callbacks.insert(
-                0, Callback(min(self.recipe.steps_per_call, log.scalars_every_steps), self.progress.update)
-            )
-            while self.rolled_back(callbacks, lambda: bool(stop_request.received)):
-                pass
-        self.scalars.close()
-        if int(self.trainer.step.numpy()) < self.total:
-            return None
-        return self.export()
+        if self.workers.chief:
+            return callbacks
+        shared = (self.check,)
+        return [c if c.call in shared else dataclasses.replace(c, call=lambda step, means: None) for c in callbacks]
+
+    def show_progress(self, step: int, means: dict[str, float]) -> None:
+        """Updates the progress line."""
+        self.progress.update(step, means)
 
     def rolled_back(self, callbacks: list[Callback], stopping: Callable[[], bool]) -> bool:
         """Takes the remaining steps, up to the end, a stop request or a collapse. Returns True if the run was rolled back from
@@ -155,7 +196,18 @@ class TrainingRun:
             if not self.trainer.guard:
                 raise
             detected = collapse
+        self.workers.on_chief(lambda: self.roll_back(detected))
+        self.workers.copy_from_chief(self.trainer.variables())
+        return True
+
+    def roll_back(self, detected: Collapse) -> None:
+        """Restores the last good checkpoint after a collapse: on the chief alone.
+
+        Raises:
+            ZooError: the recipe's guard allows no rollback, or no more.
+        """
         guard, settings = self.trainer.guard, self.recipe.guard
+        assert guard
         count, to = int(guard.rollbacks.numpy()), self.last_good(detected.step, self.run.best_step())
         rolls_back = settings.on_collapse == "rollback" and count < settings.rollbacks
         record = {"step": detected.step, "why": detected.why, "went_back_to": to if rolls_back else None}
@@ -170,7 +222,6 @@ class TrainingRun:
         self.run.add_collapse(count, {**record, "seed": self.trainer.seed, "rate_scale": scale})
         if not rolls_back or to is None:
             raise unrecoverable(detected, to, count)
-        return True
 
     @property
     def checked_every(self) -> int:
@@ -179,9 +230,18 @@ class TrainingRun:
         return (guard.every_steps or self.recipe.checkpoints.every_steps) if self.trainer.guard else 0
 
     def check(self, step: int, means: dict[str, float]) -> None:
-        """Lets the guard check the run."""
-        if self.trainer.guard:
-            self.trainer.guard.check(step, self.run.own_scores())
+        """Lets the guard of the chief check the run, and all workers take over what it found."""
+        guard, why = self.trainer.guard, None
+        if not guard:
+            return
+        if self.workers.chief:
+            try:
+                guard.check(step, self.run.own_scores())
+            except Collapse as collapse:
+                why = collapse.why
+        self.workers.copy_from_chief(guard.state)
+        if why := self.workers.decided_by_chief(why):
+            raise Collapse(step, why)
 
     def last_good(self, step: int, best: int | None = None) -> int | None:
         """The step of the checkpoint to roll back to from a collapse at `step`; see `collapse_guard.last_good`."""
@@ -196,7 +256,8 @@ class TrainingRun:
             )
         if not settings.samples:
             return None
-        with self.trainer.strategy.scope():
+        # The devices of other workers wait while the chief takes scores.
+        with self.trainer.strategy.scope() if self.workers.count == 1 else contextlib.nullcontext():
             network = feature_network(settings.features, settings.inception_file)
         evaluator = make_evaluator(self.recipe.data, network, settings, self.source)
         try:
@@ -227,10 +288,10 @@ class TrainingRun:
         if stage.resolution in (None, self.recipe.data.resolution):
             return self.images
         assert isinstance(stage.resolution, int), "models that grow have square stages, see Game.check"
-        return replace(self.source, images=self.images).at(stage.resolution).images
+        return dataclasses.replace(self.source, images=self.images).at(stage.resolution).images
 
-    def make_batches(self, stage: Stage, first: int) -> tf.data.Dataset:
-        """The batches of a stage from number `first` on, one replica's share after the other."""
+    def make_batches(self, stage: Stage, first: int, local: range) -> tf.data.Dataset:
+        """The batches of a stage from number `first` on: the shares of the replicas `local`, one after the other."""
         return batches(
             self.images_of(stage),
             self.source.labels,
@@ -239,9 +300,10 @@ class TrainingRun:
             first,
             flip=self.recipe.data.flip,
             replicas=self.trainer.replicas,
+            local=local,
             labelled=self.source.labelled,
             measure=self.measure,
-            order=self.run.recipe.data.order,
+            order=self.order,
         )
 
     def log_scalars(self, step: int, means: dict[str, float]) -> None:
@@ -312,5 +374,15 @@ class TrainingRun:
         return self.own_scores(self.total)
 
     def export(self) -> Path:
-        """Exports the generator within the run's folder. Returns the version folder."""
-        return publish.export_run(self.run, self.exports)
+        """Exports the generator within the run's folder. Returns the version folder.
+
+        A SavedModel that a worker writes names the cluster's devices, so a process without a cluster writes it there.
+        """
+        if self.workers.count == 1:
+            return publish.export_run(self.run, self.exports)
+        alone = {key: value for key, value in os.environ.items() if not key.startswith(("TF_CONFIG", "SLURM_"))}
+        command = [sys.executable, "-m", "tfgan_zoo.export", f"--run={self.run.folder}", f"--to={self.exports}"]
+        process = subprocess.run(command, env=alone, capture_output=True, text=True)
+        if process.returncode:
+            raise ZooError(f"the run is complete, but its export failed: {process.stderr.strip()}")
+        return newest(self.exports)

@@ -9,6 +9,7 @@ import tensorflow as tf
 from tfgan_zoo.core.recipe_tables import Stage
 from tfgan_zoo.training.stopping import check_finite
 from tfgan_zoo.training.trainer import Trainer
+from tfgan_zoo.training.workers import lost_workers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,9 +49,15 @@ class Means:
         return means
 
 
+def local_replicas(context: tf.distribute.InputContext) -> range:
+    """The numbers of the replicas that one worker feeds."""
+    count = context.num_replicas_in_sync // context.num_input_pipelines
+    return range(context.input_pipeline_id * count, (context.input_pipeline_id + 1) * count)
+
+
 def train(
     trainer: Trainer,
-    make_batches: Callable[[Stage, int], tf.data.Dataset],
+    make_batches: Callable[[Stage, int, range], tf.data.Dataset],
     callbacks: Sequence[Callback],
     stopping: Callable[[], bool] = lambda: False,
 ) -> None:
@@ -61,12 +68,13 @@ def train(
 
     Args:
         trainer: a `Trainer`, fresh or restored.
-        make_batches: function (stage, first batch number) -> `tf.data.Dataset` of one replica's shares in turn.
+        make_batches: function (stage, first batch number, replicas of this worker) -> `tf.data.Dataset` of their shares in
+            turn.
         callbacks: called in this order.
-        stopping: called at each pause; True ends the run early, after the callbacks that run when it is stopped.
+        stopping: called at each pause; True on any worker ends the run early, after the callbacks that run when it is stopped.
 
     Raises:
-        ZooError: a loss is not finite; names the step and the term.
+        ZooError: a loss is not finite; names the step and the term. Another worker is gone (`WorkerLost`).
     """
     recipe, first = trainer.recipe, 0
     step, means = int(trainer.step.numpy()), [Means() for _ in callbacks]
@@ -79,19 +87,21 @@ def train(
         resolution = stage.resolution
         if step < end:
             run = trainer.compile(stage, first)
-            iterator = iter(
-                trainer.strategy.distribute_datasets_from_function(
-                    lambda context, stage=stage, step=step: make_batches(stage, step * recipe.discriminator_steps)
-                )
-            )
+            number = step * recipe.discriminator_steps
+
+            def of_worker(context, stage=stage, number=number):
+                return make_batches(stage, number, local_replicas(context))
+
+            iterator = iter(trainer.strategy.distribute_datasets_from_function(of_worker))
         while step < end:
             pauses = [callback.every - step % callback.every for callback in callbacks if callback.every]
             limit = min([recipe.steps_per_call, end - step, *pauses])
-            done, *logs = run(iterator, tf.constant(limit))
+            with lost_workers(trainer.workers):
+                done, *logs = (result.numpy() for result in run(iterator, tf.constant(limit)))
             step += int(done)
-            last, mean, count = (dict(zip(trainer.log_names, log.numpy().tolist(), strict=True)) for log in logs)
+            last, mean, count = (dict(zip(trainer.log_names, log.tolist(), strict=True)) for log in logs)
             check_finite(step, last)
-            stop = stopping()
+            stop = trainer.workers.any(stopping())
             for callback, since in zip(callbacks, means, strict=True):
                 since.add(mean, count)
                 regular = callback.every and step % callback.every == 0

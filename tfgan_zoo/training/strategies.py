@@ -1,7 +1,11 @@
 """Which devices a run uses: `--strategy` by name."""
 
 import contextlib
-from collections.abc import Iterator
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 
 import keras
 import tensorflow as tf
@@ -35,21 +39,134 @@ def mirrored(count: int) -> tf.distribute.Strategy:
     return tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(count)])
 
 
-STRATEGIES = {"one": one_device, "mirrored": mirrored}
+def cluster() -> tf.distribute.cluster_resolver.ClusterResolver | None:
+    """The workers that TF_CONFIG or SLURM's variables name, if they are more than one.
+
+    Raises:
+        ZooError: TF_CONFIG is not as TensorFlow takes it.
+    """
+    if os.environ.get("TF_CONFIG"):
+        try:
+            config = json.loads(os.environ["TF_CONFIG"])
+            workers, task = config["cluster"]["worker"], config["task"]
+            valid = task["type"] == "worker" and 0 <= int(task["index"]) < len(workers)
+        except (ValueError, KeyError, TypeError):
+            valid = False
+        if not valid:
+            raise ZooError(
+                f"TF_CONFIG={os.environ['TF_CONFIG']}: expected "
+                '{"cluster": {"worker": ["host0:port", "host1:port"]}, "task": {"type": "worker", "index": 0}}; '
+                "see docs/workers.md."
+            )
+        return tf.distribute.cluster_resolver.TFConfigClusterResolver() if len(workers) > 1 else None
+    if int(os.environ.get("SLURM_STEP_NUM_TASKS", 1)) > 1:
+        return tf.distribute.cluster_resolver.SlurmClusterResolver()
+    return None
 
 
-def make_strategy(name: str) -> tf.distribute.Strategy:
-    """The `tf.distribute.Strategy` of a name such as "one", "mirrored" (all GPUs) or "mirrored:2".
+# Ends the process whose number it gets, with a sentence, unless it is ended itself before the time is over.
+WATCHDOG = """
+import os, signal, sys, time
+time.sleep(float(sys.argv[2]))
+print("error: " + sys.argv[3], file=sys.stderr, flush=True)
+os.kill(int(sys.argv[1]), signal.SIGKILL)
+"""
+
+
+@contextlib.contextmanager
+def ended_after(seconds: float, message: str) -> Iterator[None]:
+    """Ends this process with `message` if the context lasts longer. TensorFlow holds Python's lock while it waits for
+    workers, so no thread and no signal handler could."""
+    watchdog = subprocess.Popen([sys.executable, "-c", WATCHDOG, str(os.getpid()), str(seconds), message])
+    try:
+        yield
+    finally:
+        watchdog.kill()
+        watchdog.wait()
+
+
+def multi_worker(count: int) -> tf.distribute.Strategy:
+    """The GPUs, or the CPUs, of all workers that TF_CONFIG or SLURM name; returns once all have started."""
+    resolver = cluster()
+    if resolver is None:
+        raise ZooError(
+            "--strategy=multi_worker found one worker; name more of them in TF_CONFIG, or start them by srun or "
+            "`python -m tfgan_zoo.launch --workers=2 -- train ...`. See docs/workers.md."
+        )
+    addresses = resolver.cluster_spec().as_dict()["worker"]
+    hosts = {address.rpartition(":")[0] for address in addresses}
+    for name in ("no_proxy", "NO_PROXY"):  # a proxy would answer in place of the other workers
+        os.environ[name] = ",".join(filter(None, [os.environ.get(name), *sorted(hosts)]))
+    seconds = float(os.environ.get("TFGAN_ZOO_WORKERS_TIMEOUT", 600))
+    print(f"Worker {resolver.task_id} waits for {len(addresses)} workers: {', '.join(addresses)}", flush=True)
+    message = (
+        f"after {seconds:.0f} s not all of these workers had started: {', '.join(addresses)}. Look at their output; "
+        "TFGAN_ZOO_WORKERS_TIMEOUT is the number of seconds to wait."
+    )
+    with ended_after(seconds, message):
+        return tf.distribute.MultiWorkerMirroredStrategy(resolver)
+
+
+def tpu(count: int) -> tf.distribute.Strategy:
+    """All cores of the TPU that TPU_NAME, or the machine, names."""
+    try:
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver(os.environ.get("TPU_NAME", "local"))
+        tf.config.experimental_connect_to_cluster(resolver)
+        tf.tpu.experimental.initialize_tpu_system(resolver)
+    except (ValueError, RuntimeError, tf.errors.OpError) as error:
+        reason = str(error).splitlines()[0][:200]
+        raise ZooError(f"--strategy=tpu found no TPU ({reason}); on a TPU machine, set TPU_NAME=local.") from None
+    return tf.distribute.TPUStrategy(resolver)
+
+
+def automatic() -> str:
+    """The name of the strategy for what is there: several workers, a TPU, several GPUs, or one device."""
+    if cluster():
+        return "multi_worker"
+    if os.environ.get("TPU_NAME") or os.path.exists("/dev/accel0"):
+        return "tpu"
+    return "mirrored" if len(tf.config.list_physical_devices("GPU")) > 1 else "one"
+
+
+STRATEGIES: dict[str, Callable[[int], tf.distribute.Strategy]] = {
+    "one": one_device,
+    "mirrored": mirrored,
+    "multi_worker": multi_worker,
+    "tpu": tpu,
+}
+
+
+def make_strategy(name: str, several_workers: bool = True) -> tf.distribute.Strategy:
+    """The `tf.distribute.Strategy` of a name.
+
+    Args:
+        name: "one", "mirrored" (all GPUs), "mirrored:2", "multi_worker", "tpu", or "auto" for what is there.
+        several_workers: False refuses "multi_worker".
 
     Raises:
         ZooError: no such strategy, or not enough devices.
     """
     kind, _, count = name.partition(":")
+    if kind == "auto":
+        kind = automatic()
+    if kind == "multi_worker" and not several_workers:
+        raise ZooError(f"--strategy={name}: this command runs on one worker; use one, or mirrored for all of its GPUs.")
     if kind not in STRATEGIES:
-        raise no_such("strategy", kind, STRATEGIES)
-    if count and not (count.isdigit() and int(count) > 0):
-        raise ZooError(f"--strategy={name}: expected a number of devices after the colon, such as {kind}:2.")
+        raise no_such("strategy", kind, [*STRATEGIES, "auto"])
+    if count and not (kind == "mirrored" and count.isdigit() and int(count) > 0):
+        raise ZooError(f"--strategy={name}: expected a number of devices after the colon, such as mirrored:2.")
     return STRATEGIES[kind](int(count or 0))
+
+
+def describe(strategy: tf.distribute.Strategy) -> str:
+    """The devices of a strategy in words, such as "2 workers, 8 replicas" or "4 GPUs, mirrored"."""
+    replicas, resolver = strategy.num_replicas_in_sync, strategy.cluster_resolver
+    if isinstance(strategy, tf.distribute.TPUStrategy):
+        return f"TPU, {replicas} replicas"
+    if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return f"{len(resolver.cluster_spec().as_dict()['worker'])} workers, {replicas} replicas"
+    kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
+    return f"{replicas} {kind}s, mirrored" if replicas > 1 else f"one {kind}"
 
 
 @contextlib.contextmanager

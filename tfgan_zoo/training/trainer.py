@@ -18,6 +18,7 @@ from tfgan_zoo.training.collapse_guard import CollapseGuard
 from tfgan_zoo.training.optimizers import Plateau, make_optimizer, make_plateau
 from tfgan_zoo.training.singular_values import clamp_kernels
 from tfgan_zoo.training.strategies import precision
+from tfgan_zoo.training.workers import Workers
 
 
 @contextlib.contextmanager
@@ -42,13 +43,14 @@ class Trainer:
         plateaus: {player: `Plateau`} of those whose learning rate is one.
         guard: the `CollapseGuard`, None where the recipe has none.
         step: int64 variable, steps so far.
+        workers: the `Workers` that take part.
         log_names: names of the values that `replica_step` returns, then those of the lazy terms; known once a step has been
             traced.
     """
 
     def __init__(self, recipe: Recipe, build: Callable[[], Game], strategy: tf.distribute.Strategy) -> None:
         self.recipe, self.strategy = recipe, strategy
-        self.replicas = strategy.num_replicas_in_sync
+        self.replicas, self.workers = strategy.num_replicas_in_sync, Workers(strategy)
         self.log_names: tuple[str, ...] = ()
         if recipe.jit_compile and self.replicas > 1:
             raise ZooError("jit_compile=true works on one device; leave it out, or use --strategy=one.")
