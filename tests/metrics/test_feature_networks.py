@@ -84,6 +84,18 @@ def test_stream_refuses_images_of_another_shape_and_invalid_images(means):
         list(network.stream([plain([0])], batch_size=0))
 
 
+def test_a_network_that_loses_rows_is_refused_by_both():
+    """As one does whose rows are on another worker: the others would be memory that nothing was written to."""
+
+    def half(batch):
+        return np.zeros([len(batch) // 2, 1], np.float32), np.zeros([len(batch), 1], np.float32)
+
+    network = FeatureNetwork("half", "0", 1, 1, (1,), "none", half)
+    for read in (network.embed, lambda images, size: list(network.stream([images], size))):
+        with pytest.raises(RuntimeError, match="half returned 2 features and 4 logits of 4 images"):
+            read(np.zeros([6, 2, 2, 1], np.uint8), 4)
+
+
 def test_streamed_features_equal_embedded_ones():
     images = np.random.default_rng(0).integers(0, 256, [70, 28, 28, 1], np.uint8)
     network = feature_network("mnist_cnn")

@@ -81,6 +81,7 @@ class FeatureNetwork:
 
         Raises:
             ZooError: while iterating, if these are not such arrays, or have a number of channels the network can't take.
+            RuntimeError: the network did not return a row for each image.
         """
         if batch_size < 1:
             raise ZooError(f"batch_size={batch_size}; expected 1 or more.")
@@ -89,6 +90,10 @@ class FeatureNetwork:
             if count < batch_size:
                 batch = np.concatenate([batch, np.zeros([batch_size - count, *batch.shape[1:]], batch.dtype)])
             features, logits = self.forward(batch)
+            if not len(features) == len(logits) == batch_size:  # else rows of memory that nothing was written to would count
+                raise RuntimeError(
+                    f"{self.name} returned {len(features)} features and {len(logits)} logits of {batch_size} images."
+                )
             yield features[:count], logits[:count]
 
     def embed(self, images: np.ndarray, batch_size: int = BATCH) -> tuple[np.ndarray, np.ndarray]:
