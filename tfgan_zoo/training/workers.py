@@ -144,7 +144,8 @@ class Workers:
             if bad
         ]
         if problems:
-            own = "".join(f" Here {name} is {facts[name]}, and {of_chief[name]} on worker 0." for name in wrong)
+            short = [name for name in wrong if len(facts[name]) < 100]
+            own = "".join(f" Here {name} is {facts[name]}, and {of_chief[name]} on worker 0." for name in short)
             raise ZooError(
                 f"workers differ: {', '.join(problems)}.{own} Start all workers with the same command and files."
             )
