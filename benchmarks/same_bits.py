@@ -20,6 +20,11 @@ import numpy as np
 from tfgan_zoo.core import catalog
 
 ROOT = Path(__file__).resolve().parent.parent
+# An editable installation would lend its own modules to a checkout that lacks them.
+ALONE = """
+import sys
+sys.meta_path[:] = [f for f in sys.meta_path if not getattr(f, "__name__", "").startswith("_Editable")]
+"""
 # Runs at either commit: trains each model in a folder of its own, and writes samples of its generator.
 SESSION = """
 import json, sys
@@ -100,7 +105,9 @@ def train(checkout, folder, changes, *earlier):
 def run(checkout, script, *arguments):
     """Runs a script with a checkout's own code."""
     environment = {**os.environ, "PYTHONPATH": str(checkout), "TF_CPP_MIN_LOG_LEVEL": "3"}
-    subprocess.run([sys.executable, "-c", script, *map(str, arguments)], cwd=checkout, env=environment, check=True)
+    subprocess.run(
+        [sys.executable, "-c", ALONE + script, *map(str, arguments)], cwd=checkout, env=environment, check=True
+    )
 
 
 def opened(checkout, folder, code):

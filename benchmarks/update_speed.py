@@ -14,6 +14,7 @@ from pathlib import Path
 
 from benchmarks import results
 from benchmarks.results import ROOT
+from benchmarks.same_bits import ALONE
 
 RECIPES = {
     "wgan_gp": ("wgan_gp", []),
@@ -59,7 +60,7 @@ class Session:
 
     def __init__(self, checkout, model, updates, changes):
         environment = {**os.environ, "PYTHONPATH": str(checkout), "TF_CPP_MIN_LOG_LEVEL": "3"}
-        command = [sys.executable, "-c", SESSION, model, str(updates), *changes]
+        command = [sys.executable, "-c", ALONE + SESSION, model, str(updates), *changes]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
         self.process = subprocess.Popen(command, cwd=checkout, env=environment, **pipes)
         assert self.process.stdout.readline() == "ready\n", f"{model} does not run in {checkout}"
