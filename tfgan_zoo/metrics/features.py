@@ -90,7 +90,9 @@ class FeatureNetwork:
             if count < batch_size:
                 batch = np.concatenate([batch, np.zeros([batch_size - count, *batch.shape[1:]], batch.dtype)])
             features, logits = self.forward(batch)
-            if not len(features) == len(logits) == batch_size:  # else rows of memory that nothing was written to would count
+            if (
+                not len(features) == len(logits) == batch_size
+            ):  # else rows of memory that nothing was written to would count
                 raise RuntimeError(
                     f"{self.name} returned {len(features)} features and {len(logits)} logits of {batch_size} images."
                 )
