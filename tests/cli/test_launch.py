@@ -197,9 +197,11 @@ def test_a_command_is_needed_and_must_exist(commands, tmp_path):
         LocalCluster(2, ["trian"], "logs")
 
 
-def test_a_worker_that_fails_ends_all_with_its_status_and_its_last_words(tmp_path, capfd):
-    """Here because no model has that name."""
+def test_a_users_mistake_ends_all_with_its_status_and_its_words_and_is_not_tried_again(tmp_path, capfd):
+    """Here a name that no model has."""
     cluster = LocalCluster(2, ["train", "--model=sngn"], str(tmp_path / "logs"), threads=1)
-    assert cluster.run() == 2
-    assert "no model 'sngn'. Did you mean 'sngan'" in capfd.readouterr().err
+    assert cluster.run(restarts=3) == 2
+    written = capfd.readouterr()
+    assert "no model 'sngn'. Did you mean 'sngan'" in written.err
+    assert "Starting all" not in written.out
     assert "no model 'sngn'" in (tmp_path / "logs" / "worker-1.log").read_text()

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 
 from tfgan_zoo.cli.entry import COMMANDS
-from tfgan_zoo.core.errors import no_such
+from tfgan_zoo.core.errors import ZooError, no_such
 
 GRACE = 30.0  # seconds that the other workers get to end by themselves once one has failed
 
@@ -56,7 +56,9 @@ class LocalCluster:
         """
         for attempt in range(restarts + 1):
             status = self.attempt()
-            if status == 0 or self.stop_signal or attempt == restarts:
+            if (
+                status in (0, ZooError.status) or self.stop_signal or attempt == restarts
+            ):  # user errors would come again
                 break
             print(f"Starting all {self.count} workers again ({attempt + 1} of {restarts}).", flush=True)
         return status
