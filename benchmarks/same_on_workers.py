@@ -7,7 +7,6 @@ by plain gradient descent: Adam would blow up the rounding of gradients that are
 are not trained again. Exits with 1 if a model differs.
 """
 
-import argparse
 import os
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks import results
 from benchmarks.same_bits import ROOT, differences, last_checkpoint, settings_of
 from tfgan_zoo.core import catalog
 
@@ -51,11 +51,12 @@ def largest_difference(a, b):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = results.parser(__doc__)
     parser.add_argument("--folder", type=Path, default=Path("runs/same_on_workers"))
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--models", help="comma-separated; all by default")
     arguments = parser.parse_args()
+    figures = {}
     models, failed = arguments.models.split(",") if arguments.models else catalog.model_names(), 0
     for model in models:
         folder = arguments.folder.resolve() / model
@@ -63,9 +64,15 @@ def main():
         workers, replicas, one = (train(model, kind, folder / kind, arguments.steps) for kind in KINDS)
         unequal, distance = differences(workers, replicas), largest_difference(workers, one)
         failed += bool(unequal) or distance > TOLERANCE
+        figures[model] = {
+            "arrays": len(workers),
+            "arrays_that_differ": len(unequal),
+            "largest_difference_to_one": float(distance),
+        }
         bits = f"{len(unequal)} arrays differ" if unequal else f"{len(workers)} arrays equal, bit for bit"
         print(f"{model:<12} {bits}; one device within {distance:.1e}", *unequal[:5], sep="\n    ", flush=True)
     print(f"{len(models) - failed} of {len(models)} models are the same on two workers, two replicas and one device")
+    results.save("same_on_workers", figures, arguments)
     return int(failed > 0)
 
 
