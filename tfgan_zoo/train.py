@@ -100,7 +100,7 @@ def main() -> int:
     from tfgan_zoo.runs.training_run import TrainingRun
     from tfgan_zoo.training.strategies import cluster
 
-    if not WORKDIR.value and cluster():
+    if not WORKDIR.value and STRATEGY.value in ("auto", "multi_worker") and cluster():
         raise ZooError("give --workdir: several workers train in one folder, and resume there.")
     folder = Path(WORKDIR.value or f"runs/{recipe.model}-{time.strftime('%Y%m%d-%H%M%S')}")
     if not RESUME.value and (folder / "recipe.json").exists():

@@ -72,8 +72,11 @@ def test_each_pod_of_kubernetes_knows_all_workers_and_its_own_number(kind, monke
 
 
 def test_what_no_cluster_could_run_is_refused():
-    with pytest.raises(ZooError, match=r"a job needs --workdir=/an/absolute/path"):
-        job_file("slurm", JobSettings("a", 2, ("train", "--model=gan", "--workdir=runs/gan")))
+    for workdir in ("runs/gan", "/gan"):  # a volume at / would hide the container's own files
+        with pytest.raises(ZooError, match=r"a job needs --workdir=/volume/run, an absolute path"):
+            job_file("slurm", JobSettings("a", 2, ("train", "--model=gan", f"--workdir={workdir}")))
+    with pytest.raises(ZooError, match=r"no command 'trian'\. Did you mean 'train'"):
+        job_file("kubernetes", JobSettings("a", 2, ("trian", *COMMAND[1:])))
     with pytest.raises(ZooError, match="--name=Big_GAN: expected lower-case letters"):
         job_file("kubernetes", JobSettings("Big_GAN", 2, COMMAND))
     with pytest.raises(ZooError, match=r"no kind of job 'slrm'\. Did you mean 'slurm'"):

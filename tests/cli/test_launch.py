@@ -112,10 +112,10 @@ def wait_for(path):
     [(0, signal.SIGKILL, 137), (1, signal.SIGKILL, 137), (0, signal.SIGSTOP, 75), (1, signal.SIGSTOP, 75)],
 )
 def test_a_killed_or_frozen_worker_is_named_within_a_minute_and_the_run_resumes_with_the_same_bits(
-    worker, number, status, two_workers, tmp_path
+    worker, number, status, tmp_path
 ):
-    command = ["--", "train", *SMALL, "--workdir=run", "--set", "steps=40000"]
-    launcher = launched(*command, cwd=tmp_path)
+    command = ["--", "train", *SMALL, "--workdir=run", "--set"]
+    launcher = launched(*command, "steps=40000", cwd=tmp_path)
     wait_for(tmp_path / "run" / "checkpoints" / "checkpoint-000000008.npz")
     victim, began = processes_of(launcher)[worker], time.monotonic()
     os.kill(victim, number)
@@ -124,7 +124,10 @@ def test_a_killed_or_frozen_worker_is_named_within_a_minute_and_the_run_resumes_
     other = tmp_path / ("logs/worker-1.log" if worker == 0 else "chief.log")
     assert re.search(rf"error: worker {worker} \(127\.0\.0\.1:\d+\) is gone: ", other.read_text())
     assert "Traceback" not in other.read_text()
-    assert differing(checkpoint(tmp_path / "run", 8), checkpoint(two_workers / "run", 8)) == []
+    steps = 4 + max(int(p.stem.partition("-")[2]) for p in (tmp_path / "run" / "checkpoints").glob("checkpoint-*.npz"))
+    assert launched(*command, f"steps={steps}", cwd=tmp_path).wait(300) == 0
+    train("replicas", "--strategy=mirrored:2", steps=steps, cwd=tmp_path)
+    assert differing(checkpoint(tmp_path / "run", steps), checkpoint(tmp_path / "replicas", steps)) == []
 
 
 @pytest.mark.slow
@@ -163,13 +166,14 @@ def test_the_guard_rolls_all_workers_back_alike(tmp_path):
 
 
 @pytest.mark.slow
-def test_workers_of_other_recipes_are_refused_on_all(tmp_path):
-    """Each worker runs a script that gives it a seed of its own."""
+@pytest.mark.parametrize("change", ["seed={}", "arguments.noise_size=1{}"])
+def test_workers_of_other_recipes_are_refused_on_all(change, tmp_path):
+    """Also where their networks differ in shape."""
     addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
     workers = []
     for index in range(2):
         config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
-        command = [sys.executable, "-m", "tfgan_zoo.train", *SMALL, "--workdir=run", "--set", f"seed={index}"]
+        command = [sys.executable, "-m", "tfgan_zoo.train", *SMALL, "--workdir=run", "--set", change.format(index)]
         environment = {**ENVIRONMENT, "TF_CONFIG": json.dumps(config)}
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         workers.append(subprocess.Popen(command, cwd=tmp_path, env=environment, **pipes))

@@ -46,11 +46,17 @@ def test_workers_are_those_of_tf_config_or_of_slurm(monkeypatch):
     assert resolver.cluster_spec().as_dict() == {"worker": [f"10.0.0.{i}:2222" for i in range(3)]}
     assert resolver.task_id == 2
     monkeypatch.delenv("TF_CONFIG")
-    slurm = {"STEP_NUM_TASKS": "2", "PROCID": "1", "STEP_NODELIST": "a[1-2]", "STEP_TASKS_PER_NODE": "1(x2)"}
+    slurm = {"STEP_NUM_TASKS": "4", "PROCID": "2", "STEP_NODELIST": "a[9-10],b", "STEP_TASKS_PER_NODE": "1(x2),2"}
     for name, value in slurm.items():
         monkeypatch.setenv(f"SLURM_{name}", value)
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert cluster().cluster_spec().as_dict() == {"worker": ["a1:8888", "a2:8888"]}
+    resolver = cluster()
+    assert resolver.cluster_spec().as_dict() == {"worker": ["a9:8888", "a10:8888", "b:8888", "b:8889"]}
+    assert resolver.task_id == 2
+
+
+def test_one_process_of_any_kind_is_no_cluster(monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", '{"cluster": {"chief": ["a:1"]}, "task": {"type": "chief", "index": 0}}')
+    assert cluster() is None
 
 
 @pytest.mark.parametrize(
@@ -95,6 +101,20 @@ def test_one_worker_agrees_with_itself_and_sends_nothing():
     workers.check_equal({"a": "b"})
     with pytest.raises(OSError, match="full"):
         workers.on_chief(lambda: (_ for _ in ()).throw(OSError("full")))
+
+
+@pytest.mark.parametrize("size", [0, 1, 4, 39, 40, 41, 85])
+def test_what_the_chief_sends_arrives_in_parts_of_any_length(monkeypatch, size):
+    monkeypatch.setattr("tfgan_zoo.training.workers.CHUNK", 40)
+    data, sent = bytes(range(size)), []
+    chief, other = Workers(make_strategy("one")), Workers(make_strategy("one"))
+    chief.count = other.count = 2
+    other.index = 1
+    chief.gather = lambda values: sent.append(values) or values[None]
+    assert chief.from_chief(data) == data
+    parts = iter(sent)
+    other.gather = lambda values: next(parts)[None]
+    assert other.from_chief(b"") == data
 
 
 def test_the_lost_worker_is_named_by_the_error_or_by_being_the_only_other():

@@ -5,7 +5,7 @@ import runpy
 import sys
 
 from tfgan_zoo import __version__
-from tfgan_zoo.core.errors import no_such
+from tfgan_zoo.core.errors import ZooError, no_such
 from tfgan_zoo.core.locations import PACKAGE
 
 COMMANDS = (
@@ -40,6 +40,18 @@ def help_text() -> str:
     return "\n".join([*usage, *lines, *example])
 
 
+def module_of(command: str) -> str:
+    """The module of a command, such as "serving_config" of "serving-config".
+
+    Raises:
+        ZooError: there is no such command.
+    """
+    module = command.replace("-", "_")
+    if module not in COMMANDS:
+        raise no_such("command", command, COMMANDS)
+    return module
+
+
 def main() -> None:
     """Runs the command that the first argument names, with the remaining arguments.
 
@@ -52,9 +64,10 @@ def main() -> None:
     if command in ("--version", "-version"):
         print(f"tfgan_zoo {__version__}")
         sys.exit(0)
-    module = command.replace("-", "_")
-    if module not in COMMANDS:
-        print(f"error: {no_such('command', command, COMMANDS)}", file=sys.stderr)
+    try:
+        module = module_of(command)
+    except ZooError as error:
+        print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     sys.argv[1:] = arguments
     runpy.run_module(f"tfgan_zoo.{module}", run_name="__main__", alter_sys=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tfgan_zoo.cli.entry import module_of
 from tfgan_zoo.core.errors import ZooError, no_such
 
 PORT = 2222  # of each worker
@@ -42,14 +43,17 @@ class JobSettings:
             ZooError: it is not given as an absolute path, on which all workers agree.
         """
         for argument in self.command:
-            if match := re.fullmatch(r"--?workdir=(/.+)", argument):
+            match = re.fullmatch(r"--?workdir=(/.+)", argument)
+            if match and Path(match[1]).parent != Path("/"):
                 return Path(match[1])
-        raise ZooError("a job needs --workdir=/an/absolute/path in its command: a restarted job resumes there.")
+        raise ZooError(
+            "a job needs --workdir=/volume/run, an absolute path, in its command: a restarted job resumes there."
+        )
 
     @property
     def line(self) -> str:
         """The command as a line of a shell."""
-        return shlex.join(["python", "-m", f"tfgan_zoo.{self.command[0]}", *self.command[1:]])
+        return shlex.join(["python", "-m", f"tfgan_zoo.{module_of(self.command[0])}", *self.command[1:]])
 
 
 def slurm(job: JobSettings) -> str:
@@ -59,9 +63,10 @@ def slurm(job: JobSettings) -> str:
 #SBATCH --job-name={job.name}
 #SBATCH --nodes={job.workers}
 #SBATCH --ntasks-per-node=1
-{gpus}#SBATCH --requeue
+{gpus}#SBATCH --exclusive
+#SBATCH --requeue
 #SBATCH --open-mode=append
-#SBATCH --output={job.workdir.parent / job.name}-%j.log
+#SBATCH --output={json.dumps(f"{job.workdir.parent / job.name}-%j.log")}
 #SBATCH --signal=TERM@120
 
 # Workers that end with status 1 (stopped by SIGTERM, as before a time limit) or 75 (another worker is gone) are started again.

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
-from tfgan_zoo.cli.entry import COMMANDS
-from tfgan_zoo.core.errors import ZooError, no_such
+from tfgan_zoo.cli.entry import module_of
+from tfgan_zoo.core.errors import ZooError
 
 GRACE = 30.0  # seconds that the other workers get to end by themselves once one has failed
 
@@ -25,6 +25,13 @@ def free_ports(count: int) -> list[int]:
         for one in sockets:
             one.bind(("127.0.0.1", 0))
         return [one.getsockname()[1] for one in sockets]
+
+
+def visible_gpus() -> list[str]:
+    """The numbers or names of this machine's GPUs that CUDA_VISIBLE_DEVICES leaves visible; without starting TensorFlow."""
+    if (chosen := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
+        return [gpu for gpu in chosen.split(",") if gpu not in ("", "-1")]
+    return [str(i) for i, _ in enumerate(sorted(Path("/proc/driver/nvidia/gpus").glob("*")))]
 
 
 class LocalCluster:
@@ -41,11 +48,9 @@ class LocalCluster:
     """
 
     def __init__(self, count: int, command: list[str], logs: str, threads: int | None = None) -> None:
-        name = command[0].replace("-", "_")
-        if name not in COMMANDS:
-            raise no_such("command", command[0], COMMANDS)
         self.count, self.logs = count, Path(logs)
-        self.command = [sys.executable, "-m", f"tfgan_zoo.{name}", *command[1:]]
+        self.command = [sys.executable, "-m", f"tfgan_zoo.{module_of(command[0])}", *command[1:]]
+        self.gpus = visible_gpus()  # dealt out to the workers
         self.threads = threads or max(1, len(os.sched_getaffinity(0)) // count)
         self.stop_signal = 0
 
@@ -69,8 +74,10 @@ class LocalCluster:
         print(f"{self.count} workers of {self.threads} threads; their output: {self.logs}/worker-*.log", flush=True)
         addresses = [f"127.0.0.1:{port}" for port in free_ports(self.count)]
         with contextlib.ExitStack() as stack:
-            workers = [self.start(i, addresses, stack) for i in range(self.count)]
+            workers: list[subprocess.Popen] = []
             stack.enter_context(self.passing_signals_to(workers))
+            for index in range(self.count):
+                workers.append(self.start(index, addresses, stack))
             return self.watch(workers)
 
     def start(self, index: int, addresses: list[str], stack: contextlib.ExitStack) -> subprocess.Popen:
@@ -80,6 +87,7 @@ class LocalCluster:
             **os.environ,
             "TF_CONFIG": json.dumps(task),
             **{name: str(self.threads) for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS")},
+            **({"CUDA_VISIBLE_DEVICES": ",".join(self.gpus[index :: self.count]) or "-1"} if self.gpus else {}),
         }
         output = stack.enter_context((self.logs / f"worker-{index}.log").open("ab")) if index else None
         worker = subprocess.Popen(
@@ -90,15 +98,16 @@ class LocalCluster:
 
     @contextlib.contextmanager
     def passing_signals_to(self, workers: list[subprocess.Popen]) -> Iterator[None]:
-        """A context in which the signals that ask to stop go to all workers."""
+        """A context in which the signals that ask to stop go to all workers as SIGTERM; a second one ends them at once."""
 
         def forward(number: int, frame: FrameType | None) -> None:
+            request = signal.SIGKILL if self.stop_signal else signal.SIGTERM
             self.stop_signal = number
             for worker in workers:
                 if worker.poll() is None:
-                    worker.send_signal(number)
+                    worker.send_signal(request)
 
-        before = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
         try:
             yield
         finally:

@@ -42,6 +42,7 @@ from tfgan_zoo.training.strategies import describe as describe_devices
 from tfgan_zoo.training.strategies import make_strategy
 from tfgan_zoo.training.summaries import ScalarWriter
 from tfgan_zoo.training.trainer import Trainer
+from tfgan_zoo.training.workers import Workers, lost_workers
 
 
 def describe(source: Source) -> dict[str, Any]:
@@ -100,12 +101,13 @@ class TrainingRun:
         dataset = describe(self.source)
         build = building.game_builder(recipe, dataset["image_shape"], dataset["num_classes"])
         self.images, self.measure = training_view(self.source, recipe.data)
-        self.trainer = Trainer(recipe, build, devices)
-        self.workers, self.total = self.trainer.workers, recipe.total_steps
+        self.workers, self.total = Workers(devices), recipe.total_steps
         self.workers.check_equal({
             "the recipe": json.dumps(recipe.as_dict(), sort_keys=True), "the sha256 of the images": dataset["sha256"],
             "TensorFlow": tf.__version__, "tfgan_zoo": __version__,
         })  # fmt: skip
+        with lost_workers(self.workers):  # new variables get the chief's values
+            self.trainer = Trainer(recipe, build, devices)
         self.sampler: Sampler | None = None
         self.sampled_stage: Stage | None = None
         self.start, self.order, self.completed = self.workers.on_chief(lambda: self.open(self.folder, dataset))
@@ -381,6 +383,7 @@ class TrainingRun:
         if self.workers.count == 1:
             return publish.export_run(self.run, self.exports)
         alone = {key: value for key, value in os.environ.items() if not key.startswith(("TF_CONFIG", "SLURM_"))}
+        alone["CUDA_VISIBLE_DEVICES"] = "-1"  # this process has the GPUs' memory
         command = [sys.executable, "-m", "tfgan_zoo.export", f"--run={self.run.folder}", f"--to={self.exports}"]
         process = subprocess.run(command, env=alone, capture_output=True, text=True)
         if process.returncode:

@@ -43,33 +43,49 @@ def cluster() -> tf.distribute.cluster_resolver.ClusterResolver | None:
     """The workers that TF_CONFIG or SLURM's variables name, if they are more than one.
 
     Raises:
-        ZooError: TF_CONFIG is not as TensorFlow takes it.
+        ZooError: TF_CONFIG is not as TensorFlow takes it, or its tasks are not all workers.
     """
-    if os.environ.get("TF_CONFIG"):
-        try:
-            config = json.loads(os.environ["TF_CONFIG"])
-            workers, task = config["cluster"]["worker"], config["task"]
-            valid = task["type"] == "worker" and 0 <= int(task["index"]) < len(workers)
-        except (ValueError, KeyError, TypeError):
-            valid = False
-        if not valid:
-            raise ZooError(
-                f"TF_CONFIG={os.environ['TF_CONFIG']}: expected "
-                '{"cluster": {"worker": ["host0:port", "host1:port"]}, "task": {"type": "worker", "index": 0}}; '
-                "see docs/workers.md."
-            )
-        return tf.distribute.cluster_resolver.TFConfigClusterResolver() if len(workers) > 1 else None
-    if int(os.environ.get("SLURM_STEP_NUM_TASKS", 1)) > 1:
-        return tf.distribute.cluster_resolver.SlurmClusterResolver()
-    return None
+    if int(os.environ.get("SLURM_STEP_NUM_TASKS", 1)) > 1 and not os.environ.get("TF_CONFIG"):
+        os.environ["TF_CONFIG"] = slurm_config()
+    text = os.environ.get("TF_CONFIG")
+    if not text:
+        return None
+    try:
+        config = json.loads(text)
+        jobs, task = config["cluster"], config["task"]
+        count = sum(len(addresses) for addresses in jobs.values())
+        valid = count == 1 or (
+            list(jobs) == ["worker"] and task["type"] == "worker" and 0 <= int(task["index"]) < count
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        valid = False
+    if not valid:
+        raise ZooError(
+            f'TF_CONFIG={text}: expected {{"cluster": {{"worker": ["host0:port", "host1:port"]}}, '
+            '"task": {"type": "worker", "index": 0}}; see docs/workers.md, or use --strategy=one.'
+        )
+    return tf.distribute.cluster_resolver.TFConfigClusterResolver() if count > 1 else None
 
 
-# Ends the process whose number it gets, with a sentence, unless it is ended itself before the time is over.
+def slurm_config() -> str:
+    """The TF_CONFIG of this task of a SLURM job step. TensorFlow's SlurmClusterResolver sorts the hosts by text, which is not
+    their order from 10 on, and needs nvidia-smi; its reader of host lists does neither."""
+    from tensorflow.python.distribute.cluster_resolver import slurm_cluster_resolver as slurm
+
+    hosts = slurm.expand_hostlist(os.environ["SLURM_STEP_NODELIST"])
+    tasks = slurm.expand_tasks_per_node(os.environ["SLURM_STEP_TASKS_PER_NODE"])
+    workers = [f"{host}:{SLURM_PORT + i}" for host, count in zip(hosts, tasks, strict=True) for i in range(count)]
+    task = {"type": "worker", "index": int(os.environ["SLURM_PROCID"])}
+    return json.dumps({"cluster": {"worker": workers}, "task": task})
+
+
+SLURM_PORT = 8888  # of the first task of a node
+# Ends the process whose number it gets, with a sentence, once the time is over; itself, once that process is gone or past this.
 WATCHDOG = """
-import os, signal, sys, time
-time.sleep(float(sys.argv[2]))
-print("error: " + sys.argv[3], file=sys.stderr, flush=True)
-os.kill(int(sys.argv[1]), signal.SIGKILL)
+import os, select, signal, sys
+if not select.select([sys.stdin], [], [], float(sys.argv[2]))[0]:
+    print("error: " + sys.argv[3], file=sys.stderr, flush=True)
+    os.kill(int(sys.argv[1]), signal.SIGKILL)
 """
 
 
@@ -77,12 +93,9 @@ os.kill(int(sys.argv[1]), signal.SIGKILL)
 def ended_after(seconds: float, message: str) -> Iterator[None]:
     """Ends this process with `message` if the context lasts longer. TensorFlow holds Python's lock while it waits for
     workers, so no thread and no signal handler could."""
-    watchdog = subprocess.Popen([sys.executable, "-c", WATCHDOG, str(os.getpid()), str(seconds), message])
-    try:
+    command = [sys.executable, "-c", WATCHDOG, str(os.getpid()), str(seconds), message]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL):  # leaving closes its input
         yield
-    finally:
-        watchdog.kill()
-        watchdog.wait()
 
 
 def multi_worker(count: int) -> tf.distribute.Strategy:

@@ -24,7 +24,10 @@ LOST = (
     tf.errors.InternalError,
     tf.errors.InvalidArgumentError,
 )
-OF_WORKERS = re.compile(r"[Cc]ollective|[Cc]oordination|/job:worker|[Hh]eartbeat|[Ss]ocket closed|[Cc]onnection")
+OF_WORKERS = re.compile(
+    r"[Cc]ollective|[Cc]oordination|[Hh]eartbeat|[Ss]ocket closed|[Cc]onnection (reset|refused|timed out)"
+)
+CHUNK = 2**24  # bytes that are sent at once: each replica receives as many from every replica
 
 
 class WorkerLost(ZooError):
@@ -89,11 +92,15 @@ class Workers:
         """The chief's `data`; what the others pass is ignored."""
         if self.count == 1:
             return data
-        size = int(self.gather(np.array([len(data)], np.int32))[0, 0])
-        padded = np.zeros(-(-size // 4) * 4, np.uint8)
-        if self.chief:
-            padded[:size] = np.frombuffer(data, np.uint8)
-        return self.gather(padded.view(np.int32))[0].tobytes()[:size]
+        words = self.gather(np.array(divmod(len(data), 2**31), np.int32))[0]
+        size, parts = int(words[0]) * 2**31 + int(words[1]), []
+        for first in range(0, size, CHUNK):
+            part = np.zeros(-(-min(CHUNK, size - first) // 4) * 4, np.uint8)
+            if self.chief:
+                own = np.frombuffer(data[first : first + CHUNK], np.uint8)
+                part[: len(own)] = own
+            parts.append(self.gather(part.view(np.int32))[0].tobytes())
+        return b"".join(parts)[:size]
 
     def decided_by_chief(self, value: Any) -> Any:
         """The chief's plain value, as JSON holds it."""
@@ -160,7 +167,7 @@ def lost_workers(workers: Workers) -> Iterator[None]:
         message = str(error)
         if workers.count == 1 or not OF_WORKERS.search(message):
             raise
-        raise WorkerLost(lost_sentence(message, workers)) from None
+        raise WorkerLost(f"{lost_sentence(message, workers)} ({message.splitlines()[0][:200]})") from None
 
 
 def lost_sentence(message: str, workers: Workers) -> str:
