@@ -168,9 +168,8 @@ class Trainer:
             what = f"{self.replicas} replicas" + (
                 f" x {self.recipe.accumulation} parts" if parts > self.replicas else ""
             )
-            raise ZooError(
-                f"{name}={size} is not divisible by {what}; use {' or '.join(map(str, near))}, or --strategy=one."
-            )
+            choices = [*map(str, near), *(["--strategy=one"] if self.replicas > 1 else [])]
+            raise ZooError(f"{name}={size} is not divisible by {what}; use {' or '.join(choices)}.")
 
     def variables(self) -> dict[str, Any]:
         """Every variable of the run, under a name that does not depend on how often a network was built: for checkpoints."""
