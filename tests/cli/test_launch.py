@@ -201,6 +201,18 @@ def test_a_command_is_needed_and_must_exist(commands, tmp_path):
         LocalCluster(2, ["trian"], "logs")
 
 
+def test_gpus_are_dealt_out_to_the_workers_of_one_machine(monkeypatch, tmp_path):
+    """The command prints what it may see. A worker beyond the GPUs gets none."""
+    for count, visible, expected in ((2, "2,3,5", ["2,5", "3"]), (3, "0,1", ["0", "1", "-1"]), (2, "-1", ["-1", "-1"])):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+        logs = tmp_path / f"{count}-{visible}"
+        cluster = LocalCluster(count, ["train"], str(logs), threads=1)
+        cluster.command = [sys.executable, "-c", "import os; print(os.environ['CUDA_VISIBLE_DEVICES'])"]
+        assert cluster.run() == 0
+        for index in range(1, count):
+            assert (logs / f"worker-{index}.log").read_text().strip() == expected[index]
+
+
 def test_a_users_mistake_ends_all_with_its_status_and_its_words_and_is_not_tried_again(tmp_path, capfd):
     """Here a name that no model has."""
     cluster = LocalCluster(2, ["train", "--model=sngn"], str(tmp_path / "logs"), threads=1)

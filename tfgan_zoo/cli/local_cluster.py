@@ -57,13 +57,12 @@ class LocalCluster:
     def run(self, restarts: int = 0) -> int:
         """Runs all workers to their end, again after a failure up to `restarts` times. Returns the status.
 
-        SIGINT and SIGTERM are passed on to the workers, which save and stop.
+        On SIGINT, SIGTERM or SIGHUP the workers save and stop; a second one ends them at once.
         """
         for attempt in range(restarts + 1):
             status = self.attempt()
-            if (
-                status in (0, ZooError.status) or self.stop_signal or attempt == restarts
-            ):  # user errors would come again
+            final = status in (0, ZooError.status)  # a user's mistake would come again
+            if final or self.stop_signal or attempt == restarts:
                 break
             print(f"Starting all {self.count} workers again ({attempt + 1} of {restarts}).", flush=True)
         return status

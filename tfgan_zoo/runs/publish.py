@@ -1,5 +1,8 @@
 """Exports a run's checkpoint as a SavedModel version folder with its model card."""
 
+import os
+import subprocess
+import sys
 import types
 from pathlib import Path
 from typing import Any
@@ -10,11 +13,12 @@ import tensorflow as tf
 
 from tfgan_zoo import __version__
 from tfgan_zoo.core import catalog
+from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.data.sources import load_source
 from tfgan_zoo.metrics.score_registry import direction
 from tfgan_zoo.runs.run_folder import Run
 from tfgan_zoo.saved_model.signatures import ExportedGenerator
-from tfgan_zoo.saved_model.version_folder import write_version
+from tfgan_zoo.saved_model.version_folder import newest, write_version
 
 
 def export_run(run: Run, base: str | Path, which: str | int = "latest", version: int | None = None) -> Path:
@@ -33,6 +37,21 @@ def export_run(run: Run, base: str | Path, which: str | int = "latest", version:
     return write_version(
         ExportedGenerator(network, prior), base, card_of(run, step, network), version, real_points(run)
     )
+
+
+def export_run_alone(run: Run, base: str | Path) -> Path:
+    """`export_run` in a process without a cluster: a SavedModel that a worker writes names the devices of all workers.
+
+    Raises:
+        ZooError: the export failed; with its message.
+    """
+    alone = {key: value for key, value in os.environ.items() if not key.startswith(("TF_CONFIG", "SLURM_"))}
+    alone["CUDA_VISIBLE_DEVICES"] = "-1"  # the worker holds the GPUs' memory
+    command = [sys.executable, "-m", "tfgan_zoo.export", f"--run={run.folder}", f"--to={base}"]
+    process = subprocess.run(command, env=alone, capture_output=True, text=True)
+    if process.returncode:
+        raise ZooError(f"the run is complete, but its export failed: {process.stderr.strip()}")
+    return newest(base)
 
 
 def real_points(run: Run) -> np.ndarray | None:

@@ -4,9 +4,6 @@ import contextlib
 import dataclasses
 import fcntl
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
@@ -161,7 +158,7 @@ class TrainingRun:
         return version if self.workers.chief else None
 
     def callbacks(self) -> list[Callback]:
-        """What happens during the run: on the chief. The other workers pause at the same steps and do nothing."""
+        """What happens during the run: on the chief. The other workers pause at the same steps, for the guard's check alone."""
         log, checks, recipe = self.recipe.log, self.recipe.checkpoints, self.recipe
         self.progress: Any = contextlib.nullcontext()
         if self.workers.chief:
@@ -177,8 +174,7 @@ class TrainingRun:
         ]
         if self.workers.chief:
             return callbacks
-        shared = (self.check,)
-        return [c if c.call in shared else dataclasses.replace(c, call=lambda step, means: None) for c in callbacks]
+        return [c if c.call == self.check else dataclasses.replace(c, call=lambda step, means: None) for c in callbacks]
 
     def show_progress(self, step: int, means: dict[str, float]) -> None:
         """Updates the progress line."""
@@ -376,16 +372,6 @@ class TrainingRun:
         return self.own_scores(self.total)
 
     def export(self) -> Path:
-        """Exports the generator within the run's folder. Returns the version folder.
-
-        A SavedModel that a worker writes names the cluster's devices, so a process without a cluster writes it there.
-        """
-        if self.workers.count == 1:
-            return publish.export_run(self.run, self.exports)
-        alone = {key: value for key, value in os.environ.items() if not key.startswith(("TF_CONFIG", "SLURM_"))}
-        alone["CUDA_VISIBLE_DEVICES"] = "-1"  # this process has the GPUs' memory
-        command = [sys.executable, "-m", "tfgan_zoo.export", f"--run={self.run.folder}", f"--to={self.exports}"]
-        process = subprocess.run(command, env=alone, capture_output=True, text=True)
-        if process.returncode:
-            raise ZooError(f"the run is complete, but its export failed: {process.stderr.strip()}")
-        return newest(self.exports)
+        """Exports the generator within the run's folder. Returns the version folder."""
+        export = publish.export_run if self.workers.count == 1 else publish.export_run_alone
+        return export(self.run, self.exports)

@@ -80,7 +80,7 @@ def slurm_config() -> str:
 
 
 SLURM_PORT = 8888  # of the first task of a node
-# Ends the process whose number it gets, with a sentence, once the time is over; itself, once that process is gone or past this.
+# Kills the process of this number with a sentence once the time is over, unless its own input is closed before.
 WATCHDOG = """
 import os, select, signal, sys
 if not select.select([sys.stdin], [], [], float(sys.argv[2]))[0]:
@@ -94,7 +94,8 @@ def ended_after(seconds: float, message: str) -> Iterator[None]:
     """Ends this process with `message` if the context lasts longer. TensorFlow holds Python's lock while it waits for
     workers, so no thread and no signal handler could."""
     command = [sys.executable, "-c", WATCHDOG, str(os.getpid()), str(seconds), message]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL):  # leaving closes its input
+    # Leaving the context, or dying in it, closes the watchdog's input. In a session of its own no Ctrl-C ends it.
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True):
         yield
 
 
