@@ -1,8 +1,10 @@
 """Checkpoints are complete or absent; the average, the learning rate and the guards follow their formulas."""
 
+import errno
 import math
 import os
 import signal
+import threading
 
 import keras
 import numpy as np
@@ -120,6 +122,108 @@ def test_save_that_fails_halfway_leaves_the_previous_checkpoint(tmp_path, monkey
     zeroed(state)
     assert checkpoints.restore_latest(pytest.fail) == 5
     assert bits(state) == before
+
+
+def test_an_error_of_the_disk_names_the_file_and_leaves_nothing_of_it(tmp_path):
+    def write_half(file):
+        file.write(b"ne")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(OSError, match="No space left on device") as error:
+        write_atomically(tmp_path / "recipe.json", write_half)
+    assert error.value.filename == str(tmp_path / "recipe.json")
+    assert list(tmp_path.iterdir()) == []
+
+
+# ------------------------------------------------------------------------------------------------------- in the background
+
+
+def test_in_the_background_the_state_at_the_call_is_written_while_training_goes_on(tmp_path, monkeypatch):
+    state, go_on, savez = variables(), threading.Event(), np.savez
+
+    def slow(file, **arrays):
+        assert go_on.wait(60)
+        savez(file, **arrays)
+
+    monkeypatch.setattr(np, "savez", slow)
+    checkpoints, before = Checkpoints(tmp_path, state, background=True), bits(state)
+    checkpoints.save(5)
+    assert Checkpoints(tmp_path).steps() == []
+    state["step"].assign_add(1)  # as optimisers do, in place
+    zeroed(state)
+    go_on.set()
+    assert checkpoints.steps() == [5]  # waits for it
+    checkpoints.restore(5)
+    assert bits(state) == before
+
+
+def test_an_error_in_the_background_is_raised_by_the_next_call_once(tmp_path, monkeypatch):
+    checkpoints, _ = with_steps(tmp_path, 5)
+    checkpoints.background = True
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "savez", lambda file, **arrays: os.write(os.open("/dev/full", os.O_WRONLY), b"x"))
+        checkpoints.save(6)
+        with pytest.raises(OSError, match="No space left"):
+            checkpoints.save(7)
+    assert checkpoints.steps() == [5]
+    checkpoints.save(7)
+    assert checkpoints.steps() == [5, 7]
+
+
+# ---------------------------------------------------------------------------------------------------------------- in parts
+
+
+def in_parts(folder, count, keep=3):
+    """The `Checkpoints` of `count` workers, each with its own copy of the same variables."""
+    return [Checkpoints(folder, variables(), keep, part=(i, count)) for i in range(count)]
+
+
+@pytest.mark.parametrize("count", [2, 3, 9])
+def test_parts_are_disjoint_and_together_the_whole_in_its_order(tmp_path, count):
+    workers = in_parts(tmp_path / "parts", count)
+    for i, worker in enumerate(workers):
+        assert worker.steps() == []  # incomplete until the last part is there
+        worker.save(5)
+        assert len(list(worker.folder.iterdir())) == i + 1
+    reader = Checkpoints(tmp_path / "parts", zeroed(variables()))
+    assert list(reader.read(5)) == list(variables())
+    assert reader.restore_latest(pytest.fail) == 5
+    assert bits(reader.variables) == bits(variables())
+    parts = [np.load(path).files for path in reader.files()[5]]
+    assert sum(map(len, parts)) == len(variables())
+
+
+def test_the_first_worker_removes_old_parts_and_incomplete_ones_are_never_used(tmp_path):
+    first, second = in_parts(tmp_path, 2, keep=1)
+    for step in (1, 2):
+        for worker in (second, first):
+            worker.save(step)
+    first.save(3)
+    assert first.steps() == [2]
+    assert Checkpoints(tmp_path, variables()).restore_latest(pytest.fail) == 2
+    assert sorted(p.name for p in tmp_path.iterdir()) == [f"checkpoint-000000002.part-{i}-of-2.npz" for i in range(2)]
+
+
+def test_a_whole_checkpoint_takes_the_place_of_parts_of_its_step(tmp_path):
+    """As after a rollback, which the chief saves alone."""
+    first, second = in_parts(tmp_path, 2)
+    for worker in (first, second):
+        worker.save(1)
+    first.variables["step"].assign(7)
+    first.save(1, whole=True)
+    assert Checkpoints(tmp_path).read(1)["step"] == 7
+
+
+def test_a_damaged_part_is_renamed_and_the_previous_checkpoint_used(tmp_path):
+    first, second = in_parts(tmp_path, 2)
+    for step in (1, 2):
+        for worker in (first, second):
+            worker.save(step)
+    second.path(2).write_bytes(second.path(2).read_bytes()[:-9])
+    reports = []
+    assert first.restore_latest(reports.append) == 1
+    assert reports[0].startswith(f"{second.path(2)}: damaged checkpoint (")
+    assert first.steps() == [1]
 
 
 # ------------------------------------------------------------------------------------------------------ which ones stay

@@ -295,11 +295,11 @@ def test_a_run_killed_after_or_during_a_rollback_ends_with_the_same_bits(rolled_
 
     saves, save = [], Checkpoints.save
 
-    def save_or_be_killed(self, step, *arguments):
+    def save_or_be_killed(self, step, *arguments, **named):
         saves.append(step)
         if len(saves) in (3, 6, 8):
             raise Killed
-        save(self, step, *arguments)
+        save(self, step, *arguments, **named)
 
     monkeypatch.setattr(Checkpoints, "save", save_or_be_killed)
     deaths = []

@@ -258,10 +258,16 @@ class EvaluationSettings(Table):
 
 
 class CheckpointSettings(Table):
-    """When the run is saved. The best by score is retained besides the newest."""
+    """When and how the run is saved. The best by score is retained besides the newest.
+
+    background: training goes on while a copy of the state is written.
+    sharded: each worker writes its part, into the same folder on a shared disk; else the first writes all.
+    """
 
     every_steps: Count = 1000
     keep: Count = 3
+    background: bool = True
+    sharded: bool = False
 
 
 class LogSettings(Table):

@@ -21,7 +21,7 @@ from tfgan_zoo.core.recipe_tables import Stage
 from tfgan_zoo.metrics.features import score_names
 from tfgan_zoo.metrics.protocol import Protocol, Score
 from tfgan_zoo.runs import building
-from tfgan_zoo.training.checkpoints import Checkpoints, read, write_atomically
+from tfgan_zoo.training.checkpoints import Checkpoints, write_atomically
 from tfgan_zoo.training.standing_statistics import refresh_standing_statistics
 from tfgan_zoo.training.strategies import precision
 
@@ -103,9 +103,12 @@ class Run:
         write_json(folder / "dataset.json", {**dataset, "tfgan_zoo": __version__})
         return cls(folder)
 
-    def checkpoints(self, variables: dict[str, Any] | None = None) -> Checkpoints:
-        """The run's `Checkpoints` for these {name: variable}; without variables, only to list and read them."""
-        return Checkpoints(self.folder / "checkpoints", variables, self.recipe.checkpoints.keep)
+    def checkpoints(self, variables: dict[str, Any] | None = None, **how: Any) -> Checkpoints:
+        """The run's `Checkpoints` for these {name: variable}; without variables, only to list and read them.
+
+        how: `background` and `part`.
+        """
+        return Checkpoints(self.folder / "checkpoints", variables, self.recipe.checkpoints.keep, **how)
 
     def build_game(self, stage: Stage) -> Game:
         """A new game of the recipe in a `Stage`, in float32 whatever precision it was trained in."""
@@ -151,7 +154,7 @@ class Run:
         text = str({"latest": steps[-1], "best": best}.get(str(which), which))
         if not text.isdigit() or (step := int(text)) not in steps:
             raise ZooError(f"checkpoint {which!r}: expected latest, best or one of {', '.join(map(str, steps))}.")
-        arrays = read(checkpoints.path(step))
+        arrays = checkpoints.read(step)
         stage = self.recipe.stage_at(step)
         game = self.build_game(stage)
         for network, group in ((game.generator, "average/"), (game.discriminator, "discriminator/")):

@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import fcntl
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -30,6 +30,7 @@ from tfgan_zoo.saved_model.signature_calls import Sampler
 from tfgan_zoo.saved_model.signatures import ExportedGenerator
 from tfgan_zoo.saved_model.sweeps import overview
 from tfgan_zoo.saved_model.version_folder import newest, versions
+from tfgan_zoo.training.checkpoints import Checkpoints
 from tfgan_zoo.training.collapse_guard import last_good, unrecoverable
 from tfgan_zoo.training.loop import Callback, train
 from tfgan_zoo.training.progress import Progress
@@ -108,6 +109,9 @@ class TrainingRun:
         self.sampler: Sampler | None = None
         self.sampled_stage: Stage | None = None
         self.start, self.order, self.completed = self.workers.on_chief(lambda: self.open(self.folder, dataset))
+        if self.sharded and not self.workers.chief:
+            self.run = Run(self.folder)
+            self.checkpoints = self.make_checkpoints()
         if self.start:
             report(f"Resuming at step {self.start:,}.")
             self.workers.copy_from_chief(self.trainer.variables())
@@ -128,13 +132,42 @@ class TrainingRun:
         self.run.remove_half_written()
         if self.evaluator:
             self.run.keep_protocols(self.evaluator.protocols(recipe.evaluation.scores))
-        self.checkpoints = self.run.checkpoints(self.trainer.variables())
+        self.checkpoints = self.make_checkpoints()
         start = self.checkpoints.restore_latest(self.report) or 0
         self.run.forget_scores_after(start)
         if recipe.guard.on_collapse == "rollback" and not self.checkpoints.steps():
-            self.checkpoints.save(0)  # so that there is always one to roll back to
+            self.checkpoints.save(0, whole=True)  # so that there is always one to roll back to
         self.exports = self.run.folder / "export" / recipe.model
         return start, self.run.recipe.data.order, start >= self.total and self.exported_step() == self.total
+
+    @property
+    def sharded(self) -> bool:
+        """Whether every worker writes a part of each checkpoint."""
+        return self.recipe.checkpoints.sharded and self.workers.count > 1
+
+    def make_checkpoints(self) -> Checkpoints:
+        """The `Checkpoints` of this worker, which writes a part of each, or all."""
+        part = (self.workers.index, self.workers.count) if self.sharded else (0, 1)
+        return self.run.checkpoints(self.trainer.variables(), background=self.recipe.checkpoints.background, part=part)
+
+    @contextlib.contextmanager
+    def finishing_checkpoints(self) -> Iterator[None]:
+        """A context that ends once the checkpoint that is being written is complete, on all workers if nothing was raised."""
+        try:
+            yield
+        except BaseException:
+            try:
+                self.finish_checkpoints()
+            except OSError as error:  # what ended the run matters more
+                self.report(f"The last checkpoint could not be written: {error}")
+            raise
+        self.finish_checkpoints()
+        self.workers.wait()
+
+    def finish_checkpoints(self) -> None:
+        """Returns once the checkpoint that this worker is writing is complete."""
+        if self.workers.chief or self.sharded:
+            self.checkpoints.finish()
 
     def execute(self) -> Path | None:
         """Takes the remaining steps.
@@ -147,7 +180,7 @@ class TrainingRun:
         if self.completed:
             return newest(self.exports) if self.workers.chief else None
         callbacks = self.callbacks()
-        with StopRequest() as stop_request, self.progress:
+        with StopRequest() as stop_request, self.progress, self.finishing_checkpoints():
             while self.rolled_back(callbacks, lambda: bool(stop_request.received)):
                 pass
         self.completed = int(self.trainer.step.numpy()) >= self.total
@@ -174,7 +207,8 @@ class TrainingRun:
         ]
         if self.workers.chief:
             return callbacks
-        return [c if c.call == self.check else dataclasses.replace(c, call=lambda step, means: None) for c in callbacks]
+        shared = [self.check, *([self.save] if self.sharded else [])]
+        return [c if c.call in shared else dataclasses.replace(c, call=lambda step, means: None) for c in callbacks]
 
     def show_progress(self, step: int, means: dict[str, float]) -> None:
         """Updates the progress line."""
@@ -194,6 +228,8 @@ class TrainingRun:
             if not self.trainer.guard:
                 raise
             detected = collapse
+        self.finish_checkpoints()
+        self.workers.wait()
         self.workers.on_chief(lambda: self.roll_back(detected))
         self.workers.copy_from_chief(self.trainer.variables())
         return True
@@ -358,9 +394,11 @@ class TrainingRun:
         self.scalars.scalars(step, {f"scores/{s.name}": s.value for s in scores})
 
     def save(self, step: int, means: dict[str, float]) -> None:
-        """Writes a checkpoint."""
-        good = self.last_good(step + 1) if self.trainer.guard else None
-        self.checkpoints.save(step, self.run.best_step(), good)
+        """Writes a checkpoint, or this worker's part of it."""
+        best = good = None
+        if self.workers.chief:  # which alone removes old ones
+            best, good = self.run.best_step(), self.last_good(step + 1) if self.trainer.guard else None
+        self.checkpoints.save(step, best, good)
 
     def own_scores(self, step: int) -> list[Score]:
         """The scores of a step under the recipe's own protocols."""

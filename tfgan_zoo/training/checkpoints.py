@@ -1,13 +1,15 @@
-"""Checkpoints: one file each, with every variable of the run by name, written completely or not at all.
+"""Checkpoints: every variable of a run by name, in one file or in one part per worker, written completely or not at all.
 
-A checkpoint is an .npz archive, whose members carry checksums, so NumPy alone can read and verify it.
+A file is an .npz archive, whose members carry checksums, so NumPy alone can read and verify it.
 """
 
+import math
 import os
 import re
+import threading
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,13 +22,23 @@ BROKEN = (zipfile.BadZipFile, zlib.error, OSError, EOFError, KeyError, ValueErro
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Calls `write(file)` on a temporary file beside `path`, flushes it to disk and renames it: a crash leaves the old file."""
+    """Calls `write(file)` on a temporary file beside `path`, flushes it to disk and renames it: a crash leaves the old file.
+
+    Raises:
+        OSError: the file could not be written; names it. Nothing of it is left.
+    """
     beside = path.with_name(f".{path.name}.tmp")
-    with open(beside, "wb") as file:
-        write(file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, path)
+    try:
+        with open(beside, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        if error.errno and error.filename is None:  # as where the disk is full
+            raise OSError(error.errno, os.strerror(error.errno), str(path)) from None
+        raise
     folder = os.open(path.parent, os.O_RDONLY)
     os.fsync(folder)  # the rename itself
     os.close(folder)
@@ -46,6 +58,7 @@ def read(path: Path) -> dict[str, np.ndarray]:
 
 
 GUARD = "guard/"  # state of the collapse guard, which may be switched on and off during a run
+NAME = re.compile(r"checkpoint-(\d+)(?:\.part-(\d+)-of-(\d+))?\.npz")
 
 
 class Checkpoints:
@@ -55,28 +68,130 @@ class Checkpoints:
         folder: where they are stored; created by the first one.
         variables: {name: variable} with `.numpy()` and `.assign()`: the complete state of a run.
         keep: how many of the newest are retained.
+        background: `save` copies the variables and returns, and a thread writes them.
+        part: (which, of how many) parts this process writes of each checkpoint, counted from 0. A checkpoint counts once all of
+            its parts are there. Part 0 removes the old ones.
     """
 
-    def __init__(self, folder: str | Path, variables: Mapping[str, Any] | None = None, keep: int = 3) -> None:
+    def __init__(
+        self,
+        folder: str | Path,
+        variables: Mapping[str, Any] | None = None,
+        keep: int = 3,
+        background: bool = False,
+        part: tuple[int, int] = (0, 1),
+    ) -> None:
         self.folder, self.variables, self.keep = Path(folder), variables or {}, keep
+        self.background, self.part = background, part
+        self.writer: threading.Thread | None = None
+        self.error: BaseException | None = None  # of the thread
 
-    def path(self, step: int) -> Path:
-        """The file of a step's checkpoint."""
-        return self.folder / f"checkpoint-{step:09d}.npz"
+    def path(self, step: int, whole: bool = False) -> Path:
+        """The file that this process writes of a step's checkpoint: its part, or the `whole`."""
+        index, count = (0, 1) if whole else self.part
+        part = f".part-{index}-of-{count}" if count > 1 else ""
+        return self.folder / f"checkpoint-{step:09d}{part}.npz"
+
+    def files(self) -> dict[int, list[Path]]:
+        """{step: the files of its complete checkpoint, part by part}, in increasing order; the whole goes before parts."""
+        found: dict[int, dict[int, dict[int, Path]]] = {}  # {step: {how many parts: {part: its file}}}
+        for path in self.folder.glob("checkpoint-*.npz"):
+            if match := NAME.fullmatch(path.name):
+                step, index, count = int(match[1]), int(match[2] or 0), int(match[3] or 1)
+                found.setdefault(step, {}).setdefault(count, {})[index] = path
+        whole = {
+            step: [[parts[i] for i in range(count)] for count, parts in sorted(ways.items()) if len(parts) == count]
+            for step, ways in sorted(found.items())
+        }
+        return {step: ways[0] for step, ways in whole.items() if ways}
 
     def steps(self) -> list[int]:
-        """The steps that have a checkpoint, in increasing order."""
-        names = (re.fullmatch(r"checkpoint-(\d+)\.npz", p.name) for p in self.folder.glob("checkpoint-*.npz"))
-        return sorted(int(match[1]) for match in names if match)
+        """The steps that have a checkpoint, in increasing order, with that which is being written."""
+        self.finish()
+        return list(self.files())
 
-    def save(self, step: int, best: int | None = None, good: int | None = None) -> None:
-        """Writes the checkpoint of `step`. best, good: steps whose checkpoints are retained however old they are."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        arrays = {name: np.asarray(variable.numpy()) for name, variable in self.variables.items()}
-        write_atomically(self.path(step), lambda file: np.savez(file, allow_pickle=False, **arrays))
-        for old in self.steps()[: -self.keep]:
-            if old not in (best, good):
-                self.path(old).unlink()
+    def save(self, step: int, best: int | None = None, good: int | None = None, whole: bool = False) -> None:
+        """Writes this process' part of the checkpoint of `step`, once the one before is written.
+
+        Args:
+            step: of the checkpoint.
+            best, good: steps whose checkpoints are retained however old they are.
+            whole: write all parts, as one file.
+
+        Raises:
+            OSError: this one, or with `background` the one before, could not be written.
+        """
+        self.finish()
+        arrays = {name: np.asarray(self.variables[name].numpy()) for name in self.own_names(whole)}
+
+        def write() -> None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(self.path(step, whole), lambda file: np.savez(file, allow_pickle=False, **arrays))
+            if self.part[0] == 0:
+                self.remove_old({best, good})
+
+        def write_and_remember_error() -> None:
+            try:
+                write()
+            except BaseException as error:
+                self.error = error
+
+        if self.background:
+            self.writer = threading.Thread(target=write_and_remember_error, name="checkpoint")
+            self.writer.start()
+        else:
+            write()
+
+    def finish(self) -> None:
+        """Returns once the checkpoint that a thread is writing is complete.
+
+        Raises:
+            OSError: it could not be written.
+        """
+        if self.writer:
+            self.writer.join()
+        self.writer, error, self.error = None, self.error, None
+        if error:
+            raise error
+
+    def own_names(self, whole: bool) -> list[str]:
+        """The names of the variables that this process writes: consecutive ones, about as many values as in each other part."""
+        index, count = (0, 1) if whole else self.part
+        ends = np.cumsum([math.prod(variable.shape) for variable in self.variables.values()])
+        # A variable belongs to the part in which its last value lies, were all values cut into equal parts.
+        return [
+            n
+            for n, end in zip(self.variables, ends, strict=True)
+            if index == max(end - 1, 0) * count // max(ends[-1], 1)
+        ]
+
+    def remove_old(self, retained: Collection[int | None] = ()) -> None:
+        """Removes all but the last `keep` and the `retained`, and older parts that never became whole."""
+        newest = list(self.files())[-self.keep :]
+        for path in self.folder.glob("checkpoint-*.npz"):
+            match = NAME.fullmatch(path.name)
+            if match and newest and (step := int(match[1])) < newest[0] and step not in retained:
+                path.unlink()
+
+    def remove_incomplete(self) -> None:
+        """Removes parts of checkpoints that a crash left incomplete: later ones may be of other weights."""
+        complete = {path for files in self.files().values() for path in files}
+        for path in self.folder.glob("checkpoint-*.part-*.npz"):
+            if path not in complete:
+                path.unlink()
+
+    def remove(self, step: int) -> None:
+        """Removes the checkpoint of a step."""
+        for path in self.files()[step]:
+            path.unlink()
+
+    def read(self, step: int) -> dict[str, np.ndarray]:
+        """{name: array} of the checkpoint of `step`.
+
+        Raises:
+            ZooError: it is damaged.
+        """
+        return {name: array for path in self.files()[step] for name, array in read(path).items()}
 
     def restore(self, step: int) -> None:
         """Restores all variables from the checkpoint of `step`, or none of them.
@@ -84,7 +199,8 @@ class Checkpoints:
         Raises:
             ZooError: it is damaged, or its names or shapes differ from the variables'.
         """
-        self.assign(step, read(self.path(step)))
+        self.finish()
+        self.assign(step, self.read(step))
 
     def assign(self, step: int, arrays: Mapping[str, np.ndarray]) -> None:
         """Assigns the arrays of a step's checkpoint to the variables, all or none. Raises: as `restore`."""
@@ -97,7 +213,7 @@ class Checkpoints:
         if odd:
             more = f" and {len(odd) - 3} more" if len(odd) > 3 else ""
             lines = [f"{n} is {stored.get(n, 'missing')} but should be {expected.get(n, 'absent')}" for n in odd[:3]]
-            raise ZooError(f"{self.path(step)}: of another network: {'; '.join(lines)}{more}.")
+            raise ZooError(f"{self.files()[step][0]}: of another network: {'; '.join(lines)}{more}.")
         for name, variable in variables.items():
             variable.assign(arrays[name])
 
@@ -106,12 +222,12 @@ class Checkpoints:
 
         report: called with a sentence about each damaged one, which is renamed.
         """
-        steps = self.steps()
-        for i, step in reversed(list(enumerate(steps))):
-            path = self.path(step)
+        self.remove_incomplete()
+        for i, step in reversed(list(enumerate(self.steps()))):
             try:
-                arrays = read(path)
+                arrays = self.read(step)
             except ZooError as error:
+                path = next(path for path in self.files()[step] if str(error).startswith(f"{path}: "))
                 aside = path.with_suffix(".damaged")
                 os.replace(path, aside)
                 then = "the previous checkpoint is used" if i else "there is no previous one: the run starts over"

@@ -137,11 +137,11 @@ class CollapseGuard:
         rate = float(self.rate.numpy()) * self.settings.rate_factor
         for step in reversed(checkpoints.steps()):
             if step > to:
-                checkpoints.path(step).unlink()
+                checkpoints.remove(step)
         checkpoints.restore(to)
         self.rollbacks.assign(rollbacks)
         self.rate.assign(rate)
-        checkpoints.save(to, to)
+        checkpoints.save(to, to, whole=True)
 
 
 def last_good(

@@ -3,8 +3,10 @@
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 
 import keras
@@ -117,8 +119,12 @@ def multi_worker(count: int) -> tf.distribute.Strategy:
         f"after {seconds:.0f} s not all of these workers had started: {', '.join(addresses)}. Look at their output; "
         "TFGAN_ZOO_WORKERS_TIMEOUT is the number of seconds to wait."
     )
+    before = signal.getsignal(signal.SIGTERM)
     with ended_after(seconds, message):
-        return tf.distribute.MultiWorkerMirroredStrategy(resolver)
+        strategy = tf.distribute.MultiWorkerMirroredStrategy(resolver)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, before)  # TensorFlow's own handler ignores it
+    return strategy
 
 
 def tpu(count: int) -> tf.distribute.Strategy:
