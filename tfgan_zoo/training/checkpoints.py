@@ -126,7 +126,7 @@ class Checkpoints:
 
         def write() -> None:
             self.folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(self.path(step, whole), lambda file: np.savez(file, allow_pickle=False, **arrays))
+            write_atomically(self.path(step, whole), lambda file: np.savez(file, **arrays))
             if self.part[0] == 0:
                 self.remove_old({best, good})
 
