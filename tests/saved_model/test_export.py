@@ -297,6 +297,18 @@ def test_a_failure_leaves_no_files_behind(unconditional, tmp_path, monkeypatch):
     assert list((tmp_path / "zoo" / "small").iterdir()) == []
 
 
+def test_a_full_disk_is_told_in_a_sentence_and_leaves_no_files_behind(unconditional, tmp_path, monkeypatch):
+    def save(module, folder, signatures):
+        message = f"{folder}/variables/variables.data-00000-of-00001; No space left on device [Op:SaveV2]"
+        raise tf.errors.ResourceExhaustedError(None, None, message)
+
+    monkeypatch.setattr(tf.saved_model, "save", save)
+    with pytest.raises(OSError, match="No space left on device") as error:
+        version_folder.write_version(unconditional[1], tmp_path / "model", CARD)
+    assert error.value.filename == str(tmp_path / "model" / "1")
+    assert list((tmp_path / "model").iterdir()) == []
+
+
 def test_the_card_describes_the_signatures_and_hashes_the_files(conditional):
     import hashlib
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from absl import app, flags, logging
 
-from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.core.errors import ZooError, sentence_of
 
 T = TypeVar("T")
 Number = TypeVar("Number", int, float)
@@ -102,11 +102,7 @@ def run(main: Callable[..., int], words: int = 0) -> None:
         except BrokenPipeError:
             raise
         except (ZooError, OSError) as error:
-            if isinstance(error, OSError) and error.filename is not None:
-                message = f"{error.filename}: {error.strerror}."
-            else:
-                message = str(error)
-            print(f"error: {message}", file=sys.stderr)
+            print(f"error: {sentence_of(error)}", file=sys.stderr)
             sys.exit(getattr(error, "status", 2))
         except KeyboardInterrupt:
             print("Interrupted.", file=sys.stderr)

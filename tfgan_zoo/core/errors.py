@@ -30,3 +30,10 @@ def no_such(kind: str, name: object, choices: Iterable[object]) -> ZooError:
     near = difflib.get_close_matches(str(name), choices, n=3, cutoff=0.5)
     hint = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
     return ZooError(f"no {kind} {str(name)!r}.{hint} Available: {', '.join(choices) or 'none'}.")
+
+
+def sentence_of(error: Exception) -> str:
+    """An error in one sentence; one of the system names its file first."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}."
+    return str(error)

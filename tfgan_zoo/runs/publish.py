@@ -50,7 +50,7 @@ def export_run_alone(run: Run, base: str | Path) -> Path:
     command = [sys.executable, "-m", "tfgan_zoo.export", f"--run={run.folder}", f"--to={base}"]
     process = subprocess.run(command, env=alone, capture_output=True, text=True)
     if process.returncode:
-        raise ZooError(f"the run is complete, but its export failed: {process.stderr.strip()}")
+        raise ZooError(f"the run is complete, but its export failed: {process.stderr.strip().removeprefix('error: ')}")
     return newest(base)
 
 

@@ -186,9 +186,9 @@ class TrainingRun:
         self.completed = int(self.trainer.step.numpy()) >= self.total
         if self.workers.chief:
             self.scalars.close()
-            version = self.export() if self.completed else None
-        self.workers.wait()  # one that ends before would look like a crash
-        return version if self.workers.chief else None
+        # The others wait for the export: one that ends before would look like a crash.
+        version = self.workers.on_chief(lambda: self.export() if self.completed else None)
+        return Path(version) if version and self.workers.chief else None
 
     def callbacks(self) -> list[Callback]:
         """What happens during the run: on the chief. The other workers pause at the same steps, for the guard's check alone."""
@@ -409,7 +409,7 @@ class TrainingRun:
         """The scores of the last step under the recipe's own protocols."""
         return self.own_scores(self.total)
 
-    def export(self) -> Path:
-        """Exports the generator within the run's folder. Returns the version folder."""
+    def export(self) -> str:
+        """Exports the generator within the run's folder. Returns the path of the version folder."""
         export = publish.export_run if self.workers.count == 1 else publish.export_run_alone
-        return export(self.run, self.exports)
+        return str(export(self.run, self.exports))

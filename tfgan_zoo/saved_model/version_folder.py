@@ -1,6 +1,7 @@
 """A SavedModel version folder as TensorFlow Serving loads it, with its warm-up requests, model card, grid and README."""
 
 import dataclasses
+import errno
 import hashlib
 import json
 import os
@@ -116,6 +117,7 @@ def write_version(
 
     Raises:
         ZooError: the version exists already.
+        OSError: the disk is full, or the folder cannot be written; nothing of the version is left.
     """
     base = Path(base).resolve()
     version = version or max(versions(base), default=0) + 1
@@ -128,8 +130,11 @@ def write_version(
         fill(temporary, module, {"name": base.name, "version": version, **card}, real)
         os.chmod(temporary, 0o755)
         os.rename(temporary, target)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(temporary, ignore_errors=True)
+        full = os.strerror(errno.ENOSPC)
+        if isinstance(error, tf.errors.OpError) and full in str(error):
+            raise OSError(errno.ENOSPC, full, str(target)) from None
         raise
     return target
 

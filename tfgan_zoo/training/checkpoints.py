@@ -122,7 +122,7 @@ class Checkpoints:
             OSError: this one, or with `background` the one before, could not be written.
         """
         self.finish()
-        arrays = {name: np.asarray(self.variables[name].numpy()) for name in self.own_names(whole)}
+        arrays: dict[str, Any] = {name: np.asarray(self.variables[name].numpy()) for name in self.own_names(whole)}
 
         def write() -> None:
             self.folder.mkdir(parents=True, exist_ok=True)

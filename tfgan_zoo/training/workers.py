@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.core.errors import ZooError, sentence_of
 
 # What TensorFlow raises in one worker when another is gone. Some of these are raised for other reasons as well.
 LOST = (
@@ -118,7 +118,7 @@ class Workers:
                 result = action()
             except (ZooError, OSError) as refusal:
                 error = refusal
-        result, message = self.decided_by_chief([result, str(error) if error else None])
+        result, message = self.decided_by_chief([result, error and sentence_of(error)])
         if error:
             raise error
         if message:
