@@ -1,12 +1,16 @@
 """Job files: what a cluster reads in them, and the TF_CONFIG that a container makes of its number."""
 
+import dataclasses
 import json
+import os
 import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
 import yaml
 
-from tfgan_zoo.cli.job_files import KINDS, JobSettings, job_file
+from tfgan_zoo.cli.job_files import KINDS, TPU_KINDS, JobSettings, job_file
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.training.strategies import cluster
 
@@ -71,6 +75,56 @@ def test_each_pod_of_kubernetes_knows_all_workers_and_its_own_number(kind, monke
         assert cluster().task_id == index
 
 
+ONE = dataclasses.replace(JOB, workers=1, tpu="v5litepod-4")
+
+
+def test_a_tpu_machine_of_gke_has_its_chips_and_the_strategy():
+    job = yaml.safe_load(job_file("gke_tpu", ONE))
+    pod = job["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert job["spec"]["backoffLimit"] == 5
+    assert pod["nodeSelector"] == {
+        "cloud.google.com/gke-tpu-accelerator": "tpu-v5-lite-podslice",
+        "cloud.google.com/gke-tpu-topology": "2x2",
+    }
+    assert container["resources"] == {"limits": {"google.com/tpu": "4"}}
+    assert container["env"] == [{"name": "TPU_NAME", "value": "local"}]
+    done = subprocess.run(["bash", "-c", FAKE + container["command"][2]], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[1:] == ["-m", "tfgan_zoo.train", *COMMAND[1:], "--strategy=tpu"]
+
+
+def test_a_queued_resource_mounts_the_disk_and_trains_whenever_the_machine_starts():
+    fakes = """gcloud() { printf 'gcloud %s\n' "$@"; for a in "$@"; do case "$a" in *startup-script=*) cp "${a##*=}" startup;; esac; done; }
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            ["bash", "-c", fakes + job_file("queued_resource", ONE)],
+            capture_output=True, text=True, check=True, cwd=folder, env={**os.environ, "ZONE": "z", "PROJECT": "p"},
+        )  # fmt: skip
+        startup = (Path(folder) / "startup").read_text()
+    asked = [line.removeprefix("gcloud ") for line in done.stdout.splitlines()]
+    assert asked[:5] == ["compute", "tpus", "queued-resources", "create", "biggan"]
+    assert {"--accelerator-type=v5litepod-4", "--runtime-version=v2-alpha-tpuv5-lite", "--zone=z"} <= set(asked)
+    assert "--data-disk=source=projects/p/zones/z/disks/claim,mode=read-write" in asked
+    fakes = (
+        """mkdir() { :; }; mountpoint() { false; }; mount() { echo mount "$@"; }; docker() { printf '%s\n' "$@"; }; """
+    )
+    done = subprocess.run(["bash", "-c", fakes + startup], capture_output=True, text=True, check=True)
+    lines = done.stdout.splitlines()
+    assert lines[0] == "mount -o discard,defaults /dev/sdb /runs"
+    assert {"--restart=on-failure:5", "TPU_NAME=local", "/runs:/runs"} <= set(lines)
+    image = lines.index("registry/zoo:1")
+    assert lines[image + 1 :] == ["python", "-m", "tfgan_zoo.train", *COMMAND[1:], "--strategy=tpu"]
+
+
+@pytest.mark.parametrize("kind", TPU_KINDS)
+def test_more_than_one_tpu_machine_is_refused(kind):
+    with pytest.raises(ZooError, match="--workers=3: a TPU machine is one worker"):
+        job_file(kind, JOB)
+    with pytest.raises(ZooError, match=r"no TPU machine of one host 'v5litepod-9'\. Did you mean"):
+        job_file(kind, dataclasses.replace(ONE, tpu="v5litepod-9"))
+
+
 def test_what_no_cluster_could_run_is_refused():
     for workdir in ("runs/gan", "/gan"):  # a volume at / would hide the container's own files
         with pytest.raises(ZooError, match=r"a job needs --workdir=/volume/run, an absolute path"):
@@ -85,7 +139,15 @@ def test_what_no_cluster_could_run_is_refused():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_command_prints_the_file_and_starts_nothing(kind, commands, tmp_path):
-    arguments = ["--workers=3", f"--job={kind}", "--gpus=2", "--restarts=5", "--image=registry/zoo:1", "--volume=claim"]
+    job = dataclasses.replace(JOB, workers=1) if kind in TPU_KINDS else JOB
+    arguments = [
+        f"--workers={job.workers}",
+        f"--job={kind}",
+        "--gpus=2",
+        "--restarts=5",
+        "--image=registry/zoo:1",
+        "--volume=claim",
+    ]
     done = commands.run("launch", *arguments, "--name=biggan", "--", *COMMAND, cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (0, job_file(kind, JOB))
+    assert (done.returncode, done.stdout) == (0, job_file(kind, job))
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,5 @@
-"""Job files that start a command on several workers: for SLURM, and for Kubernetes as an Indexed Job or a JobSet."""
+"""Job files that start a command on several workers: for SLURM, and for Kubernetes as an Indexed Job or a JobSet; and on one TPU
+machine: for GKE, and for Cloud TPU's queue of requests."""
 
 import json
 import re
@@ -11,6 +12,14 @@ from tfgan_zoo.cli.entry import module_of
 from tfgan_zoo.core.errors import ZooError, no_such
 
 PORT = 2222  # of each worker
+# TPU machines of one host: {accelerator type: (GKE's accelerator, its topology, chips, the VM's software)}
+TPUS = {
+    "v5litepod-1": ("tpu-v5-lite-podslice", "1x1", 1, "v2-alpha-tpuv5-lite"),
+    "v5litepod-4": ("tpu-v5-lite-podslice", "2x2", 4, "v2-alpha-tpuv5-lite"),
+    "v5litepod-8": ("tpu-v5-lite-podslice", "2x4", 8, "v2-alpha-tpuv5-lite"),
+    "v5p-8": ("tpu-v5p-slice", "2x2x1", 4, "v2-alpha-tpuv5"),
+    "v4-8": ("tpu-v4-podslice", "2x2x1", 4, "tpu-ubuntu2204-base"),
+}
 
 
 @dataclass(frozen=True)
@@ -23,8 +32,10 @@ class JobSettings:
         command: of `tfgan-zoo`, with its flags.
         gpus: per worker.
         restarts: how often all workers are started again after a failure.
-        image: of the container, for Kubernetes; the package must be installed in it.
-        volume: the persistent volume claim for the run's folder, for Kubernetes, mounted where `--workdir` is.
+        image: of the container, for Kubernetes and TPUs; the package must be installed in it.
+        volume: the persistent volume claim for the run's folder, for Kubernetes, or the disk, for `queued_resource`; mounted
+            where `--workdir` is.
+        tpu: the accelerator type, one of `TPUS`.
     """
 
     name: str
@@ -34,6 +45,7 @@ class JobSettings:
     restarts: int = 3
     image: str = "tfgan-zoo:latest"
     volume: str = "runs"
+    tpu: str = "v5litepod-8"
 
     @property
     def workdir(self) -> Path:
@@ -154,17 +166,79 @@ spec:
 """
 
 
-KINDS: dict[str, Callable[[JobSettings], str]] = {"slurm": slurm, "kubernetes": kubernetes, "jobset": jobset}
+def gke_tpu(job: JobSettings) -> str:
+    """A Job on one TPU machine of GKE, which starts it again after failures."""
+    accelerator, topology, chips, _ = TPUS[job.tpu]
+    return f"""apiVersion: batch/v1
+kind: Job
+metadata: {{name: {job.name}}}
+spec:
+  backoffLimit: {job.restarts}
+  template:
+    spec:
+      restartPolicy: OnFailure
+      terminationGracePeriodSeconds: 120
+      nodeSelector: {{cloud.google.com/gke-tpu-accelerator: {accelerator}, cloud.google.com/gke-tpu-topology: {topology}}}
+      containers:
+        - name: worker
+          image: {job.image}
+          command: ["/bin/sh", "-c", {json.dumps(f"exec {job.line} --strategy=tpu")}]
+          env: [{{name: TPU_NAME, value: local}}]
+          resources: {{limits: {{google.com/tpu: "{chips}"}}}}
+          volumeMounts: [{{name: runs, mountPath: {json.dumps(str(job.workdir.parent))}}}]
+      volumes:
+        - name: runs
+          persistentVolumeClaim: {{claimName: {job.volume}}}
+"""
+
+
+def queued_resource(job: JobSettings) -> str:
+    """A shell script that puts a request for a TPU VM into Cloud TPU's queue. Once granted, and whenever the VM starts, it trains."""
+    mount = shlex.quote(str(job.workdir.parent))
+    return f"""#!/bin/bash
+# ZONE=us-west4-a PROJECT=my-project bash {job.name}.sh
+# The disk {job.volume} must exist in that zone, with a file system. The request and the VM stay until they are deleted:
+# gcloud compute tpus queued-resources delete {job.name} --force --zone="$ZONE" --project="$PROJECT"
+set -euo pipefail
+startup=$(mktemp)
+cat > "$startup" <<'STARTUP'
+#!/bin/bash
+set -e
+mkdir -p {mount}
+mountpoint -q {mount} || mount -o discard,defaults /dev/sdb {mount}
+docker rm -f {job.name} || true
+docker run -d --name={job.name} --restart=on-failure:{job.restarts} --privileged --net=host -e TPU_NAME=local -v {mount}:{mount} {shlex.quote(job.image)} \
+    {job.line} --strategy=tpu
+STARTUP
+gcloud compute tpus queued-resources create {job.name} --node-id={job.name} --zone="$ZONE" --project="$PROJECT" \
+    --accelerator-type={job.tpu} --runtime-version={TPUS[job.tpu][3]} --metadata-from-file=startup-script="$startup" \
+    --data-disk=source="projects/$PROJECT/zones/$ZONE/disks/{job.volume}",mode=read-write
+"""
+
+
+KINDS: dict[str, Callable[[JobSettings], str]] = {
+    "slurm": slurm,
+    "kubernetes": kubernetes,
+    "jobset": jobset,
+    "gke_tpu": gke_tpu,
+    "queued_resource": queued_resource,
+}
+TPU_KINDS = ("gke_tpu", "queued_resource")
 
 
 def job_file(kind: str, job: JobSettings) -> str:
     """The text of a job file.
 
     Raises:
-        ZooError: no such kind, a name that Kubernetes refuses, or a command without an absolute --workdir.
+        ZooError: no such kind or TPU, several workers on a TPU machine, a name that Kubernetes refuses, or a command without an
+            absolute --workdir.
     """
     if kind not in KINDS:
         raise no_such("kind of job", kind, KINDS)
+    if kind in TPU_KINDS and job.tpu not in TPUS:
+        raise no_such("TPU machine of one host", job.tpu, TPUS)
+    if kind in TPU_KINDS and job.workers > 1:
+        raise ZooError(f"--workers={job.workers}: a TPU machine is one worker; use --workers=1 with --job={kind}.")
     if not re.fullmatch(r"[a-z]([a-z0-9-]{0,50}[a-z0-9])?", job.name):
         raise ZooError(f"--name={job.name}: expected lower-case letters, digits and hyphens, such as sngan.")
     return KINDS[kind](job)
