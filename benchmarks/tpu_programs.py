@@ -170,13 +170,16 @@ def run(command, log):
 
 
 def program(model, preset, topology, chips, folder, python):
-    """What the compiler says of a recipe's step: {"batch_size", "memory", "flops", ...} or {"failed": why}."""
+    """What the compiler says of a recipe's step: {"batch_size", "memory", "flops", ...} or {"failed": why}; None if it is to be
+    compiled and `python` is None."""
     share = 1.0
     while share >= SMALLEST:
         name = f"{model}-{preset}-{share:g}-{chips}"
         step, facts = folder / f"{name}.hlo", folder / f"{name}.json"
         result = folder / f"{name}-{topology.replace(':', '-')}.json"
         if not result.exists():
+            if python is None:
+                return None
             if not (step.exists() and facts.exists()):
                 own = [sys.executable, "-m", "benchmarks.tpu_programs", "--lower", model, preset, share, chips, step]
                 if why := run(own, folder / f"{name}.log"):
@@ -218,11 +221,13 @@ def main():
     parser.add_argument("--recipes", default="quickstart,paper")
     parser.add_argument("--topologies", default=",".join(TOPOLOGIES), help="the first one on four chips as well")
     parser.add_argument("--chips", default="1,4")
+    parser.add_argument("--stored", action="store_true", help="compile nothing: tell of what --folder holds")
     parser.add_argument("--side", type=int, default=128, help="the largest images of the papers' presets")
     arguments = parser.parse_args()
     folder = arguments.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    python, figures, failed = environment(arguments.environment.resolve()), {}, 0
+    python = None if arguments.stored else environment(arguments.environment.resolve())
+    figures, failed = {}, 0
     models = arguments.models.split(",") if arguments.models else catalog.model_names()
     first = arguments.topologies.split(",")[0]
     for chips in map(int, arguments.chips.split(",")):
@@ -231,6 +236,8 @@ def main():
                 for model in models:
                     preset = paper_preset(model, arguments.side) if recipe == "paper" else recipe
                     found = program(model, preset, topology, chips, folder, python)
+                    if found is None:
+                        continue
                     failed += "failed" in found
                     figures[f"{model}/{preset} on {chips} x {topology}"] = found
                     print(f"{topology:<10} {chips} {model:<12} {preset:<20} {text_of(found)}", flush=True)
