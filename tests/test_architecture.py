@@ -139,7 +139,7 @@ def test_no_two_folders_or_files_have_names_that_differ_by_an_ending_or_not_at_a
 
 
 def test_tests_lie_in_folders_like_those_of_the_package():
-    folders = {path.parent.name for path in (ROOT / "tests").glob("*/test_*.py")} - {"benchmarks"}
+    folders = {path.parent.name for path in (ROOT / "tests").glob("*/test_*.py")} - {"benchmarks", "versions"}
     assert folders <= {path.parent.name for path in SOURCES}
     assert {path.name for path in (ROOT / "tests").glob("test_*.py")} <= {
         "test_architecture.py",
