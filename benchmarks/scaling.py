@@ -31,21 +31,21 @@ def hops(chips):
 
 
 def times(program, collectives, batch, chips):
-    """{what takes time: seconds} of a step of a global batch on so many chips; None where an example is left for no chip.
+    """{what takes time: seconds} of a step of a global batch on so many chips; None where it does not divide among them.
 
     Args:
         program: of one chip, as `benchmarks.tpu_programs` stores it.
         collectives: [number, bytes] of the all-reduces of a step.
         batch: global.
     """
-    if batch < chips:
+    if batch % chips:
         return None
     share = batch / chips / program["batch_size"]
-    memory = program["memory"]
-    state = memory["argument"] + memory["output"]  # weights, averages and optimisers, read and written once
+    state = 2 * program["memory"]["alias"]  # weights, averages and optimisers, read and written once
     moved = state + max(program["bytes"] - state, 0) * share
     number, size = collectives
-    wire = 2 * (chips - 1) / chips * size / LINKS + (2 * size / POD_NETWORK if chips > POD else 0)
+    pods = max(chips // POD, 1)
+    wire = 2 * (chips - 1) / chips * size / LINKS + 2 * (pods - 1) / pods * size / POD_NETWORK
     return {
         "compute": program["flops"] * share / PEAK,
         "HBM": moved / HBM,
@@ -62,13 +62,10 @@ def step_time(parts):
     return parts[on_chip] + between, slowest
 
 
-def reductions(model, preset, figures, weights):
-    """[number, bytes] of a step's all-reduces on four chips; the quickstart's number and the weights' bytes where not compiled."""
+def reductions(model, preset, figures):
+    """[number, bytes] of a step's all-reduces, as compiled for four chips; None where they were not."""
     four = figures.get(f"{model}/{preset} on 4 x v5e:2x2", {})
-    if "collectives" in four:
-        return four["collectives"].get("all-reduce", [0, 0])
-    quick = figures.get(f"{model}/quickstart on 4 x v5e:2x2", {}).get("collectives", {}).get("all-reduce", [0, 0])
-    return [quick[0], 4 * weights]
+    return four["collectives"].get("all-reduce", [0, 0]) if "collectives" in four else None
 
 
 def program_rows(figures):
@@ -108,14 +105,16 @@ def scaling_rows(figures):
     for model in catalog.model_names():
         preset = paper_preset(model, 128)
         found = figures.get(f"{model}/{preset} on 1 x v5e:2x2")
-        if found is None or "failed" in found:
+        collectives = reductions(model, preset, figures)
+        if found is None or "failed" in found or collectives is None:
+            lines.append(f"| {model} | {preset} | not compiled yet |" + " |" * (len(CHIPS) + 2))
             continue
         batch = round(found["batch_size"] / found["share"])
-        cells, alone = [], None
+        cells, alone, rate = [], None, ""
         for chips in CHIPS:
-            parts = times(found, reductions(model, preset, figures, found["weights"]), batch, chips)
+            parts = times(found, collectives, batch, chips)
             if parts is None:
-                cells.append("no example each")
+                cells.append("does not divide")
                 continue
             seconds, slowest = step_time(parts)
             alone = alone or seconds
@@ -125,7 +124,7 @@ def scaling_rows(figures):
         lines.append(
             f"| {model} | {preset} | {batch} | "
             + " | ".join(cells)
-            + f" | {rate} | {found['memory']['argument'] / MIB:,.0f} MiB |"
+            + f" | {rate} | {found['memory']['alias'] / MIB:,.0f} MiB |"
         )
     return "\n".join(lines)
 
@@ -142,17 +141,21 @@ def workers_rows(figures):
     return "\n".join(lines)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true")
-    arguments = parser.parse_args()
-    page = before = PAGE.read_text(encoding="utf-8")
+def with_results(page):
+    """The Markdown page with the tables that the results give."""
     programs, workers = load("tpu_programs"), load("workers_speed")
     if programs:
         page = between_marks(page, "programs", program_rows(programs["figures"]))
         page = between_marks(page, "scaling", scaling_rows(programs["figures"]))
-    if workers:
-        page = between_marks(page, "workers", workers_rows(workers["figures"]))
+    return between_marks(page, "workers", workers_rows(workers["figures"])) if workers else page
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true")
+    arguments = parser.parse_args()
+    before = PAGE.read_text(encoding="utf-8")
+    page = with_results(before)
     if arguments.check:
         return int(page != before)
     PAGE.write_text(page, encoding="utf-8")

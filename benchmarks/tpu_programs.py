@@ -7,7 +7,8 @@ A program is one step of a recipe on one replica: all updates of both players an
 programs of their own, and the input pipeline are left out. It is lowered to HLO by TensorFlow and compiled by libtpu, which a second
 environment holds (--environment, made if it is not there). On one chip it takes the whole batch, or, where that does not fit
 into the chip's memory, half of it, and so on; on four chips a quarter of the batch, and the all-reduces stand in the program.
-The paper's recipe is the model's preset of the largest images up to --side. Programs that --folder holds already are not compiled again.
+The paper's recipe is the model's preset of the largest images up to --side. Programs that --folder holds already are not compiled again: give another folder after a
+change of the code. Figures of programs that are not asked for stay.
 Exits with 1 if a program did not compile.
 """
 
@@ -114,7 +115,7 @@ def one_program(chips):
 
 
 def lower(model, preset, share, chips, path):
-    """Writes the serialized HLO of a step to `path`. Returns its examples per chip and the number of trainable weights."""
+    """Writes the serialized HLO of a step to `path`. Returns its global batch and the number of trainable weights."""
     import tensorflow as tf
 
     from tfgan_zoo.data.pipeline import batches
@@ -227,7 +228,8 @@ def main():
     folder = arguments.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     python = None if arguments.stored else environment(arguments.environment.resolve())
-    figures, failed = {}, 0
+    stored = results.load("tpu_programs", arguments.results)
+    figures, told, failed = dict(stored["figures"]) if stored else {}, 0, 0
     models = arguments.models.split(",") if arguments.models else catalog.model_names()
     first = arguments.topologies.split(",")[0]
     for chips in map(int, arguments.chips.split(",")):
@@ -238,11 +240,11 @@ def main():
                     found = program(model, preset, topology, chips, folder, python)
                     if found is None:
                         continue
-                    failed += "failed" in found
+                    failed, told = failed + ("failed" in found), told + 1
                     figures[f"{model}/{preset} on {chips} x {topology}"] = found
                     print(f"{topology:<10} {chips} {model:<12} {preset:<20} {text_of(found)}", flush=True)
                     results.save("tpu_programs", figures, arguments)
-    print(f"{len(figures) - failed} of {len(figures)} programs compiled")
+    print(f"{told - failed} of {told} programs compiled")
     return int(failed > 0)
 
 

@@ -15,6 +15,7 @@ import dataclasses
 from absl import flags
 
 from tfgan_zoo.cli import command_line
+from tfgan_zoo.cli.job_files import KINDS, JobSettings, job_file
 from tfgan_zoo.core.errors import ZooError
 
 flags.adopt_module_key_flags(command_line)
@@ -25,7 +26,7 @@ LOGS = flags.DEFINE_string("logs", "worker_logs", "Folder for the workers' outpu
 JOB = flags.DEFINE_enum(
     "job",
     None,
-    ["slurm", "kubernetes", "jobset", "gke_tpu", "queued_resource"],
+    list(KINDS),
     "Print a job file of this kind instead; the last two are for one TPU machine, with --workers=1.",
 )
 NAME = flags.DEFINE_string("name", None, "The job's name; by default that of its --workdir.")
@@ -37,7 +38,6 @@ THREADS = flags.DEFINE_integer("threads", None, "Per worker; by default its shar
 
 
 def main(*command: str) -> int:
-    from tfgan_zoo.cli.job_files import JobSettings, job_file
     from tfgan_zoo.cli.local_cluster import LocalCluster
 
     if not command:

@@ -8,16 +8,36 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import results, tables
+from benchmarks import results, scaling, tables
 
 README = (results.ROOT / "README.md").read_text(encoding="utf-8")
 RECORDS = sorted(results.FOLDER.rglob("*.json"))
 # They draw pictures, compare bits, or are parts of other benchmarks.
-WITHOUT_FIGURES = {"__init__", "beside", "measurements", "results", "same_bits", "strangers", "tables"}
+WITHOUT_FIGURES = {"__init__", "beside", "measurements", "results", "same_bits", "scaling", "strangers", "tables"} | {
+    "tpu_compiler"
+}
 
 
 def test_the_readme_states_the_figures_of_the_results():
     assert tables.with_results(README) == README, "run: python -m benchmarks.tables"
+
+
+def test_the_page_on_scaling_states_the_figures_of_the_results():
+    page = scaling.PAGE.read_text(encoding="utf-8")
+    assert scaling.with_results(page) == page, "run: python -m benchmarks.scaling"
+
+
+def test_the_parts_of_a_step_follow_their_formulas():
+    """With numbers that make each of them a second on one chip, or on four."""
+    program = {"batch_size": 8, "flops": scaling.PEAK, "bytes": scaling.HBM, "memory": {"alias": scaling.HBM / 4}}
+    one = scaling.times(program, [10, scaling.LINKS], 8, 1)
+    assert one == {"compute": 1.0, "HBM": 1.0, "all-reduce": 0.0, "latency": 0.0}
+    four = scaling.times(program, [10, scaling.LINKS], 8, 4)
+    assert four == {"compute": 0.25, "HBM": 0.625, "all-reduce": 1.5, "latency": pytest.approx(40e-6)}
+    assert scaling.step_time(four) == (pytest.approx(2.12504), "all-reduce")
+    assert scaling.times(program, [10, 1], 8, 16) is None
+    two_pods = scaling.times(program, [0, scaling.POD_NETWORK], 512, 512)["all-reduce"]
+    assert two_pods == pytest.approx(1 + 2 * 511 / 512 * scaling.POD_NETWORK / scaling.LINKS)
 
 
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)

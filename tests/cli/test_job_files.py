@@ -75,7 +75,7 @@ def test_each_pod_of_kubernetes_knows_all_workers_and_its_own_number(kind, monke
         assert cluster().task_id == index
 
 
-ONE = dataclasses.replace(JOB, workers=1, tpu="v5litepod-4")
+ONE = dataclasses.replace(JOB, workers=1, gpus=0, tpu="v5litepod-4")
 
 
 def test_a_tpu_machine_of_gke_has_its_chips_and_the_strategy():
@@ -120,7 +120,9 @@ def test_a_queued_resource_mounts_the_disk_and_trains_whenever_the_machine_start
 @pytest.mark.parametrize("kind", TPU_KINDS)
 def test_more_than_one_tpu_machine_is_refused(kind):
     with pytest.raises(ZooError, match="--workers=3: a TPU machine is one worker"):
-        job_file(kind, JOB)
+        job_file(kind, dataclasses.replace(ONE, workers=3))
+    with pytest.raises(ZooError, match="--gpus=2: a TPU machine has none"):
+        job_file(kind, dataclasses.replace(ONE, gpus=2))
     with pytest.raises(ZooError, match=r"no TPU machine of one host 'v5litepod-9'\. Did you mean"):
         job_file(kind, dataclasses.replace(ONE, tpu="v5litepod-9"))
 
@@ -139,11 +141,11 @@ def test_what_no_cluster_could_run_is_refused():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_command_prints_the_file_and_starts_nothing(kind, commands, tmp_path):
-    job = dataclasses.replace(JOB, workers=1) if kind in TPU_KINDS else JOB
+    job = dataclasses.replace(JOB, workers=1, gpus=0) if kind in TPU_KINDS else JOB
     arguments = [
         f"--workers={job.workers}",
         f"--job={kind}",
-        "--gpus=2",
+        f"--gpus={job.gpus}",
         "--restarts=5",
         "--image=registry/zoo:1",
         "--volume=claim",

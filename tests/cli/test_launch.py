@@ -14,6 +14,7 @@ import pytest
 
 from tfgan_zoo.cli.local_cluster import LocalCluster, free_ports
 from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.training.checkpoints import Checkpoints
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = [
@@ -44,8 +45,7 @@ def launched(*arguments, cwd):
 
 
 def checkpoint(folder, step):
-    with np.load(folder / "checkpoints" / f"checkpoint-{step:09d}.npz") as arrays:
-        return {name: arrays[name] for name in arrays.files}
+    return Checkpoints(folder / "checkpoints").read(step)
 
 
 def differing(a, b):
@@ -57,7 +57,8 @@ def differing(a, b):
 def two_workers(tmp_path_factory):
     """The folder of a run of 8 steps on two workers."""
     folder = tmp_path_factory.mktemp("workers")
-    process = launched("--", "train", *SMALL, "--workdir=run", "--set", "steps=8", cwd=folder)
+    changes = ["--set", "steps=8", "--set", "checkpoints.sharded=true"]
+    process = launched("--", "train", *SMALL, "--workdir=run", *changes, cwd=folder)
     assert process.wait(600) == 0, (folder / "chief.log").read_text()
     return folder
 
@@ -75,8 +76,10 @@ def test_two_workers_give_the_bits_of_two_replicas_and_resume_on_one_device(two_
         np.testing.assert_allclose(mixed[name].astype(float), value.astype(float), atol=1e-5, err_msg=name)
 
 
-def test_the_chief_alone_writes_and_its_export_names_no_cluster(two_workers):
+def test_the_chief_alone_writes_all_but_parts_of_checkpoints_and_its_export_names_no_cluster(two_workers):
     assert {p.name for p in two_workers.iterdir()} == {"run", "logs", "chief.log"}
+    parts = [f"checkpoint-{step:09d}.part-{i}-of-2.npz" for step in (4, 8) for i in range(2)]
+    assert {p.name for p in (two_workers / "run" / "checkpoints").iterdir()} >= set(parts)
     assert (two_workers / "run" / "export" / "gan" / "1" / "model_card.json").exists()
     assert b"/job:worker" not in (two_workers / "run" / "export" / "gan" / "1" / "saved_model.pb").read_bytes()
     chief, other = (two_workers / "chief.log").read_text(), (two_workers / "logs" / "worker-1.log").read_text()
@@ -146,10 +149,12 @@ def test_sigterm_to_one_worker_saves_and_stops_all_and_a_restart_ends_the_run(tm
 
 
 @pytest.mark.slow
-def test_the_guard_rolls_all_workers_back_alike(tmp_path):
+@pytest.mark.parametrize("sharded", ["false", "true"])
+def test_the_guard_rolls_all_workers_back_alike(sharded, tmp_path):
     """To step 4 and once more, since the discriminator's loss is below the bound in every check from step 8 on."""
     guard = ["on_collapse=rollback", "rollbacks=1", "loss_floor=1000", "from_step=4", "rate_factor=0.5"]
     command = ["train", *SMALL, "--set", "steps=12", *(f"--set=guard.{change}" for change in guard)]
+    command += ["--set", f"checkpoints.sharded={sharded}"]
     ends = []
     for name in ("workers", "replicas"):
         options = [f"--workdir={name}", *(["--strategy=mirrored:2"] if name == "replicas" else [])]

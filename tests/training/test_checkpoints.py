@@ -212,6 +212,10 @@ def test_a_whole_checkpoint_takes_the_place_of_parts_of_its_step(tmp_path):
     first.variables["step"].assign(7)
     first.save(1, whole=True)
     assert Checkpoints(tmp_path).read(1)["step"] == 7
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-000000001.npz"]
+    second.save(1)
+    first.remove(1)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_damaged_part_is_renamed_and_the_previous_checkpoint_used(tmp_path):
@@ -224,6 +228,9 @@ def test_a_damaged_part_is_renamed_and_the_previous_checkpoint_used(tmp_path):
     assert first.restore_latest(reports.append) == 1
     assert reports[0].startswith(f"{second.path(2)}: damaged checkpoint (")
     assert first.steps() == [1]
+    assert not first.path(2).exists()  # else a new part of worker 1 would make it complete
+    with pytest.raises(ZooError, match="has no checkpoint of step 2; of 1"):
+        first.restore(2)
 
 
 # ------------------------------------------------------------------------------------------------------ which ones stay

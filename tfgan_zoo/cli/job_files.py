@@ -194,7 +194,7 @@ spec:
 
 def queued_resource(job: JobSettings) -> str:
     """A shell script that puts a request for a TPU VM into Cloud TPU's queue. Once granted, and whenever the VM starts, it trains."""
-    mount = shlex.quote(str(job.workdir.parent))
+    mount, restart = shlex.quote(str(job.workdir.parent)), f"on-failure:{job.restarts}" if job.restarts else "no"
     return f"""#!/bin/bash
 # ZONE=us-west4-a PROJECT=my-project bash {job.name}.sh
 # The disk {job.volume} must exist in that zone, with a file system. The request and the VM stay until they are deleted:
@@ -207,7 +207,7 @@ set -e
 mkdir -p {mount}
 mountpoint -q {mount} || mount -o discard,defaults /dev/sdb {mount}
 docker rm -f {job.name} || true
-docker run -d --name={job.name} --restart=on-failure:{job.restarts} --privileged --net=host -e TPU_NAME=local -v {mount}:{mount} {shlex.quote(job.image)} \
+docker run -d --name={job.name} --restart={restart} --privileged --net=host -e TPU_NAME=local -v {mount}:{mount} {shlex.quote(job.image)} \
     {job.line} --strategy=tpu
 STARTUP
 gcloud compute tpus queued-resources create {job.name} --node-id={job.name} --zone="$ZONE" --project="$PROJECT" \
@@ -237,6 +237,8 @@ def job_file(kind: str, job: JobSettings) -> str:
         raise no_such("kind of job", kind, KINDS)
     if kind in TPU_KINDS and job.tpu not in TPUS:
         raise no_such("TPU machine of one host", job.tpu, TPUS)
+    if kind in TPU_KINDS and job.gpus:
+        raise ZooError(f"--gpus={job.gpus}: a TPU machine has none; leave it out with --job={kind}.")
     if kind in TPU_KINDS and job.workers > 1:
         raise ZooError(f"--workers={job.workers}: a TPU machine is one worker; use --workers=1 with --job={kind}.")
     if not re.fullmatch(r"[a-z]([a-z0-9-]{0,50}[a-z0-9])?", job.name):

@@ -1,6 +1,8 @@
 """The one exception for user errors, and the message of a failed look-up."""
 
 import difflib
+import errno
+import os
 from collections.abc import Iterable
 
 
@@ -30,6 +32,12 @@ def no_such(kind: str, name: object, choices: Iterable[object]) -> ZooError:
     near = difflib.get_close_matches(str(name), choices, n=3, cutoff=0.5)
     hint = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
     return ZooError(f"no {kind} {str(name)!r}.{hint} Available: {', '.join(choices) or 'none'}.")
+
+
+def of_full_disk(error: Exception, path: object) -> OSError | None:
+    """The system's error about the file `path` for an error of a library that says the disk is full; None for any other."""
+    full = os.strerror(errno.ENOSPC)
+    return OSError(errno.ENOSPC, full, str(path)) if full in str(error) else None
 
 
 def sentence_of(error: Exception) -> str:

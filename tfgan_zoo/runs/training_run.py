@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import fcntl
 import json
+import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
@@ -63,11 +64,14 @@ def lock(folder: str | Path) -> TextIO:
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    held = open(folder / ".lock", "w")  # noqa: SIM115
+    held = open(folder / ".lock", "a")  # noqa: SIM115
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         raise ZooError(f"another process is training in {folder}; wait for it, or choose another --workdir.") from None
+    held.truncate(0)
+    held.write(secrets.token_hex(16))
+    held.flush()
     return held
 
 
@@ -109,6 +113,9 @@ class TrainingRun:
         self.sampler: Sampler | None = None
         self.sampled_stage: Stage | None = None
         self.start, self.order, self.completed = self.workers.on_chief(lambda: self.open(self.folder, dataset))
+        if self.sharded:
+            token = self.folder / ".lock"  # the chief's, which no other disk holds
+            self.workers.check_equal({"the disk of --workdir": token.read_text() if token.exists() else "none"})
         if self.sharded and not self.workers.chief:
             self.run = Run(self.folder)
             self.checkpoints = self.make_checkpoints()
@@ -211,7 +218,8 @@ class TrainingRun:
         return [c if c.call in shared else dataclasses.replace(c, call=lambda step, means: None) for c in callbacks]
 
     def show_progress(self, step: int, means: dict[str, float]) -> None:
-        """Updates the progress line."""
+        """Updates the progress line; ends the run if a checkpoint could not be written."""
+        self.checkpoints.raise_error()
         self.progress.update(step, means)
 
     def rolled_back(self, callbacks: list[Callback], stopping: Callable[[], bool]) -> bool:
@@ -389,16 +397,16 @@ class TrainingRun:
             if settings.best_by and settings.best_by not in (names := [s.name for s in scores]):
                 raise no_such("score to keep the best checkpoint by (evaluation.best_by)", settings.best_by, names)
         except (ZooError, OSError):
-            self.save(step, means)  # nothing trained is lost, whatever was wrong with the scores
+            self.save(step, means, whole=True)  # nothing trained is lost, whatever was wrong with the scores
             raise
         self.scalars.scalars(step, {f"scores/{s.name}": s.value for s in scores})
 
-    def save(self, step: int, means: dict[str, float]) -> None:
-        """Writes a checkpoint, or this worker's part of it."""
+    def save(self, step: int, means: dict[str, float], whole: bool = False) -> None:
+        """Writes a checkpoint: this worker's part of it, or the whole."""
         best = good = None
         if self.workers.chief:  # which alone removes old ones
             best, good = self.run.best_step(), self.last_good(step + 1) if self.trainer.guard else None
-        self.checkpoints.save(step, best, good)
+        self.checkpoints.save(step, best, good, whole)
 
     def own_scores(self, step: int) -> list[Score]:
         """The scores of a step under the recipe's own protocols."""

@@ -1,7 +1,6 @@
 """A SavedModel version folder as TensorFlow Serving loads it, with its warm-up requests, model card, grid and README."""
 
 import dataclasses
-import errno
 import hashlib
 import json
 import os
@@ -16,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_zoo import pictures
-from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.core.errors import ZooError, of_full_disk
 from tfgan_zoo.core.generator_inputs import LATENT_BOUND, GeneratorInput, Truncation
 from tfgan_zoo.core.priors import Codes
 from tfgan_zoo.saved_model import trust
@@ -132,9 +131,8 @@ def write_version(
         os.rename(temporary, target)
     except BaseException as error:
         shutil.rmtree(temporary, ignore_errors=True)
-        full = os.strerror(errno.ENOSPC)
-        if isinstance(error, tf.errors.OpError) and full in str(error):
-            raise OSError(errno.ENOSPC, full, str(target)) from None
+        if isinstance(error, tf.errors.OpError | OSError) and (full := of_full_disk(error, target)):
+            raise full from None
         raise
     return target
 

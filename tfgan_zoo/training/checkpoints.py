@@ -127,6 +127,8 @@ class Checkpoints:
         def write() -> None:
             self.folder.mkdir(parents=True, exist_ok=True)
             write_atomically(self.path(step, whole), lambda file: np.savez(file, **arrays))
+            if whole:
+                self.remove(step, but=self.path(step, whole))
             if self.part[0] == 0:
                 self.remove_old({best, good})
 
@@ -150,7 +152,12 @@ class Checkpoints:
         """
         if self.writer:
             self.writer.join()
-        self.writer, error, self.error = None, self.error, None
+        self.writer = None
+        self.raise_error()
+
+    def raise_error(self) -> None:
+        """Raises: OSError if a thread could not write a checkpoint; once."""
+        error, self.error = self.error, None
         if error:
             raise error
 
@@ -180,24 +187,34 @@ class Checkpoints:
             if path not in complete:
                 path.unlink()
 
-    def remove(self, step: int) -> None:
-        """Removes the checkpoint of a step."""
-        for path in self.files()[step]:
-            path.unlink()
+    def remove(self, step: int, but: Path | None = None) -> None:
+        """Removes the whole checkpoint of a step and all parts, except for the file `but`."""
+        for path in self.folder.glob(f"checkpoint-{step:09d}.*npz"):
+            if path != but and NAME.fullmatch(path.name):
+                path.unlink()
+
+    def files_of(self, step: int) -> list[Path]:
+        """The files of a step's checkpoint. Raises: ZooError: it has none, or has none any more."""
+        files = self.files()
+        if step not in files:
+            raise ZooError(
+                f"{self.folder} has no checkpoint of step {step}; of {', '.join(map(str, files)) or 'none'}."
+            )
+        return files[step]
 
     def read(self, step: int) -> dict[str, np.ndarray]:
         """{name: array} of the checkpoint of `step`.
 
         Raises:
-            ZooError: it is damaged.
+            ZooError: there is none, or it is damaged.
         """
-        return {name: array for path in self.files()[step] for name, array in read(path).items()}
+        return {name: array for path in self.files_of(step) for name, array in read(path).items()}
 
     def restore(self, step: int) -> None:
         """Restores all variables from the checkpoint of `step`, or none of them.
 
         Raises:
-            ZooError: it is damaged, or its names or shapes differ from the variables'.
+            ZooError: there is none, it is damaged, or its names or shapes differ from the variables'.
         """
         self.finish()
         self.assign(step, self.read(step))
@@ -213,7 +230,7 @@ class Checkpoints:
         if odd:
             more = f" and {len(odd) - 3} more" if len(odd) > 3 else ""
             lines = [f"{n} is {stored.get(n, 'missing')} but should be {expected.get(n, 'absent')}" for n in odd[:3]]
-            raise ZooError(f"{self.files()[step][0]}: of another network: {'; '.join(lines)}{more}.")
+            raise ZooError(f"{self.files_of(step)[0]}: of another network: {'; '.join(lines)}{more}.")
         for name, variable in variables.items():
             variable.assign(arrays[name])
 
@@ -227,9 +244,10 @@ class Checkpoints:
             try:
                 arrays = self.read(step)
             except ZooError as error:
-                path = next(path for path in self.files()[step] if str(error).startswith(f"{path}: "))
+                path = next(path for path in self.files_of(step) if str(error).startswith(f"{path}: "))
                 aside = path.with_suffix(".damaged")
                 os.replace(path, aside)
+                self.remove_incomplete()
                 then = "the previous checkpoint is used" if i else "there is no previous one: the run starts over"
                 report(f"{error} It was renamed {aside.name}, and {then}.")
                 continue

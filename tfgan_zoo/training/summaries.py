@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfgan_zoo.core.errors import of_full_disk
 from tfgan_zoo.training.singular_values import singular_value_scalars
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class ScalarWriter:
     """
 
     def __init__(self, folder: str | Path, trainer: Trainer) -> None:
-        self.writer = tf.summary.create_file_writer(str(folder))
+        self.folder, self.writer = folder, tf.summary.create_file_writer(str(folder))
         self.trainer = trainer
 
     def write(self, step: int, means: Mapping[str, float], images_per_second: float) -> None:
@@ -49,11 +50,11 @@ class ScalarWriter:
         self.scalars(step, singular_value_scalars(self.trainer.game))
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
-        """Writes {name: float}."""
+        """Writes {name: float}. Raises: OSError: the disk is full."""
         with self.writer.as_default(step=step):
             for name, value in values.items():
                 tf.summary.scalar(name, value)
-        self.writer.flush()
+        self.on_disk(self.writer.flush)
 
     def write_collapse(self, step: int, text: str, count: int) -> None:
         """Writes the description of a collapse at `step`, and how many there have been."""
@@ -61,5 +62,13 @@ class ScalarWriter:
             tf.summary.text("guard/collapse", text)
         self.scalars(step, {"guard/collapses": count})
 
+    def on_disk(self, write: Callable[[], object]) -> None:
+        """Calls `write`. Raises: OSError: the disk is full."""
+        try:
+            write()
+        except tf.errors.OpError as error:
+            raise of_full_disk(error, self.folder) or error from None
+
     def close(self) -> None:
-        self.writer.close()
+        """Ends the file. Raises: OSError: the disk is full."""
+        self.on_disk(self.writer.close)

@@ -45,7 +45,7 @@ class Workers:
     Attributes:
         addresses: "host:port" of each worker; [] for one.
         count: of the workers.
-        index: of this one. Worker 0, the chief, alone writes files and takes scores.
+        index: of this one. Worker 0, the chief, alone takes scores and writes files, but for its parts of sharded checkpoints.
     """
 
     def __init__(self, strategy: tf.distribute.Strategy) -> None:
