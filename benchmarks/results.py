@@ -25,11 +25,16 @@ def parser(description):
 
 
 def commit():
-    """The checkout's commit, with " and changes" where files differ from it; None outside of a checkout."""
+    """The checkout's commit, with " and changes" where files other than results differ from it; None outside of a checkout."""
     git = ["git", "-C", str(ROOT)]
     try:
         head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
-        changed = subprocess.run([*git, "status", "--porcelain", "-uno"], capture_output=True, text=True, check=True)
+        changed = subprocess.run(
+            [*git, "status", "--porcelain", "-uno", ".", ":!benchmarks/results"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
     except (OSError, subprocess.CalledProcessError):
         return None
     return head + " and changes" * bool(changed.stdout.strip())
