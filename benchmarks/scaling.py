@@ -74,12 +74,12 @@ def program_rows(figures):
         "| model | recipe | batch | parameters | arguments | temporaries | code | Gflop | GiB moved | step at least | all-reduces on 4 chips |",
         "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|---|",
     ]
+    missing = []
     for model in catalog.model_names():
         for preset in ("quickstart", paper_preset(model, 128)):
             found = figures.get(f"{model}/{preset} on 1 x v5e:2x2")
             if found is None or "failed" in found:
-                why = found["failed"][:80] if found else "not compiled yet"
-                lines.append(f"| {model} | {preset} | {why} |" + " |" * 8)
+                missing.append(f"{model} {preset}" + (f" ({found['failed'][:80]})" if found else ""))
                 continue
             memory, four = found["memory"], figures.get(f"{model}/{preset} on 4 x v5e:2x2", {})
             bound = max(found["flops"] / PEAK, found["bytes"] / HBM)
@@ -89,9 +89,14 @@ def program_rows(figures):
                 f"| {model} | {preset} | {found['batch_size']}{share} | {found['weights'] / 1e6:.1f} M "
                 f"| {memory['argument'] / MIB:,.0f} MiB | {memory['temp'] / MIB:,.0f} MiB | {memory['generated_code'] / MIB:,.0f} MiB "
                 f"| {found['flops'] / 1e9:,.1f} | {found['bytes'] / GIB:,.2f} | {bound * 1e3:,.2f} ms "
-                f"| {f'{reduced[0]} of {reduced[1] / MIB:,.1f} MiB' if reduced else 'not compiled yet'} |"
+                f"| {f'{reduced[0]} of {reduced[1] / MIB:,.1f} MiB' if reduced else ''} |"
             )
-    return "\n".join(lines)
+    return "\n".join(lines) + not_yet(missing)
+
+
+def not_yet(missing):
+    """A sentence about the programs that are missing from a table."""
+    return f"\n\nNot compiled yet: {', '.join(missing)}." if missing else ""
 
 
 def scaling_rows(figures):
@@ -102,12 +107,13 @@ def scaling_rows(figures):
         + " | images/s per chip at 8 | state |",
         "|---|---|--:|" + "---|" * len(CHIPS) + "--:|--:|",
     ]
+    missing = []
     for model in catalog.model_names():
         preset = paper_preset(model, 128)
         found = figures.get(f"{model}/{preset} on 1 x v5e:2x2")
         collectives = reductions(model, preset, figures)
         if found is None or "failed" in found or collectives is None:
-            lines.append(f"| {model} | {preset} | not compiled yet |" + " |" * (len(CHIPS) + 2))
+            missing.append(f"{model} {preset}")
             continue
         batch = round(found["batch_size"] / found["share"])
         cells, alone, rate = [], None, ""
@@ -126,7 +132,7 @@ def scaling_rows(figures):
             + " | ".join(cells)
             + f" | {rate} | {found['memory']['alias'] / MIB:,.0f} MiB |"
         )
-    return "\n".join(lines)
+    return "\n".join(lines if len(lines) > 2 else []) + not_yet(missing)
 
 
 def workers_rows(figures):

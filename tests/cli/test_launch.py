@@ -170,23 +170,38 @@ def test_the_guard_rolls_all_workers_back_alike(sharded, tmp_path):
     assert int(ends[0][0]["guard/rollbacks"]) == 1
 
 
+def refused_workers(options, folders):
+    """What two workers print as errors, worker i with its options and in its folder, that all end with status 2."""
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    workers = []
+    for index, (changes, folder) in enumerate(zip(options, folders, strict=True)):
+        config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+        command = [sys.executable, "-m", "tfgan_zoo.train", *SMALL, "--workdir=run", *changes]
+        environment = {**ENVIRONMENT, "TF_CONFIG": json.dumps(config)}
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        workers.append(subprocess.Popen(command, cwd=folder, env=environment, **pipes))
+    errors = [worker.communicate(timeout=300)[1] for worker in workers]
+    assert [worker.returncode for worker in workers] == [2, 2]
+    return errors
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("change", ["seed={}", "arguments.noise_size=1{}"])
 def test_workers_of_other_recipes_are_refused_on_all(change, tmp_path):
     """Also where their networks differ in shape."""
-    addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
-    workers = []
-    for index in range(2):
-        config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
-        command = [sys.executable, "-m", "tfgan_zoo.train", *SMALL, "--workdir=run", "--set", change.format(index)]
-        environment = {**ENVIRONMENT, "TF_CONFIG": json.dumps(config)}
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        workers.append(subprocess.Popen(command, cwd=tmp_path, env=environment, **pipes))
-    errors = [worker.communicate(timeout=300)[1] for worker in workers]
-    assert [worker.returncode for worker in workers] == [2, 2]
-    for error in errors:
+    for error in refused_workers([["--set", change.format(index)] for index in range(2)], [tmp_path] * 2):
         assert re.search(r"^error: workers differ: the recipe of worker 1\.", error, re.MULTILINE), error
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_parts_of_checkpoints_on_different_disks_are_refused_on_all(tmp_path):
+    folders = [tmp_path / name for name in ("first", "second")]
+    for folder in folders:
+        folder.mkdir()
+    for error in refused_workers([["--set", "checkpoints.sharded=true"]] * 2, folders):
+        assert re.search(r"^error: workers differ: the disk of --workdir of worker 1\.", error, re.MULTILINE), error
+    assert not (folders[1] / "run").exists()
 
 
 def test_a_missing_worker_ends_the_others_in_a_sentence(tmp_path):
