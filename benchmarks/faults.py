@@ -25,9 +25,8 @@ import time
 from pathlib import Path
 
 from benchmarks import results
-from benchmarks.same_bits import differences
+from benchmarks.same_bits import differences, last_checkpoint
 from tfgan_zoo.cli.local_cluster import free_ports
-from tfgan_zoo.training.checkpoints import Checkpoints
 
 KINDS = ("SIGKILL", "SIGTERM", "SIGSTOP", "cut connection", "full disk")
 MOMENTS = ("starting", "training", "saving")
@@ -37,12 +36,6 @@ SETTINGS = (
     "checkpoints.every_steps=20", "evaluation.samples=0", "log.samples_every_steps=100000",
 )  # fmt: skip
 START_LIMIT = 40  # seconds that a worker waits for the other at the start
-
-
-def last_checkpoint(folder):
-    """{name: array} of the newest checkpoint of a run, in one file or in parts."""
-    checkpoints = Checkpoints(folder / "checkpoints")
-    return checkpoints.read(checkpoints.steps()[-1])
 
 
 class Proxy:

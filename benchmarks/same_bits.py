@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from tfgan_zoo.core import catalog
+from tfgan_zoo.training.checkpoints import Checkpoints
 
 ROOT = Path(__file__).resolve().parent.parent
 # An editable installation would lend its own modules to a checkout that lacks them.
@@ -124,9 +125,9 @@ def agrees(before, now):
 
 
 def last_checkpoint(folder):
-    """{name: array} of the newest checkpoint of a run."""
-    with np.load(max((folder / "checkpoints").glob("*.npz"))) as arrays:
-        return {name: arrays[name] for name in arrays.files}
+    """{name: array} of the newest checkpoint of a run, in one file or in parts."""
+    checkpoints = Checkpoints(folder / "checkpoints")
+    return checkpoints.read(checkpoints.steps()[-1])
 
 
 def differences(before, now):

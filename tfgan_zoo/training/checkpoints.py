@@ -157,8 +157,8 @@ class Checkpoints:
 
     def raise_error(self) -> None:
         """Raises: OSError if a thread could not write a checkpoint; once."""
-        error, self.error = self.error, None
-        if error:
+        if self.error:  # only then, or one that the thread sets just now would be lost
+            error, self.error = self.error, None
             raise error
 
     def own_names(self, whole: bool) -> list[str]:
