@@ -1,6 +1,7 @@
 """Which devices a run uses: `--strategy` by name."""
 
 import contextlib
+import ctypes
 import json
 import os
 import signal
@@ -175,6 +176,7 @@ def make_strategy(name: str, several_workers: bool = True) -> tf.distribute.Stra
         raise no_such("strategy", kind, [*STRATEGIES, "auto"])
     if count and not (kind == "mirrored" and count.isdigit() and int(count) > 0):
         raise ZooError(f"--strategy={name}: expected a number of devices after the colon, such as mirrored:2.")
+    keep_freed_memory()
     return STRATEGIES[kind](int(count or 0))
 
 
@@ -187,6 +189,24 @@ def describe(strategy: tf.distribute.Strategy) -> str:
         return f"{len(resolver.cluster_spec().as_dict()['worker'])} workers, {replicas} replicas"
     kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
     return f"{replicas} {kind}s, mirrored" if replicas > 1 else f"one {kind}"
+
+
+# Settings of glibc's malloc, by their numbers in malloc.h: no block is a mapping of its own (M_MMAP_MAX), and heaps keep what is
+# freed, those of other threads than the first one too (M_TRIM_THRESHOLD, M_TOP_PAD).
+MALLOC = {-4: 0, -1: 2**31 - 1, -2: 2**28}
+
+
+def keep_freed_memory() -> None:
+    """Makes glibc keep freed memory for the next step of training on a CPU.
+
+    Under Python 3.11, the iterators of several replicas set M_MMAP_THRESHOLD to 128 KiB for the whole process, and then half
+    of a step is the kernel's work with pages (findings/generator_dataset_slows_malloc.sh). Does nothing without glibc, or
+    where a variable MALLOC_... of the environment says how to allocate.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt and not any(name.startswith("MALLOC_") for name in os.environ):
+        for option, value in MALLOC.items():
+            mallopt(option, value)
 
 
 @contextlib.contextmanager
