@@ -63,9 +63,9 @@ def save(name, figures, arguments):
     Args:
         name: the benchmark's, such as "train_step" or "zoo/sngan".
         figures: whatever JSON can hold.
-        arguments: the command line's, which are stored with the figures.
+        arguments: the command line's, which are stored with the figures, but for paths, which mean something on one machine only.
     """
-    settings = {key: str(v) if isinstance(v, Path) else v for key, v in vars(arguments).items() if key != "results"}
+    settings = {key: value for key, value in vars(arguments).items() if not isinstance(value, Path)}
     record = {
         "benchmark": name,
         "arguments": settings,

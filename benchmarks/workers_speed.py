@@ -1,6 +1,6 @@
 """Images per second of SNGAN on one device, on two replicas of one process and on two workers, on the same cores.
 
-    python -m benchmarks.workers_speed --rounds=5
+    python -m benchmarks.workers_speed --rounds=3
 
 The quickstart in float32, with the channels of `--channels`, as small and as wide networks. All ways share the cores that the process may use:
 one device has all of them, two workers half of them each. They take turns, round after round; a run's speed is the median
@@ -58,8 +58,8 @@ def speed(way, channels, steps, folder):
 def main():
     parser = results.parser(__doc__)
     parser.add_argument("--folder", type=Path, default=Path("runs/workers_speed"))
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--channels", default="32:60,128:30", help="channels:steps of a run, ...")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--channels", default="32:40,128:20", help="channels:steps of a run, ...")
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     rates = {}
