@@ -158,7 +158,7 @@ STRATEGIES: dict[str, Callable[[int], tf.distribute.Strategy]] = {
 
 
 def make_strategy(name: str, several_workers: bool = True) -> tf.distribute.Strategy:
-    """The `tf.distribute.Strategy` of a name.
+    """The `tf.distribute.Strategy` of a name. Also tells this process's malloc to keep what is freed.
 
     Args:
         name: "one", "mirrored" (all GPUs), "mirrored:2", "multi_worker", "tpu", or "auto" for what is there.
