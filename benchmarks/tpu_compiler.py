@@ -1,8 +1,9 @@
 """Compiles a training step for a TPU that this machine does not have. Run by `benchmarks.tpu_programs`, in an environment of its own.
 
-    python tpu_compiler.py STEP.hlo TOPOLOGY CHIPS RESULT.json
+    python tpu_compiler.py STEP.hlo TOPOLOGY CHIPS EFFORT RESULT.json
 
 STEP.hlo is a serialized HLO module of one replica. libtpu compiles it for the first CHIPS chips of TOPOLOGY ("v5e:2x2"), a replica on each.
+EFFORT, from -1 to 1, is how long it looks for faster programs; 0 is its default.
 RESULT.json says what the compiler says: memory by kind, flops, bytes, collectives; or why it refuses the program.
 """
 
@@ -40,7 +41,7 @@ def without_copies(operation):
                     inner.operation.erase()
 
 
-def compiled(serialized, topology, chips):
+def compiled(serialized, topology, chips, effort):
     """What libtpu says of a serialized HLO module on `chips` chips of a topology."""
     import jaxlib
     import numpy as np
@@ -56,6 +57,7 @@ def compiled(serialized, topology, chips):
         without_copies(module.operation)
         options = xla_client.CompileOptions()
         options.num_replicas, options.num_partitions = chips, 1
+        options.executable_build_options.exec_time_optimization_effort = effort
         options.device_assignment = xla_client.DeviceAssignment.create(np.array([[d.id] for d in devices]))
         try:
             program = devices[0].client.compile(module, jaxlib._jax.DeviceList(tuple(devices)), options)
@@ -65,6 +67,7 @@ def compiled(serialized, topology, chips):
     kinds = ("generated_code", "argument", "output", "alias", "temp")
     return {
         "device": kind,
+        "effort": effort,
         "memory": {name: getattr(memory, f"{name}_size_in_bytes") for name in kinds},
         "flops": cost["flops"],
         "bytes": cost["bytes accessed"],
@@ -75,5 +78,5 @@ def compiled(serialized, topology, chips):
 if __name__ == "__main__":
     # There is no TPU to ask for its address or its kind, or to lock.
     os.environ.update(TPU_SKIP_MDS_QUERY="1", JAX_PLATFORMS="cpu", ALLOW_MULTIPLE_LIBTPU_LOAD="1")
-    step, topology, chips, result = sys.argv[1:]
-    Path(result).write_text(json.dumps(compiled(Path(step).read_bytes(), topology, int(chips))))
+    step, topology, chips, effort, result = sys.argv[1:]
+    Path(result).write_text(json.dumps(compiled(Path(step).read_bytes(), topology, int(chips), float(effort))))

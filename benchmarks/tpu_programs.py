@@ -170,7 +170,7 @@ def run(command, log):
     return log.read_text(errors="replace").strip().splitlines()[-1][:500] if done.returncode else None
 
 
-def program(model, preset, topology, chips, folder, python):
+def program(model, preset, topology, chips, folder, python, effort=0.0):
     """What the compiler says of a recipe's step: {"batch_size", "memory", "flops", ...} or {"failed": why}; None if it is to be
     compiled and `python` is None."""
     share = 1.0
@@ -185,7 +185,7 @@ def program(model, preset, topology, chips, folder, python):
                 own = [sys.executable, "-m", "benchmarks.tpu_programs", "--lower", model, preset, share, chips, step]
                 if why := run(own, folder / f"{name}.log"):
                     return {"failed": f"TensorFlow: {why}"}
-            if why := run([python, COMPILER, step, topology, chips, result], folder / f"{name}.compile.log"):
+            if why := run([python, COMPILER, step, topology, chips, effort, result], folder / f"{name}.compile.log"):
                 return {"failed": f"libtpu: {why}"}
         found = {**json.loads(facts.read_text()), "share": share, **json.loads(result.read_text())}
         if "refused" not in found:
@@ -223,6 +223,9 @@ def main():
     parser.add_argument("--topologies", default=",".join(TOPOLOGIES), help="the first one on four chips as well")
     parser.add_argument("--chips", default="1,4")
     parser.add_argument("--stored", action="store_true", help="compile nothing: tell of what --folder holds")
+    parser.add_argument(
+        "--effort", type=float, default=0.0, help="-1 to 1: how long the compiler looks for faster programs; -1 halves its time"
+    )
     parser.add_argument("--side", type=int, default=128, help="the largest images of the papers' presets")
     arguments = parser.parse_args()
     folder = arguments.folder.resolve()
@@ -237,7 +240,7 @@ def main():
             for topology in arguments.topologies.split(",") if chips == 1 else [first]:
                 for model in models:
                     preset = paper_preset(model, arguments.side) if recipe == "paper" else recipe
-                    found = program(model, preset, topology, chips, folder, python)
+                    found = program(model, preset, topology, chips, folder, python, arguments.effort)
                     if found is None:
                         continue
                     failed, told = failed + ("failed" in found), told + 1

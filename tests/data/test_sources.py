@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tfgan_zoo.core import waiting
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.data import images_on_disk, toy
 from tfgan_zoo.data.make_mnist5k import interleaved, make
@@ -625,7 +626,7 @@ def test_cache_is_in_the_home_folder_by_default(monkeypatch, tmp_path):
 
 
 def test_long_decoding_without_a_terminal_reports_progress(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(images_on_disk, "REPORT_EVERY", -1)
+    monkeypatch.setattr(waiting, "REPORT_EVERY", -1)
     for i in range(3):
         write(tmp_path / f"{i}.png", gray(2, 2))
     load(f"folder:{tmp_path}")

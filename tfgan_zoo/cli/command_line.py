@@ -3,11 +3,12 @@
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from absl import app, flags, logging
 
+from tfgan_zoo.core import waiting
 from tfgan_zoo.core.errors import ZooError, sentence_of
 
 T = TypeVar("T")
@@ -45,13 +46,9 @@ def load_tensorflow() -> None:
             os.close(stderr)
 
 
-def with_progress(items: Iterable[T], title: str) -> Iterable[T]:
-    """Yields the items; on a terminal, shows a progress bar meanwhile."""
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    return track(items, title, console=console, transient=True, disable=not console.is_terminal)
+def with_progress(items: Sequence[T], title: str) -> Iterable[T]:
+    """Yields the items, showing meanwhile how many are done."""
+    return waiting.with_progress(items, len(items), title)
 
 
 def numbers(flag: flags.FlagHolder, kind: Callable[[str], Number], example: str) -> list[Number] | None:

@@ -13,21 +13,19 @@ import os
 import shutil
 import sys
 import tempfile
-import time
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.core.recipe_tables import DataSettings
+from tfgan_zoo.core.waiting import with_progress
 
 LAYOUT = 1  # part of every key: increment it if the file format, decoding or resizing changes
-REPORT_EVERY = 30.0  # seconds between progress lines where there is no terminal
 
-T = TypeVar("T")
 Row = tuple[str, np.ndarray, int]
 
 
@@ -82,11 +80,11 @@ def collect(
     rows = _of_one_shape(itertools.chain([first], rows))
     needed = capacity * first[1].size
     if needed <= settings.memory_limit_mb * 2**20:
-        with closing(with_progress(rows, capacity, name)) as rows:
+        with closing(with_progress(rows, capacity, name, "images")) as rows:
             return _in_memory(rows, capacity, first[1].shape)
     folder = cache_folder(settings) / key
     print(f"{name}: {needed / 2**20:,.0f} MiB of images are stored in {folder}", file=sys.stderr)
-    with closing(with_progress(rows, capacity, name)) as rows:
+    with closing(with_progress(rows, capacity, name, "images")) as rows:
         _write(rows, needed, first[1].shape, name, folder)
     return _open(folder)
 
@@ -156,21 +154,3 @@ def _of_one_shape(rows):
 
 def _size(shape):
     return f"{shape[0]}x{shape[1]}"
-
-
-def with_progress(rows: Iterable[T], total: int, name: str) -> Generator[T]:
-    """Yields the same rows, with a progress bar on a terminal, or else a line every 30 s."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    if console.is_terminal:
-        yield from track(rows, escape(name), total, console=console, transient=True)
-        return
-    reported = time.monotonic()
-    for count, row in enumerate(rows, 1):
-        if time.monotonic() - reported > REPORT_EVERY:
-            reported = time.monotonic()
-            print(f"{name}: {count:,} of {total:,} images", file=sys.stderr, flush=True)
-        yield row

@@ -20,9 +20,9 @@ import numpy as np
 
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.core.recipe_tables import DataSettings
+from tfgan_zoo.core.waiting import with_progress
 from tfgan_zoo.data import pooling, records
 from tfgan_zoo.data.entries import Entries, entries_of
-from tfgan_zoo.data.images_on_disk import with_progress
 from tfgan_zoo.data.pyramid import LevelImages, read_about, read_labels
 from tfgan_zoo.data.pyramid_plan import (
     check_space,
@@ -111,7 +111,7 @@ def write_shards(
     with (
         records.threads() as pool,
         closing(rows_of(plan, entries, itertools.chain(*ranges.values()), pool)) as rows,
-        closing(with_progress(rows, remaining, entries.source)) as rows,
+        closing(with_progress(rows, remaining, entries.source, "images")) as rows,
     ):
         for shard, indices in ranges.items():
             write_shard(folder, plan, entries, shard, itertools.islice(rows, len(indices)), skip, tell)

@@ -31,9 +31,9 @@ import numpy as np
 from PIL import Image
 
 from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.core.waiting import with_progress
 from tfgan_zoo.data import pooling, records
 from tfgan_zoo.data.folder import read_image
-from tfgan_zoo.data.images_on_disk import with_progress
 from tfgan_zoo.data.pyramid import LevelImages, read_about
 
 CHUNK = 64  # images decoded at a time
@@ -86,7 +86,7 @@ def of_folder(root: Path) -> tuple[int, list[Finding]]:
     with records.threads() as pool:
         chunks = (files[start : start + CHUNK] for start in range(0, len(files), CHUNK))
         rows = (row for chunk in chunks for row in pool.map(lambda file: inspect(root, *file), chunk))
-        images = list(with_progress(rows, len(files), str(root)))
+        images = list(with_progress(rows, len(files), str(root), "files"))
     readable = [image for image in images if not image.reason]
     problems += [Finding("corrupt", image.where, image.reason) for image in images if image.reason]
     for name in sorted(set(classes) - {image.label for image in readable}):
@@ -171,7 +171,9 @@ def of_pyramid(folder: Path) -> tuple[int, list[Finding]]:
     about = read_about(folder)
     problems = [
         Finding("checksum", name, detail)
-        for name, recorded in with_progress(about["files"].items(), len(about["files"]), f"{folder}: checksums")
+        for name, recorded in with_progress(
+            about["files"].items(), len(about["files"]), f"{folder}: checksums", "files"
+        )
         if (detail := difference(folder / name, recorded))
     ]
     damaged = {finding.where for finding in problems}
@@ -209,7 +211,7 @@ def of_levels(folder: Path, about: dict[str, Any], shards: Sequence[int]) -> lis
     largest = max(levels)
     images: list[InspectedImage] = []
     problems: list[Finding] = []
-    for shard in with_progress(shards, len(shards), f"{folder}: levels"):
+    for shard in with_progress(shards, len(shards), f"{folder}: levels", "shards"):
         start, count = levels[largest].starts[shard], about["counts"][shard]
         actual = {side: len(level.shard(shard)) if count else 0 for side, level in levels.items()}
         problems += [

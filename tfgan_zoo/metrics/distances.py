@@ -7,7 +7,7 @@ and symmetric eigenvalues instead of `sqrtm` of a product, which is faster and i
 import dataclasses
 import typing
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -149,6 +149,61 @@ def frechet_distance(real: Moments, fake: Moments) -> float:
     trace_root = np.sqrt(np.maximum(eigenvalues, 0)).sum()
     distance = ((real.mean - fake.mean) ** 2).sum() + np.trace(real.covariance) + np.trace(fake.covariance)
     return max(float(distance - 2 * trace_root), 0.0)
+
+
+def resampled_frechet_distance(real: np.ndarray, fake: np.ndarray) -> Callable[[np.random.Generator], float]:
+    """A function (NumPy generator) -> the `frechet_distance` of a resample, with replacement, of features [N, D] and [M, D].
+
+    With fewer features than dimensions on either side no [D, D] matrix is made: the trace of the root is the sum of the
+    singular values of the centred products of the features, [N, M], which a resample repeats and never computes again.
+    """
+    count, other, dimension = len(real), len(fake), real.shape[1]
+    if min(count, other) <= dimension and count * other <= 4 * dimension**2:
+        return _resampled_by_products(real, fake)
+
+    def resample(random):
+        sides = [_resampled_moments(features, random) for features in (real, fake)]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the score itself has warned of few features
+            return frechet_distance(*sides)
+
+    return resample
+
+
+def _resampled_moments(features, random):
+    """The `Moments` of a resample of the features, computed in chunks of some thousand."""
+    running, numbers = RunningMoments(), random.integers(0, len(features), len(features))
+    for chunk in np.array_split(np.sort(numbers), max(1, len(numbers) // 5000)):
+        running.update(features[chunk])
+    return running.result()
+
+
+def _resampled_by_products(real, fake):
+    """`resampled_frechet_distance`. With X and Y the centred features of a resample, the nonzero eigenvalues of the product of
+    the covariances are the squared singular values of X Y^T, divided by (N - 1) (M - 1)."""
+    centre = real.mean(axis=0, dtype=np.float64)
+    sides = [features.astype(np.float64) - centre for features in (real, fake)]
+    products, squares = sides[0] @ sides[1].T, [(features**2).sum(axis=1) for features in sides]
+
+    def resample(random):
+        weights = [np.bincount(random.integers(0, len(x), len(x)), minlength=len(x)) / len(x) for x in sides]
+        means = [w @ features for w, features in zip(weights, sides, strict=True)]
+        traces = [
+            (w @ square - mean @ mean) * len(w) / (len(w) - 1)
+            for w, square, mean in zip(weights, squares, means, strict=True)
+        ]
+        drawn = [np.flatnonzero(w) for w in weights]
+        rows, columns = (w[numbers] for w, numbers in zip(weights, drawn, strict=True))
+        centred = products[np.ix_(*drawn)]
+        centred -= rows @ centred
+        centred -= (centred @ columns)[:, None]
+        # An example that was drawn k times stands once, with k times the weight.
+        centred *= np.sqrt(np.outer(rows, columns))
+        scale = np.prod([len(w) / (len(w) - 1) for w in weights])
+        root = np.sqrt(scale) * np.linalg.svd(centred, compute_uv=False).sum()
+        return max(float(((means[0] - means[1]) ** 2).sum() + sum(traces) - 2 * root), 0.0)
+
+    return resample
 
 
 def kernel_distance(

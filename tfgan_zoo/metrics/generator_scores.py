@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,12 +16,12 @@ from tfgan_zoo.metrics.class_information import inception_score
 from tfgan_zoo.metrics.distances import (
     KernelDistance,
     Moments,
-    RunningMoments,
     distance_of,
     frechet_distance,
     kernel_contributions,
     kernel_distance,
     moments,
+    resampled_frechet_distance,
 )
 from tfgan_zoo.metrics.estimate import Estimate, mean_of
 from tfgan_zoo.metrics.extrapolation import extrapolated_frechet_distance
@@ -42,14 +41,6 @@ def frechet_of(real: Moments, fake: Moments) -> float:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return float(frechet_distance(real, fake))
-
-
-def resampled_moments(features: np.ndarray, random: np.random.Generator) -> Moments:
-    """The `Moments` of a resample of the features, computed in chunks of some thousand."""
-    running, numbers = RunningMoments(), random.integers(0, len(features), len(features))
-    for chunk in np.array_split(np.sort(numbers), max(1, len(numbers) // 5000)):
-        running.update(features[chunk])
-    return running.result()
 
 
 def kernel_estimate(
@@ -89,7 +80,7 @@ class Distances(ScoreKind):
             Estimate(
                 frechet,
                 float(frechet_distance(evaluator.real_moments, generated.moments)),
-                resample=lambda random: frechet_of(*(resampled_moments(x, random) for x in (real, fake))),
+                resample=resampled_frechet_distance(real, fake),
                 bounds=(0, np.inf),
             ),
             kernel_estimate(kernel, kernel_contributions(real, fake)),
@@ -139,13 +130,13 @@ class ExtrapolatedDistance(ScoreKind):
         result = extrapolated_frechet_distance(evaluator.real_moments, fake, self.POINTS, seed=evaluator.seed)
         name = f"{score_names(evaluator.network.name)[0]}_infinity"
         distance = frechet_of(evaluator.real_moments, generated.moments)
+        resample = resampled_frechet_distance(real, fake)
 
-        def resample(random):
+        def shifted(random):
             # The scatter of the distance of all samples stands for that of the intercept.
-            replicate = frechet_of(resampled_moments(real, random), resampled_moments(fake, random))
-            return result.value + replicate - distance
+            return result.value + resample(random) - distance
 
-        return [Estimate(name, result.value, result.standard_error, resample)]
+        return [Estimate(name, result.value, result.standard_error, shifted)]
 
 
 class IntraClassDistance(ScoreKind):
@@ -173,9 +164,6 @@ class IntraClassDistance(ScoreKind):
                 " take more: --samples."
             )
 
-        def mean(resample: Callable[[np.ndarray], np.ndarray]) -> float:
-            return float(np.mean([frechet_of(*(moments(resample(x)) for x in pair)) for pair in classes]))
-
         name = f"intra_{score_names(evaluator.network.name)[0]}"
         fewest = min(len(x) for pair in classes for x in pair)
         if fewest <= evaluator.network.dimension:
@@ -184,7 +172,9 @@ class IntraClassDistance(ScoreKind):
                 " only at this number of samples.",
                 stacklevel=2,
             )
-        return [Estimate(name, mean(lambda x: x), resample=lambda random: mean(lambda x: resampled(x, random)))]
+        value = float(np.mean([frechet_of(*map(moments, pair)) for pair in classes]))
+        resamples = [resampled_frechet_distance(*pair) for pair in classes]
+        return [Estimate(name, value, resample=lambda random: float(np.mean([each(random) for each in resamples])))]
 
 
 class InceptionScore(ScoreKind):
