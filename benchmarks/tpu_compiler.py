@@ -43,6 +43,7 @@ def without_copies(operation):
 
 def compiled(serialized, topology, chips, effort):
     """What libtpu says of a serialized HLO module on `chips` chips of a topology."""
+    import jax
     import jaxlib
     import numpy as np
     from jax._src.interpreters import mlir
@@ -61,7 +62,7 @@ def compiled(serialized, topology, chips, effort):
         options.device_assignment = xla_client.DeviceAssignment.create(np.array([[d.id] for d in devices]))
         try:
             program = devices[0].client.compile(module, jaxlib._jax.DeviceList(tuple(devices)), options)
-        except jaxlib._jax.XlaRuntimeError as error:
+        except jax.errors.JaxRuntimeError as error:
             return {"device": kind, "refused": str(error)[:2000]}
     memory, cost = program.get_compiled_memory_stats(), program.cost_analysis()
     kinds = ("generated_code", "argument", "output", "alias", "temp")

@@ -7,6 +7,7 @@ A program is one step of a recipe on one replica: all updates of both players an
 programs of their own, and the input pipeline are left out. It is lowered to HLO by TensorFlow and compiled by libtpu, which a second
 environment holds (--environment, made if it is not there). On one chip it takes the whole batch, or, where that does not fit
 into the chip's memory, half of it, and so on; on four chips a quarter of the batch, and the all-reduces stand in the program.
+Of a recipe that accumulates gradients the program takes one part of the batch.
 The paper's recipe is the model's preset of the largest images up to --side. Programs that --folder holds already are not compiled again: give another folder after a
 change of the code. Figures of programs that are not asked for stay.
 Exits with 1 if a program did not compile.
@@ -15,6 +16,7 @@ Exits with 1 if a program did not compile.
 import dataclasses
 import json
 import math
+import re
 import subprocess
 import sys
 import venv
@@ -30,20 +32,19 @@ TOPOLOGIES = ("v5e:2x2", "v5p:2x2x1", "v4:2x2x1")
 
 
 def recipe_of(model, preset, share=1.0, chips=1):
-    """The `Recipe` of a preset with `share` of its batches, each divisible by the number of chips."""
+    """The `Recipe` of a preset with `share` of its batches, or of their accumulated parts, each divisible by the number of chips."""
     from tfgan_zoo.core import recipe
 
     found = catalog.completed(
         recipe.parse({"model": model, **catalog.recipe_table(catalog.preset_file(model, preset))})
     )
-    unit = chips * found.accumulation
 
     def scaled(size):
-        return size and max(round(size * share / unit), 1) * unit
+        return size and max(round(size * share / (chips * found.accumulation)), 1) * chips
 
     batches = {name: scaled(getattr(found, name)) for name in ("batch_size", "generator_batch_size")}
     stages = tuple(stage.model_copy(update={"batch_size": scaled(stage.batch_size)}) for stage in found.stages)
-    return found.model_copy(update={**batches, "stages": stages, "jit_compile": False})
+    return found.model_copy(update={**batches, "stages": stages, "accumulation": 1, "jit_compile": False})
 
 
 def side_of(model, preset):
@@ -193,6 +194,11 @@ def program(model, preset, topology, chips, folder, python, effort=0.0):
         if "memory" not in found["refused"]:
             return {**found, "failed": found["refused"].splitlines()[0]}
         share /= 2
+        if used := re.search(r"([\d.]+)([MGT])\)? (?:of|exceeds available HBM) \(?([\d.]+)([MGT])", found["refused"]):
+            units = {"M": 1, "G": 2**10, "T": 2**20}
+            excess = float(used[1]) * units[used[2]] / (float(used[3]) * units[used[4]])
+            # The weights do not shrink with the batch, so what is skipped would not fit either.
+            share /= 2 ** max(math.ceil(math.log2(excess)) - 1, 0)
     return {**found, "failed": "does not fit into the memory of a chip"}
 
 
@@ -224,7 +230,10 @@ def main():
     parser.add_argument("--chips", default="1,4")
     parser.add_argument("--stored", action="store_true", help="compile nothing: tell of what --folder holds")
     parser.add_argument(
-        "--effort", type=float, default=0.0, help="-1 to 1: how long the compiler looks for faster programs; -1 halves its time"
+        "--effort",
+        type=float,
+        default=0.0,
+        help="-1 to 1: how long the compiler looks for faster programs; -1 halves its time",
     )
     parser.add_argument("--side", type=int, default=128, help="the largest images of the papers' presets")
     arguments = parser.parse_args()

@@ -106,11 +106,10 @@ def main() -> int:
     evaluator = targets.make_evaluator(data, network, evaluation, None, resamples, watch, own_data)
     target.check_source(evaluator.source, data)
     evaluator.check(names, target.players())
-    scores = []
-    for bound in TRUNCATION.value or (None,):
-        scores += evaluator.scores(target.players(bound), target.step, names)
-        target.store(scores)  # after each bound, so that an interrupted sweep loses none
+    scores, problems = targets.sweep(target, evaluator, names, TRUNCATION.value or [None])
     print(*targets.described(scores), sep="\n")
+    if problems:
+        raise ZooError("\n".join(problems))
     return 0
 
 

@@ -343,7 +343,7 @@ def test_interval_of_a_frechet_distance_covers_its_expectation_at_that_number_of
     assert proportion == pytest.approx(0.9, abs=3 * np.sqrt(0.9 * 0.1 / 100))
 
 
-@pytest.mark.parametrize("real, fake", [(20, 30), (20, 200), (200, 30), (300, 200)])
+@pytest.mark.parametrize(("real", "fake"), [(20, 30), (20, 200), (200, 30), (300, 200)])
 def test_frechet_distance_of_a_resample_is_that_of_its_moments(real, fake):
     random = np.random.default_rng(0)
     features = (

@@ -195,9 +195,9 @@ def test_similarity_refuses_invalid_images():
             function(images[:0], images[:0])
         with pytest.raises(ZooError, match="images of 10x16; structural similarity needs at least 11 pixels"):
             function(images[:, :10], images[:, :10])
-    with pytest.raises(ZooError, match="class 3, 5: one image"):
+    with pytest.raises(ZooError, match="class 3, 5: a single image among 4"):
         class_similarity(images, np.array([3, 4, 5, 4]))
-    with pytest.raises(ZooError, match="class 0: one image"):
+    with pytest.raises(ZooError, match="class 0: a single image among 1"):
         class_similarity(images[:1])
     with pytest.raises(ZooError, match=r"4 images with labels of shape \(3,\)"):
         class_similarity(images, np.array([0, 0, 0]))

@@ -8,8 +8,9 @@ import pytest
 
 from tfgan_zoo.core import recipe_tables
 from tfgan_zoo.core.errors import ZooError
-from tfgan_zoo.core.priors import Prior
+from tfgan_zoo.core.priors import Codes, Prior
 from tfgan_zoo.data.sources import Source, load_source
+from tfgan_zoo.metrics import image_scores
 from tfgan_zoo.metrics.discriminator_scores import accuracies
 from tfgan_zoo.metrics.embedding import FeatureCache, embed_batches, empty_array, slices
 from tfgan_zoo.metrics.estimate import mean_of
@@ -17,7 +18,7 @@ from tfgan_zoo.metrics.features import FeatureNetwork
 from tfgan_zoo.metrics.named_protocols import PROTOCOLS, preset
 from tfgan_zoo.metrics.players import Players
 from tfgan_zoo.metrics.protocol import Evaluator, Protocol, Score
-from tfgan_zoo.metrics.score_registry import kinds_of
+from tfgan_zoo.metrics.score_registry import SCORES, kinds_of
 from tfgan_zoo.runs import targets
 
 COUNT = 40
@@ -328,6 +329,59 @@ def test_scores_that_cannot_be_computed_are_refused_with_a_reason(name, players,
     incomplete = evaluator(**{"held_out": lambda: source, **settings})
     with pytest.raises(ZooError, match=message):
         incomplete.check([name], players)
+
+
+FEW = {
+    "one image": [0],
+    "two of one class": [0, 0],
+    "one of each class": [0, 1, 2, 3],
+    "one class with two": [0, 0, 1, 2, 3],
+    "a class without any": [0, 0, 1, 1, 2, 2],
+    "a dozen": [0, 1, 2, 3] * 3,
+}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("labels", FEW.values(), ids=FEW)
+@pytest.mark.parametrize("name", SCORES)
+def test_a_score_that_was_checked_can_be_taken_and_has_the_names_it_announced(name, labels, monkeypatch):
+    """A score that fails after days of training is found before the first step, on the very images that it will be given."""
+    labels = np.array(labels, np.int32)
+    few = evaluator(IMAGES[: len(labels)], labels, 40, own_data=True, held_out=lambda: held_out, resamples=40)
+    held_out = Source("random", IMAGES, LABELS, tuple("0123"))
+    widths = {"logits": 1, "class_logits": 4, "category_logits": 4, "code_mean": 2}
+    monkeypatch.setattr(image_scores, "classification_accuracy", lambda *arguments: np.array([True, False]))
+
+    def discriminate(images, labels=None):
+        return {output: np.random.default_rng(0).normal(size=[len(images), width]) for output, width in widths.items()}
+
+    for prior in (None, Prior(2, num_classes=4), Prior(2, codes=Codes((4,), 2))):
+        players = repeating(IMAGES, prior, discriminate=discriminate, outputs=widths)
+        try:
+            few.check([name], players)
+        except ZooError:
+            continue
+        scores = few.scores(players, 1, [name])
+        assert [s.name for s in scores] == few.value_names([name], players)
+        assert all(np.isfinite(s.value) for s in scores)
+
+
+@pytest.mark.parametrize("name", ["ms_ssim", "intra_class"])
+def test_a_class_with_one_of_the_chosen_reals_is_left_out_with_a_warning(name):
+    labels = np.array([0] * 20 + [1] * 19 + [3], np.int32)
+    few = evaluator(IMAGES, labels)
+    labelled = repeating(IMAGES, Prior(2, num_classes=4))
+    with pytest.warns(
+        UserWarning, match=f"{name} leaves out 2 of 4 classes, which have fewer than two of the 40 .*: 2, 3"
+    ):
+        few.check([name], labelled)
+    value = few.scores(labelled, 1, [name])[0].value
+    kept = labels < 2
+    alone = evaluator(IMAGES[kept], labels[kept])
+    with pytest.warns(UserWarning, match="leaves out 2 of 4"):
+        alone.check([name], labelled)
+    if name == "intra_class":  # of ms_ssim, other images make the pairs
+        assert value == alone.scores(labelled, 1, [name])[0].value
 
 
 def test_points_have_no_pixels_to_score():

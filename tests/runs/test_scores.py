@@ -459,7 +459,7 @@ def test_the_best_checkpoint_is_chosen_by_the_score_that_the_recipe_names(play, 
     precisions = iter([0.1, 0.9, 0.3, 0.2])
     measured = Evaluator.scores
 
-    def staged(self, players, step, names):
+    def staged(self, players, step, names, on_error):
         precision = next(precisions)
         return [
             dataclasses.replace(s, value=precision if s.name == "precision" else s.value)
@@ -476,10 +476,31 @@ def test_the_best_checkpoint_is_chosen_by_the_score_that_the_recipe_names(play, 
     assert training.run.best_step() == 2
 
 
-def test_a_mistyped_best_by_is_refused_at_the_first_scoring(play):
-    settings = tiny_recipe(evaluation={"samples": 100, "every_steps": 1, "best_by": "fd_mnist"})
-    with pytest.raises(ZooError, match=r"best_by\) 'fd_mnist'\. Did you mean 'fd_mnist_cnn'"):
-        play(settings)
+def failing(monkeypatch, name, error):
+    def fail(self, evaluator, generated):
+        raise error
+
+    monkeypatch.setattr(type(SCORES[name]), "__call__", fail)
+
+
+def test_a_score_that_fails_is_told_of_and_the_others_are_kept(begin, monkeypatch):
+    failing(monkeypatch, "class_accuracy", ZooError("no luck"))
+    training, told = begin(tiny_recipe()), []
+    training.report = told.append
+    assert training.execute() == training.exports
+    assert {s.name for s in training.run.scores()} == {"fd_mnist_cnn", "kd_mnist_cnn", "test_error"}
+    expected = [f"Step {step}: the score class_accuracy could not be taken: no luck" for step in (2, 4)]
+    assert [line for line in told if "score" in line] == expected
+
+
+def test_whatever_stops_the_last_scores_the_generator_is_exported_first(begin, monkeypatch):
+    failing(monkeypatch, "class_accuracy", MemoryError("out of memory"))
+    exported = []
+    training = begin(tiny_recipe(evaluation={"samples": 100, "scores": ["class_accuracy"]}))
+    monkeypatch.setattr(publish, "export_run", lambda run, base: exported.append(base) or base)
+    with pytest.raises(MemoryError):
+        training.execute()
+    assert exported == [training.exports]
 
 
 @pytest.mark.parametrize(
@@ -487,6 +508,10 @@ def test_a_mistyped_best_by_is_refused_at_the_first_scoring(play):
     [
         ({"evaluation": {"scores": ["distance"]}}, "no score 'distance'. Did you mean 'distances'"),
         ({"evaluation": {"scores": ["code_recovery"]}}, "needs a generator with codes"),
+        (
+            {"evaluation": {"samples": 100, "best_by": "fd_mnist"}},
+            r"best_by\) 'fd_mnist'\. Did you mean 'fd_mnist_cnn'",
+        ),
         ({"data": {"resolution": 8}}, "set data.split=train"),
         ({"data": {"source": "toy:ring8"}, "evaluation": {}}, "evaluation.features=points"),
     ],

@@ -55,8 +55,11 @@ class MinibatchStdDev(keras.layers.Layer):
     def own(self, rows: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
         """The `count` rows of this replica, out of the rows of all replicas."""
         context, replicas = over_replicas()
-        first = context.replica_id_in_sync_group * count if replicas > 1 else 0
-        return rows[first : first + count]
+        if replicas == 1:
+            return rows
+        # Unlike rows[a:b], this has a size that XLA knows although the replica's number is not known before the program runs.
+        begin = tf.pad([context.replica_id_in_sync_group * count], [[0, len(rows.shape) - 1]])
+        return tf.slice(rows, begin, tf.concat([[count], tf.shape(rows)[1:]], 0))
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         return (*input_shape[:-1], input_shape[-1] + 1)

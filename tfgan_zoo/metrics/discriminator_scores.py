@@ -82,6 +82,9 @@ class TestError(ScoreKind):
                 f" {evaluator.source.classes}; leave the score out."
             )
 
+    def names(self, evaluator: Evaluator, players: Players) -> list[str]:
+        return ["test_error"]
+
     def protocol(self, evaluator: Evaluator) -> Protocol:
         return dataclasses.replace(
             by_discriminator(evaluator.protocol),
@@ -115,6 +118,9 @@ class ClusteringError(TestError):
             raise ZooError("clustering_error needs a categorical code, and the prior has none; leave the score out.")
         output_width(players, "category_logits" if codes else "class_logits", "clustering_error")
 
+    def names(self, evaluator: Evaluator, players: Players) -> list[str]:
+        return ["clustering_error"]
+
     def protocol(self, evaluator: Evaluator) -> Protocol:
         known = provenance(evaluator.source, len(evaluator.numbers), evaluator.split)
         return dataclasses.replace(super().protocol(evaluator), settings=f"categories named by {known}")
@@ -146,6 +152,10 @@ class CodeRecovery(ScoreKind):
         for count, output in ((len(codes.categorical), "category_logits"), (codes.continuous, "code_mean")):
             if count:
                 output_width(players, output, "code_recovery")
+
+    def names(self, evaluator: Evaluator, players: Players) -> list[str]:
+        codes = players.codes
+        return ["code_category_accuracy"] * bool(codes.categorical) + ["code_correlation"] * bool(codes.continuous)
 
     def protocol(self, evaluator: Evaluator) -> Protocol:
         return dataclasses.replace(by_discriminator(evaluator.protocol), real_images=0)
@@ -218,6 +228,10 @@ class DiscriminatorAccuracy(ScoreKind):
     def check(self, evaluator: Evaluator, players: Players) -> None:
         output_width(players, "logits", "discriminator_accuracy")
         check_held_out(evaluator, "discriminator_accuracy", labels=False)
+
+    def names(self, evaluator: Evaluator, players: Players) -> list[str]:
+        groups = [f"d_accuracy_{images}" for images in ("train", "held_out", "generated")]
+        return [*groups, "d_rank_train", "d_rank_held_out"]
 
     def protocol(self, evaluator: Evaluator) -> Protocol:
         held_out = provenance(evaluator.test, evaluator.test.size, evaluator.held_out_split)

@@ -13,6 +13,7 @@ from tfgan_zoo.metrics import manifold
 from tfgan_zoo.metrics.agreement import modes_of
 from tfgan_zoo.metrics.bootstrap import resampled
 from tfgan_zoo.metrics.class_information import inception_score
+from tfgan_zoo.metrics.common_classes import check_classes, common_classes
 from tfgan_zoo.metrics.distances import (
     KernelDistance,
     Moments,
@@ -60,6 +61,15 @@ def check_features(evaluator: Evaluator) -> None:
     evaluator.network.check(evaluator.source.images[:1])
 
 
+def check_reals(evaluator: Evaluator) -> None:
+    """Raises `ZooError` if there are fewer than two real images, which have no covariance and no pairs."""
+    if len(evaluator.numbers) < 2:
+        raise ZooError(
+            f"a distance between distributions needs two or more real images, and there is {len(evaluator.numbers)}, of"
+            f" {evaluator.source.name} with {evaluator.source.size:,}."
+        )
+
+
 def check_logits(evaluator: Evaluator, score: str) -> None:
     """Raises `ZooError` if the feature network can't take the evaluator's images or has no classes."""
     check_features(evaluator)
@@ -72,6 +82,10 @@ class Distances(ScoreKind):
 
     def check(self, evaluator: Evaluator, players: Players) -> None:
         check_features(evaluator)
+        check_reals(evaluator)
+
+    def names(self, evaluator: Evaluator, players: Players) -> list[str]:
+        return list(score_names(evaluator.network.name))
 
     def __call__(self, evaluator: Evaluator, generated: GeneratedSamples) -> list[Estimate]:
         frechet, kernel = score_names(evaluator.network.name)
@@ -98,14 +112,16 @@ class KernelSubsets(ScoreKind):
                 f" {evaluator.samples:,} generated images; use distances, which takes every pair."
             )
 
+    def names(self, evaluator: Evaluator, players: Players) -> list[str]:
+        return [f"{score_names(evaluator.network.name)[1]}_subsets"]
+
     def protocol(self, evaluator: Evaluator) -> Protocol:
         return dataclasses.replace(evaluator.protocol, settings=f"{SUBSETS} subsets of {SUBSET_SIZE:,}")
 
     def __call__(self, evaluator: Evaluator, generated: GeneratedSamples) -> list[Estimate]:
         real, fake = evaluator.real_features, generated.features
         distance = kernel_distance(real, fake, SUBSETS, SUBSET_SIZE, evaluator.seed)
-        name = f"{score_names(evaluator.network.name)[1]}_subsets"
-        return [kernel_estimate(name, kernel_contributions(real, fake), distance)]
+        return [kernel_estimate(*self.names(evaluator, generated.players), kernel_contributions(real, fake), distance)]
 
 
 class ExtrapolatedDistance(ScoreKind):
@@ -115,6 +131,7 @@ class ExtrapolatedDistance(ScoreKind):
 
     def check(self, evaluator: Evaluator, players: Players) -> None:
         check_features(evaluator)
+        check_reals(evaluator)
         least = evaluator.network.dimension + self.POINTS
         if evaluator.samples < least:
             raise ZooError(
@@ -122,13 +139,15 @@ class ExtrapolatedDistance(ScoreKind):
                 f" dimensions of {evaluator.network.name}, but there are {evaluator.samples:,}; see --samples."
             )
 
+    def names(self, evaluator: Evaluator, players: Players) -> list[str]:
+        return [f"{score_names(evaluator.network.name)[0]}_infinity"]
+
     def protocol(self, evaluator: Evaluator) -> Protocol:
         return dataclasses.replace(evaluator.protocol, settings=f"a line in 1/N through {self.POINTS} sizes")
 
     def __call__(self, evaluator: Evaluator, generated: GeneratedSamples) -> list[Estimate]:
         real, fake = evaluator.real_features, generated.features
         result = extrapolated_frechet_distance(evaluator.real_moments, fake, self.POINTS, seed=evaluator.seed)
-        name = f"{score_names(evaluator.network.name)[0]}_infinity"
         distance = frechet_of(evaluator.real_moments, generated.moments)
         resample = resampled_frechet_distance(real, fake)
 
@@ -136,11 +155,14 @@ class ExtrapolatedDistance(ScoreKind):
             # The scatter of the distance of all samples stands for that of the intercept.
             return result.value + resample(random) - distance
 
-        return [Estimate(name, result.value, result.standard_error, shifted)]
+        return [Estimate(*self.names(evaluator, generated.players), result.value, result.standard_error, shifted)]
 
 
 class IntraClassDistance(ScoreKind):
-    """The Fréchet distance within each class, averaged over classes: Miyato and Koyama 2018, arXiv:1802.05637."""
+    """The Fréchet distance within each class, averaged over classes: Miyato and Koyama 2018, arXiv:1802.05637.
+
+    Classes with fewer than two of the real images are left out, with a warning.
+    """
 
     def check(self, evaluator: Evaluator, players: Players) -> None:
         check_features(evaluator)
@@ -150,21 +172,19 @@ class IntraClassDistance(ScoreKind):
                 f" it takes {players.num_classes or 'none'}, and {evaluator.source.name} has {evaluator.source.classes or 'none'};"
                 " leave the score out."
             )
+        check_classes(evaluator, evaluator.numbers, evaluator.samples, "intra_class")
+
+    def names(self, evaluator: Evaluator, players: Players) -> list[str]:
+        return [f"intra_{score_names(evaluator.network.name)[0]}"]
 
     def __call__(self, evaluator: Evaluator, generated: GeneratedSamples) -> list[Estimate]:
         sides = (
             (evaluator.real_features, evaluator.real_labels),
             (generated.cycled_embedding[0], generated.cycled_labels),
         )
-        classes = [[features[labels == c] for features, labels in sides] for c in range(evaluator.source.classes)]
-        too_few = [c for c, pair in enumerate(classes) if min(map(len, pair)) < 2]
-        if too_few:
-            raise ZooError(
-                f"intra_class needs two real and two generated images of every class, and has fewer of {too_few};"
-                " take more: --samples."
-            )
-
-        name = f"intra_{score_names(evaluator.network.name)[0]}"
+        common = common_classes(evaluator, evaluator.numbers)
+        classes = [[features[labels == c] for features, labels in sides] for c in common]
+        (name,) = self.names(evaluator, generated.players)
         fewest = min(len(x) for pair in classes for x in pair)
         if fewest <= evaluator.network.dimension:
             warnings.warn(
@@ -187,15 +207,17 @@ class InceptionScore(ScoreKind):
                 f"inception_score needs {SPLITS} splits, but there are {evaluator.samples} samples; see --samples."
             )
 
+    def names(self, evaluator: Evaluator, players: Players) -> list[str]:
+        return ["inception_score" if evaluator.network.name == "inception" else f"is_{evaluator.network.name}"]
+
     def protocol(self, evaluator: Evaluator) -> Protocol:
         return dataclasses.replace(evaluator.protocol, real_images=0, settings=f"{SPLITS} splits")
 
     def __call__(self, evaluator: Evaluator, generated: GeneratedSamples) -> list[Estimate]:
-        name = "inception_score" if evaluator.network.name == "inception" else f"is_{evaluator.network.name}"
         logits = generated.logits
         return [
             Estimate(
-                name,
+                *self.names(evaluator, generated.players),
                 *inception_score(logits, SPLITS),
                 resample=lambda random: inception_score(resampled(logits, random), SPLITS).value,
             )
@@ -206,12 +228,16 @@ class PrecisionRecall(ScoreKind):
     """Improved precision and recall: Kynkäänniemi et al. 2019, arXiv:1904.06991. The interval holds the other set fixed."""
 
     NEIGHBOURS = 3
+    NAMES = ("precision", "recall")
 
     def check(self, evaluator: Evaluator, players: Players) -> None:
         check_features(evaluator)
         fewest = min(len(evaluator.numbers), evaluator.samples)
         if fewest <= self.NEIGHBOURS:
             raise ZooError(f"k={self.NEIGHBOURS} nearest neighbours among {fewest} images; take more: --samples.")
+
+    def names(self, evaluator: Evaluator, players: Players) -> list[str]:
+        return list(self.NAMES)
 
     def protocol(self, evaluator: Evaluator) -> Protocol:
         return dataclasses.replace(evaluator.protocol, settings=f"k={self.NEIGHBOURS}")
@@ -225,6 +251,7 @@ class DensityCoverage(PrecisionRecall):
     """Density and coverage: Naeem et al. 2020, arXiv:2002.09797. The interval holds the other set fixed."""
 
     NEIGHBOURS = 5
+    NAMES = ("density", "coverage")
 
     def __call__(self, evaluator: Evaluator, generated: GeneratedSamples) -> list[Estimate]:
         scores = manifold.density_coverage(evaluator.real_features, generated.features, self.NEIGHBOURS)
@@ -244,6 +271,9 @@ class ClassAccuracy(ScoreKind):
                 f" {evaluator.network.name} has {evaluator.network.classes}; leave the score out, or use another network."
             )
 
+    def names(self, evaluator: Evaluator, players: Players) -> list[str]:
+        return ["class_accuracy"]
+
     def protocol(self, evaluator: Evaluator) -> Protocol:
         return dataclasses.replace(evaluator.protocol, real_images=0)
 
@@ -261,6 +291,9 @@ class Modes(ScoreKind):
                 f"modes are counted on toy:ring8 and toy:grid25, and data.source is {evaluator.source.name};"
                 " leave the score out."
             )
+
+    def names(self, evaluator: Evaluator, players: Players) -> list[str]:
+        return ["modes_found", "good_samples"]
 
     def protocol(self, evaluator: Evaluator) -> Protocol:
         same = dataclasses.replace(evaluator.protocol, real_images=0, generated_images=MODE_POINTS)

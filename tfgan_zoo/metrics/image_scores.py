@@ -10,12 +10,13 @@ import numpy as np
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.metrics.bootstrap import resampled
 from tfgan_zoo.metrics.classification import classification_accuracy
+from tfgan_zoo.metrics.common_classes import check_classes, common_classes
 from tfgan_zoo.metrics.discriminator_scores import check_held_out, provenance
 from tfgan_zoo.metrics.embedding import slices
 from tfgan_zoo.metrics.estimate import Estimate, mean_of
 from tfgan_zoo.metrics.players import GeneratedSamples, Players, ScoreKind
 from tfgan_zoo.metrics.sliced_influence import image_influences
-from tfgan_zoo.metrics.sliced_wasserstein import PatchDescriptors, sliced_wasserstein
+from tfgan_zoo.metrics.sliced_wasserstein import PatchDescriptors, level_sizes, sliced_wasserstein
 from tfgan_zoo.metrics.stacked_mnist import digits_of, stacked_modes
 from tfgan_zoo.metrics.structural_similarity import class_similarity, scales_of
 
@@ -49,6 +50,10 @@ class SlicedWasserstein(ScoreKind):
 
     def check(self, evaluator: Evaluator, players: Players) -> None:
         check_images(evaluator, "sliced_wasserstein")
+        level_sizes(evaluator.source.image_shape)  # raises for images that are too small
+
+    def names(self, evaluator: Evaluator, players: Players) -> list[str]:
+        return [f"swd_{level}" for level in (*level_sizes(evaluator.source.image_shape), "mean")]
 
     def count(self, evaluator: Evaluator) -> int:
         """The number of images in each set, the same for both, since sorted projections are compared pairwise."""
@@ -92,7 +97,8 @@ class ClassSimilarity(ScoreKind):
     """MS-SSIM of random pairs within a class, of samples and, for comparison, of reals: Odena et al. 2016, arXiv:1610.09585.
 
     It is larger for samples that are more alike than the reals, such as those of a collapsed generator. If the generator
-    takes no labels, pairs are of any images, and the scores are called ms_ssim_all and ms_ssim_all_real.
+    takes no labels, pairs are of any images, and the scores are called ms_ssim_all and ms_ssim_all_real. Classes with fewer
+    than two of the real images are left out, with a warning.
     """
 
     def check(self, evaluator: Evaluator, players: Players) -> None:
@@ -103,6 +109,17 @@ class ClassSimilarity(ScoreKind):
                 f"ms_ssim: the generator takes {players.num_classes} classes, and {evaluator.source.name} has"
                 f" {evaluator.source.classes or 'none'}; leave the score out."
             )
+        count = self.count(evaluator)
+        if players.num_classes:
+            check_classes(evaluator, real_subset(evaluator, count), count, "ms_ssim")
+        elif count < 2:
+            raise ZooError(
+                f"ms_ssim compares pairs of images, and {evaluator.source.name} has {evaluator.source.size}; leave it out."
+            )
+
+    def names(self, evaluator: Evaluator, players: Players) -> list[str]:
+        name = "ms_ssim" if players.num_classes else "ms_ssim_all"
+        return [name, f"{name}_real"]
 
     def count(self, evaluator: Evaluator) -> int:
         """The number of images in each set: all, or enough for the pairs of every class."""
@@ -118,16 +135,22 @@ class ClassSimilarity(ScoreKind):
         )
 
     def __call__(self, evaluator: Evaluator, generated: GeneratedSamples) -> list[Estimate]:
-        count, name = self.count(evaluator), "ms_ssim_all"
+        count = self.count(evaluator)
         numbers = real_subset(evaluator, count)
         labels = real_labels = None
         if generated.players.num_classes:
-            name, labels, real_labels = "ms_ssim", generated.cycled_labels[:count], evaluator.source.labels[numbers]
+            common = common_classes(evaluator, numbers)
+            labels, real_labels = generated.cycled_labels[:count], evaluator.source.labels[numbers]
         fake = np.concatenate([images for _, images in generated.images(count, labels)])
-        return [
-            self.of(name, fake, labels, evaluator.seed),
-            self.of(f"{name}_real", evaluator.source.images[numbers], real_labels, evaluator.seed),
-        ]
+        real = evaluator.source.images[numbers]
+        if labels is not None:
+            (fake, labels), (real, real_labels) = (
+                (images[kept], of_images[kept])
+                for images, of_images in ((fake, labels), (real, real_labels))
+                for kept in [np.isin(of_images, common)]
+            )
+        names = self.names(evaluator, generated.players)
+        return [self.of(names[0], fake, labels, evaluator.seed), self.of(names[1], real, real_labels, evaluator.seed)]
 
     def of(self, name: str, images: np.ndarray, labels: np.ndarray | None, seed: int) -> Estimate:
         """The `Estimate` of the mean over classes; the pairs of each class are resampled separately."""
@@ -156,11 +179,19 @@ class ClassificationAccuracy(ScoreKind):
                 f" {height}x{width}x{channels}; leave the score out."
             )
         check_held_out(evaluator, "cas")
+        if evaluator.samples < 2 or len(np.unique(evaluator.real_labels)) < 2:
+            raise ZooError(
+                f"cas trains a CNN to tell classes apart, and the {len(evaluator.numbers):,} real images of"
+                f" {evaluator.source.name} have fewer than two; leave the score out."
+            )
         if players.num_classes != evaluator.source.classes:
             raise ZooError(
                 f"cas needs a generator that takes the data's labels: it takes {players.num_classes or 'none'}, and"
                 f" {evaluator.source.name} has {evaluator.source.classes}; leave the score out."
             )
+
+    def names(self, evaluator: Evaluator, players: Players) -> list[str]:
+        return ["cas", "cas_real"]
 
     def protocol(self, evaluator: Evaluator) -> Protocol:
         held_out = provenance(evaluator.test, evaluator.test.size, evaluator.held_out_split)
@@ -189,6 +220,9 @@ class StackedModes(ScoreKind):
                 f"{evaluator.source.name} and {evaluator.network.name}: stacked_modes reads a digit in each of three channels"
                 " with mnist_cnn; train on data.source=stacked:mnist5k."
             )
+
+    def names(self, evaluator: Evaluator, players: Players) -> list[str]:
+        return ["stacked_modes_found", "stacked_modes_kl"]
 
     def protocol(self, evaluator: Evaluator) -> Protocol:
         return dataclasses.replace(

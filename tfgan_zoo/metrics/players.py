@@ -114,6 +114,10 @@ class ScoreKind:
         Reads only `prior` and `outputs` of the players.
         """
 
+    def names(self, evaluator: Evaluator, players: Players) -> list[str]:
+        """The names of the values, in order, of players that were checked."""
+        raise NotImplementedError
+
     def protocol(self, evaluator: Evaluator) -> Protocol:
         """The `Protocol`, without the truncation."""
         return evaluator.protocol

@@ -205,24 +205,42 @@ class Evaluator:
         """The set of `Protocol`s, without truncation, of these scores."""
         return {kind.protocol(self) for kind in kinds_of(names)}
 
-    def scores(self, players: Players, step: int, names: Iterable[str] = ("distances",)) -> list[Score]:
+    def value_names(self, names: Iterable[str], players: Players) -> list[str]:
+        """The names of the `Score`s that `scores` would return."""
+        return [name for kind in kinds_of(names) for name in kind.names(self, players)]
+
+    def scores(
+        self,
+        players: Players,
+        step: int,
+        names: Iterable[str] = ("distances",),
+        on_error: Callable[[str, ZooError], None] | None = None,
+    ) -> list[Score]:
         """The scores of `Players`.
 
         Args:
             players: of the checkpoint at `step`.
             step: of the checkpoint, recorded with the scores.
             names: keys of `SCORES`.
+            on_error: called with the name and the error of a score that can't be taken, and the others still are; None: the
+                error is raised.
 
         Returns:
             `Score`s in the order of names; "distances" gives the Fréchet distance, then the kernel distance.
         """
         scores, generated = [], GeneratedSamples(self, players)
-        for kind in kinds_of(names):
+        for name in dict.fromkeys(names):
+            (kind,) = kinds_of([name])
             protocol = kind.protocol(self)
             if protocol.generated_images:
                 protocol = dataclasses.replace(protocol, truncation=players.truncation)
-            for m in kind(self, generated):
-                scores.append(Score(m.name, m.value, m.standard_error, step, protocol, self.interval(m)))
+            try:
+                for m in kind(self, generated):
+                    scores.append(Score(m.name, m.value, m.standard_error, step, protocol, self.interval(m)))
+            except ZooError as error:
+                if not on_error:
+                    raise
+                on_error(name, error)
         return scores
 
     def interval(self, estimate: Estimate) -> tuple[float, float] | None:

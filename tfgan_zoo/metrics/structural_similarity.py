@@ -144,7 +144,9 @@ def class_similarity(
     classes, counts = np.unique(labels, return_counts=True)
     if counts.min() < 2:
         single = ", ".join(map(str, classes[counts < 2]))
-        raise ZooError(f"class {single}: one image, but a pair takes two; add more images, or leave the class out.")
+        raise ZooError(
+            f"class {single}: a single image among {len(images):,}, but a pair takes two; add more, or leave the class out."
+        )
     random, step = np.random.default_rng(seed), max(1, BLOCK // images[0].size)
     values = []
     for label in classes:

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_zoo.core import recipe
-from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.core.errors import ZooError, sentence_of
 from tfgan_zoo.core.game import Game, run_network
 from tfgan_zoo.core.priors import Prior
 from tfgan_zoo.core.recipe_tables import DataSettings, EvaluationSettings
@@ -240,6 +240,28 @@ def sampler(generator: Any, truncation: float | None) -> Callable:
         return generator.sample(seeds, truncation, labels, codes)
 
     return generate
+
+
+def sweep(
+    target: Any, evaluator: Evaluator, names: Sequence[str], bounds: Sequence[float | None]
+) -> tuple[list[Score], list[str]]:
+    """(the scores of a target at each bound of truncation, stored with it; what went wrong, without repetition).
+
+    What could be computed is returned, whatever else could not be computed or stored.
+    """
+    scores: list[Score] = []
+    problems: dict[str, None] = {}
+
+    def failed(name: str, error: ZooError) -> None:
+        problems[f"the score {name} could not be taken: {error}"] = None
+
+    for bound in bounds:
+        scores += evaluator.scores(target.players(bound), target.step, names, failed)
+        try:
+            target.store(scores)  # after each bound, so that an interrupted sweep loses none
+        except OSError as error:
+            problems[f"the scores could not be stored: {sentence_of(error)}"] = None
+    return scores, list(problems)
 
 
 def described(scores: Iterable[Score]) -> list[str]:

@@ -112,6 +112,7 @@ class TrainingRun:
             self.trainer = Trainer(recipe, build, devices)
         self.sampler: Sampler | None = None
         self.sampled_stage: Stage | None = None
+        self.scoring_error: Exception | None = None
         self.start, self.order, self.completed = self.workers.on_chief(lambda: self.open(self.folder, dataset))
         if self.sharded:
             token = self.folder / ".lock"  # the chief's, which no other disk holds
@@ -195,6 +196,8 @@ class TrainingRun:
             self.scalars.close()
         # The others wait for the export: one that ends before would look like a crash.
         version = self.workers.on_chief(lambda: self.export() if self.completed else None)
+        if self.scoring_error:
+            raise self.scoring_error
         return Path(version) if version and self.workers.chief else None
 
     def callbacks(self) -> list[Callback]:
@@ -306,6 +309,9 @@ class TrainingRun:
             evaluator.check(settings.scores, players_of(self.trainer.game))
         except ZooError as error:
             raise ZooError(f"{error} Or train without scores: --set evaluation.samples=0.") from None
+        names = evaluator.value_names(settings.scores, players_of(self.trainer.game))
+        if settings.best_by and settings.best_by not in names:
+            raise no_such("score to keep the best checkpoint by (evaluation.best_by)", settings.best_by, names)
         return evaluator
 
     def check_accuracy(self) -> None:
@@ -390,15 +396,19 @@ class TrainingRun:
         whole = self.trainer.game.generator.output_shape[1:] == self.source.image_shape
         if not self.evaluator or not whole or self.own_scores(step):
             return
-        settings = self.recipe.evaluation
+
+        def report(name: str, error: ZooError) -> None:
+            self.report(f"Step {step:,}: the score {name} could not be taken: {error}")
+
         try:
-            scores = self.evaluator.scores(self.players(), step, settings.scores)
+            scores = self.evaluator.scores(self.players(), step, self.recipe.evaluation.scores, report)
             self.run.add_scores(scores)
-            if settings.best_by and settings.best_by not in (names := [s.name for s in scores]):
-                raise no_such("score to keep the best checkpoint by (evaluation.best_by)", settings.best_by, names)
-        except (ZooError, OSError):
-            self.save(step, means, whole=True)  # nothing trained is lost, whatever was wrong with the scores
-            raise
+        except Exception as error:
+            if step < self.total:
+                self.save(step, means, whole=True)  # nothing trained is lost, whatever was wrong with the scores
+                raise
+            self.scoring_error = error  # raised once the generator is exported
+            return
         self.scalars.scalars(step, {f"scores/{s.name}": s.value for s in scores})
 
     def save(self, step: int, means: dict[str, float], whole: bool = False) -> None:
