@@ -168,7 +168,7 @@ def test_latents_are_given_by_name_if_there_are_several(sampler):
     with pytest.raises(ZooError, match="noise_8x8 was given"):
         sampler.from_latents(**latents, noise_8x8=np.zeros([1, 8, 8, 1]))
     with pytest.raises(
-        ZooError, match="truncation=nan: expected a number: psi in w, 1 for none, 0 for the average image"
+        ZooError, match="truncation=nan: expected a number, 0 or more: psi in w, 1 for none, 0 for the average image"
     ):
         sampler.sample([0], NAN)
 

@@ -856,6 +856,18 @@ def test_a_label_that_is_not_a_class_is_refused_before_the_run(conditional, sign
     assert conditional.predict.Predict(message).outputs
 
 
+@pytest.mark.parametrize("bound", [float("nan"), -0.5])
+def test_a_truncation_that_is_no_bound_is_refused_before_the_run(conditional, bound):
+    """It made black images, with status 0."""
+    inputs = {**draws(7), "labels": ("int32", [0])}
+    message = request("classes", "sample", **{**inputs, "truncation": ("float32", [bound])})
+    error = f"truncation {bound:g}: expected 0 or more; an infinite one turns truncation off"
+    assert refusal(conditional.predict.Predict, message) == ("INVALID_ARGUMENT", error)
+    body = {name: values for name, (_, values) in inputs.items()} | {"truncation": [bound]}
+    status, answer = conditional.rest("/v1/models/classes:predict", {"signature_name": "sample", "inputs": body})
+    assert (status, answer) == (400, {"error": error})
+
+
 def test_a_zoo_or_a_model_without_versions_is_reported_at_the_start(tmp_path):
     (tmp_path / "toy").mkdir()
     with running(zoo=tmp_path, batching=SMALL) as server:

@@ -87,8 +87,8 @@ class SignatureInputs:
         if least < -(2**63) or most >= 2**63:
             raise ZooError(f"seeds {least} to {most}: expected numbers of 64 bits, below {2**63}.")
         value = self.truncation.none if truncation is None else truncation
-        if np.isnan(value):
-            raise ZooError(f"truncation={value}: expected a number: {self.truncation}.")
+        if not value >= 0:  # NaN as well
+            raise ZooError(f"truncation={value}: expected a number, 0 or more: {self.truncation}.")
         return {"seed": np.asarray(seeds, np.int64), "truncation": np.full([len(seeds)], value, np.float32)}
 
     def sample_inputs(

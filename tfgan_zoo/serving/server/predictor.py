@@ -53,7 +53,7 @@ class Predictor:
             with self.manager.find(spec).in_use() as servable:
                 signature = signature_of(servable)
                 arrays, rows = read_inputs(signature, self.batcher.settings.largest)
-                signature.check_labels(arrays)
+                signature.check_values(arrays)
                 names = signature.select_outputs(names)
                 outputs = await self.batcher.run(signature, arrays, rows, deadline)
             return {name: outputs[name] for name in names}, servable

@@ -141,8 +141,12 @@ class Signature:
         rows = self.count_rows({n: [d.size for d in protos[n].tensor_shape.dim] for n in self.inputs}, largest)
         return {name: array_of(name, protos[name], i.content_dtype) for name, i in self.inputs.items()}, rows
 
-    def check_labels(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Raises: StatusError for labels that are not classes; -1 draws one by seed. The graph itself would not fail."""
+    def check_values(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Raises: StatusError for labels that are not classes (-1 draws one by seed), and for a bound of truncation that is no
+        number or below 0. The graph itself would not fail, and sends black images."""
+        if "seed" in arrays and "truncation" in arrays and not (arrays["truncation"] >= 0).all():
+            bound = arrays["truncation"][~(arrays["truncation"] >= 0)].flat[0]
+            raise invalid_argument(f"truncation {bound:g}: expected 0 or more; an infinite one turns truncation off")
         if not self.num_classes or "labels" not in arrays:
             return
         labels, least = arrays["labels"], -1 if "seed" in arrays else 0
