@@ -8,7 +8,7 @@ import zlib
 
 import numpy as np
 
-STORAGES = {"float32": b"FloatStorage", "int64": b"LongStorage"}
+STORAGES = {"float32": b"FloatStorage", "int64": b"LongStorage", "uint16": b"BFloat16Storage"}  # NumPy has no bfloat16
 
 
 def item(value):
@@ -25,10 +25,15 @@ def tensor_opcodes(key, array):
     return b"ctorch._utils\n_rebuild_tensor_v2\n" + arguments + b"R"
 
 
-def zip_checkpoint(tensors):
+def parameter_opcodes(key, array):
+    """The opcodes of a tensor as `nn.Parameter`."""
+    return b"ctorch._utils\n_rebuild_parameter\n(" + tensor_opcodes(key, array) + item(True) + b"}tR"
+
+
+def zip_checkpoint(tensors, opcodes=tensor_opcodes):
     """The bytes of a zip-format checkpoint of {name: array}."""
     tensors = {name: np.ascontiguousarray(array).reshape(np.shape(array)) for name, array in tensors.items()}
-    pairs = b"".join(item(name) + tensor_opcodes(str(i), a) + b"s" for i, (name, a) in enumerate(tensors.items()))
+    pairs = b"".join(item(name) + opcodes(str(i), a) + b"s" for i, (name, a) in enumerate(tensors.items()))
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
         archive.writestr("archive/data.pkl", b"\x80\x02}" + pairs + b".")

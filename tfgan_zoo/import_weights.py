@@ -4,6 +4,7 @@ python -m tfgan_zoo.import_weights --from=mimicry netG_100000_steps.pth --to=run
 python -m tfgan_zoo.import_weights --from=mimicry netG.pth --discriminator=netD.pth --to=runs/sagan
 python -m tfgan_zoo.import_weights --from=biggan_pytorch G_ema.pth --discriminator=D.pth --to=runs/biggan
 python -m tfgan_zoo.import_weights --from=hf_biggan_deep pytorch_model.bin --truncation=0.4 --to=runs/biggan_deep
+python -m tfgan_zoo.import_weights --from=mimicry all.pt --key=netG_ema --discriminator=all.pt --discriminator_key=netD --to=runs/x
 python -m tfgan_zoo.import_weights --from=studiogan model=G-best-weights.pth --to=runs/sagan
 
 Only tensors are read from the files: no code in them is executed, and PyTorch is not needed.
@@ -18,7 +19,11 @@ flags.adopt_module_key_flags(command_line)
 LAYOUTS = ("mimicry", "biggan_pytorch", "hf_biggan_deep", "studiogan")
 FROM = flags.DEFINE_enum("from", None, LAYOUTS, "Which library wrote the file.", required=True)
 TO = flags.DEFINE_string("to", None, "The run's folder, which must not exist yet.", required=True)
+KEY = flags.DEFINE_string(
+    "key", None, "Under which key of the file the generator is found, such as g_ema; needed if it holds several."
+)
 DISCRIMINATOR = flags.DEFINE_string("discriminator", None, "The discriminator's file, if there is one.")
+DISCRIMINATOR_KEY = flags.DEFINE_string("discriminator_key", None, "Likewise of the discriminator, in its file.")
 TRUNCATION = flags.DEFINE_float(
     "truncation",
     None,
@@ -49,8 +54,11 @@ def main(*files: str) -> int:
 
     (file,), layout = files, FROM.value
     options = {flag.name: flag.value for flag in OPTIONS.values() if flag.value is not None}
-    discriminator = state_dict(read_tensors(DISCRIMINATOR.value)) if DISCRIMINATOR.value else None
-    weights = READERS[layout](state_dict(read_tensors(file)), discriminator, **options)
+    tensors, discriminator = state_dict(read_tensors(file), KEY.value), None
+    if DISCRIMINATOR.value:
+        of_file = read_tensors(DISCRIMINATOR.value)
+        discriminator = state_dict(of_file, DISCRIMINATOR_KEY.value, f"--{DISCRIMINATOR_KEY.name}")
+    weights = READERS[layout](tensors, discriminator, **options)
     command_line.load_tensorflow()
     from tfgan_zoo.runs.from_weights import write_run
 

@@ -197,6 +197,67 @@ def test_missing_misshapen_and_left_over_tensors_are_all_named():
     assert "2 left over: b, c" in str(caught.value)
 
 
+def test_tensors_that_are_not_finite_and_negative_variances_are_refused_by_name():
+    network = one_layer(BatchNorm(name="norm"), [1, 1, 2])
+    good = {name: np.ones(2, np.float32) for name in ("b.weight", "b.bias", "b.running_mean", "b.running_var")}
+    for changes, message in (
+        ({"b.bias": np.float32([np.nan, 1])}, "the file has NaN or infinity, .*: b.bias has 1 of 2; take an earlier"),
+        ({"b.running_var": np.float32([-0.1, 1])}, "has a negative variance .*: that of norm goes down to -0.1; take"),
+    ):
+        transferred = transfer.Transfer({**good, **changes}, network, "the file")
+        transferred.batch_norm("norm", "b")
+        with pytest.raises(ZooError, match=message):
+            transferred.finish()
+        assert (network.get_layer("norm").offset.numpy() == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("before", "key"),
+    [
+        ("", None),
+        ("module._orig_mod.", None),
+        ("_orig_mod.module.", None),
+        ("netG.", None),
+        ("g_ema.module.", None),
+        ("models.netG_ema._orig_mod.", "models.netG_ema"),
+        ("state_dict.params_ema.", None),
+    ],
+)
+def test_a_network_is_found_under_what_trainers_put_before_it(before, key):
+    tensors = {"l1.weight": np.zeros(1), "block.conv.bias": np.ones(1)}
+    stored = {f"{before}{name}": tensor for name, tensor in tensors.items()}
+    assert (
+        transfer.state_dict({**stored, "g_optim.state.0.exp_avg": np.zeros(3)} if "." in before else stored, key)
+        == tensors
+    )
+    compiled = {**stored, f"{before}last._orig_mod.weight": np.zeros(2)}
+    assert "last.weight" in transfer.state_dict(compiled, key)
+
+
+def test_of_several_networks_one_is_to_be_chosen():
+    names = ["g.l1.weight", "g.l2.weight", "d.l1.weight", "g_ema.l1.weight", "g_optim.state.0.exp_avg"]
+    tensors = {name: np.full(1, i) for i, name in enumerate(names)}
+    listed = r"It holds g \(2 tensors\), d \(1 tensor\), g_ema \(1 tensor\), g_optim \(1 tensor\)\."
+    with pytest.raises(ZooError, match=f"several networks; choose one, such as --key=g. {listed}"):
+        transfer.state_dict(tensors)
+    with pytest.raises(ZooError, match=f"--key=ema: nothing in the file is under that key. {listed}"):
+        transfer.state_dict(tensors, "ema")
+    assert transfer.state_dict(tensors, "g_ema") == {"l1.weight": np.full(1, 3)}
+
+
+def test_parameters_and_bfloat16_are_read():
+    numbers = np.float32([1, -2.5, 0.15625, 3e38])  # with few bits
+    halves = (numbers.view(np.uint32) >> 16).astype(np.uint16)
+    expected = (halves.astype(np.uint32) << 16).view(np.float32)
+    read = read_tensors(
+        torch_files.zip_checkpoint({"a": halves, "b": halves.reshape(2, 2).T}, torch_files.parameter_opcodes)
+    )
+    assert read["a"].dtype == np.float32
+    np.testing.assert_array_equal(read["a"], expected)
+    np.testing.assert_array_equal(expected[:3], numbers[:3])
+    np.testing.assert_array_equal(read["b"], expected.reshape(2, 2).T)
+
+
 # The imported run
 
 

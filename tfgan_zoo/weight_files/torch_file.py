@@ -1,8 +1,9 @@
 """Reads the tensors of a PyTorch checkpoint without PyTorch, and without running anything that the file names.
 
 A checkpoint is a pickle, and a pickle may name any function of any package to be called on loading. Here the only allowed
-names are `OrderedDict`, the storage classes and the function that makes a tensor from a storage; the first two make plain
-values, the third is our own and stays inside its storage. A file that names anything else is refused.
+names are `OrderedDict`, the storage classes, the function that makes a tensor from a storage and those that make a parameter of a
+tensor; the first two make plain values, the third is our own and stays inside its storage, and the last return the tensor. A file
+that names anything else is refused.
 
 Both formats are read: the zip archive of PyTorch 1.6 and later, and the older sequence of pickles, where the bytes of the
 storages follow the pickle that refers to them.
@@ -24,12 +25,14 @@ from tfgan_zoo.core.errors import ZooError
 MAGIC, VERSION = 0x1950A86A20F9469CFC6C, 1001
 DTYPES = {
     "FloatStorage": "<f4", "DoubleStorage": "<f8", "HalfStorage": "<f2", "LongStorage": "<i8", "IntStorage": "<i4",
-    "ShortStorage": "<i2", "CharStorage": "i1", "ByteStorage": "u1", "BoolStorage": "?",
+    "ShortStorage": "<i2", "CharStorage": "i1", "ByteStorage": "u1", "BoolStorage": "?", "BFloat16Storage": [("bfloat16", "<u2")],
 }  # fmt: skip
+BFLOAT16 = np.dtype(DTYPES["BFloat16Storage"])  # NumPy has none; its bits are the upper half of a float32
+PARAMETERS = ("_rebuild_parameter", "_rebuild_parameter_with_state")
 
 
 def read_tensors(source: typing.Any) -> dict[str, np.ndarray]:
-    """The tensors of a checkpoint: {name: NumPy array}, in the file's order, each with memory of its own.
+    """The tensors of a checkpoint: {name: NumPy array}, in the file's order, each with memory of its own; bfloat16 as float32.
 
     Nested dictionaries give names joined by dots, such as "state_dict.conv.weight"; other values, such as the number of
     steps, are left out.
@@ -76,6 +79,8 @@ class _TensorUnpickler(pickle.Unpickler):
             return collections.OrderedDict
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
             return self.make_tensor
+        if module == "torch._utils" and name in PARAMETERS:
+            return lambda tensor, *_: tensor
         if module == "torch" and name in DTYPES:
             return np.dtype(DTYPES[name])
         raise ZooError(f"it names {module}.{name}; expected only dictionaries and tensors, as in a state_dict.")
@@ -156,5 +161,9 @@ def _named(tree, prefix, seen):
     seen.add(id(tree))
     for key, value in tree.items():
         if isinstance(value, np.ndarray):
-            yield f"{prefix}{key}", np.array(value)
+            yield f"{prefix}{key}", _as_float32(value) if value.dtype == BFLOAT16 else np.array(value)
         yield from _named(value, f"{prefix}{key}.", seen)
+
+
+def _as_float32(values):
+    return (values["bfloat16"].astype(np.uint32) << 16).view(np.float32)

@@ -7,6 +7,7 @@ moving variance (`layers.BatchNorm`), so it is copied.
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import math
 import re
@@ -21,7 +22,25 @@ if TYPE_CHECKING:
     import keras
 
 COUNTERS = re.compile(r"(^|\.)num_batches_tracked$")  # not needed by our batch norm
-WRAPPERS = ("model_state_dict.", "state_dict.", "module.")  # prefixes that trainers put before a state_dict
+# What trainers put before the names of a network's tensors: a file's key for it, DistributedDataParallel, torch.compile, averaging.
+WRAPPERS = ("model_state_dict", "state_dict", "module", "_orig_mod", "ema_model")
+# Under which keys of a file the two players are found.
+GENERATORS = (
+    "g_ema",
+    "G_ema",
+    "netG_ema",
+    "ema",
+    "model_ema",
+    "params_ema",
+    "generator_ema",
+    "g",
+    "G",
+    "netG",
+    "gen",
+    "generator",
+    "params",
+)
+DISCRIMINATORS = ("d", "D", "netD", "dis", "disc", "discriminator")
 Tensors = dict[str, np.ndarray]
 
 
@@ -48,12 +67,44 @@ class RecognizedWeights:
     notes: tuple[str, ...] = ()
 
 
-def state_dict(tensors: Tensors) -> Tensors:
-    """The network's own tensors in a file, without a trainer's prefixes and without the optimizer's tensors."""
-    for wrapper in WRAPPERS:
-        if any(name.startswith(wrapper) for name in tensors):
-            tensors = {k.removeprefix(wrapper): v for k, v in tensors.items() if k.startswith(wrapper)}
-    return tensors
+def below(tensors: Tensors, key: str) -> Tensors:
+    """The tensors under a key of the file, such as "netG" or "models.netG", without it in their names."""
+    prefix = f"{key}."
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def state_dict(tensors: Tensors, key: str | None = None, flag: str = "--key") -> Tensors:
+    """A network's own tensors in a file, without what trainers put before their names, and without the optimizer's.
+
+    Args:
+        tensors: {name: array} of the file.
+        key: under which the network is found in it, such as "g_ema"; None if it holds one network.
+        flag: the option that gives the key, for messages.
+
+    Raises:
+        ZooError: there is nothing under the key, or there are several networks and no key; lists what there is.
+    """
+    if key:
+        found = below(tensors, key)
+        if not found:
+            raise ZooError(f"{flag}={key}: nothing in the file is under that key. {contents(tensors)}")
+        return state_dict(found)
+    while wrapper := next((w for w in WRAPPERS if any(name.startswith(f"{w}.") for name in tensors)), None):
+        tensors = below(tensors, wrapper)
+    groups = dict.fromkeys(name.partition(".")[0] for name in tensors)
+    players = [group for group in groups if group in GENERATORS + DISCRIMINATORS]
+    if len(players) > 1:
+        raise ZooError(f"the file holds several networks; choose one, such as {flag}={players[0]}. {contents(tensors)}")
+    if players and all("optim" in group for group in groups if group not in players):
+        return state_dict(below(tensors, players[0]))
+    # Only a part of the network may have been compiled.
+    return {name.replace("._orig_mod.", "."): tensor for name, tensor in tensors.items()}
+
+
+def contents(tensors: Tensors) -> str:
+    """A sentence on the keys of a file and how many tensors are under each."""
+    counts = collections.Counter(name.partition(".")[0] for name in tensors)
+    return f"It holds {', '.join(f'{key} ({n:,} tensor' + 's' * (n > 1) + ')' for key, n in counts.most_common(12))}."
 
 
 def shape_of(tensors: Tensors, key: str, rank: int, layout: str) -> tuple[int, ...]:
@@ -128,6 +179,8 @@ class Transfer:
         self.unused = {name for name in tensors if not COUNTERS.search(name)}
         self.missing: list[str] = []
         self.misshapen: list[str] = []
+        self.invalid: list[str] = []
+        self.negative: list[str] = []
         # A wrapper's path is name/name/kernel.
         paths = {re.sub(r"(^|/)([^/]+)/\2/", r"\1\2/", v.path): v for v in network.variables}
         self.variables = {path: v for path, v in paths.items() if v.name != "standing_batches"}
@@ -142,6 +195,8 @@ class Transfer:
         elif tensor.shape != tuple(shape):
             self.misshapen.append(f"{key} is {list(tensor.shape)} and should be {list(shape)}")
         else:
+            if not np.isfinite(tensor).all():
+                self.invalid.append(f"{key} has {np.count_nonzero(~np.isfinite(tensor)):,} of {tensor.size:,}")
             return np.asarray(tensor, np.result_type(tensor, np.float32))
         return np.zeros(shape, np.float32)
 
@@ -203,6 +258,8 @@ class Transfer:
 
     def statistics(self, layer: str, mean: np.ndarray, variance: np.ndarray) -> None:
         """The moving mean and variance of a batch norm."""
+        if (variance < 0).any():
+            self.negative.append(f"that of {layer} goes down to {variance.min():.3g}")
         self.put(f"{layer}/moving_mean", mean)
         self.put(f"{layer}/moving_variance", variance + self.epsilon - self.network.get_layer(layer).epsilon)
 
@@ -233,7 +290,7 @@ class Transfer:
         """Checks that every tensor is used and every variable set, and assigns the variables, all or none.
 
         Raises:
-            ZooError: tensors are missing, of another shape, or left over; names them.
+            ZooError: tensors are missing, of another shape, left over, or hold what no network has; names them.
         """
         kinds = (("missing", self.missing), ("of another shape", self.misshapen), ("left over", sorted(self.unused)))
         problems = [
@@ -241,6 +298,13 @@ class Transfer:
         ]
         if problems:
             raise ZooError(f"{self.origin} does not have the tensors of its layout: " + "; ".join(problems) + ".")
+        for what, names in (("NaN or infinity", self.invalid), ("a negative variance in a batch norm", self.negative)):
+            if names:
+                more = f", and {len(names) - 5} more" if len(names) > 5 else ""
+                raise ZooError(
+                    f"{self.origin} has {what}, as training leaves them that went wrong: {', '.join(names[:5])}{more};"
+                    " take an earlier checkpoint."
+                )
         if unset := sorted(self.variables.keys() - self.values.keys()):
             raise ValueError(f"the layout does not set {', '.join(unset)} of the {self.network.name}.")
         for path, value in self.values.items():
