@@ -3,7 +3,7 @@
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from absl import app, flags, logging
@@ -46,8 +46,9 @@ def load_tensorflow() -> None:
             os.close(stderr)
 
 
-def with_progress(items: Sequence[T], title: str) -> Iterable[T]:
+def with_progress(items: Iterable[T], title: str) -> Iterable[T]:
     """Yields the items, showing meanwhile how many are done."""
+    items = list(items)
     return waiting.with_progress(items, len(items), title)
 
 

@@ -121,7 +121,8 @@ class KernelSubsets(ScoreKind):
     def __call__(self, evaluator: Evaluator, generated: GeneratedSamples) -> list[Estimate]:
         real, fake = evaluator.real_features, generated.features
         distance = kernel_distance(real, fake, SUBSETS, SUBSET_SIZE, evaluator.seed)
-        return [kernel_estimate(*self.names(evaluator, generated.players), kernel_contributions(real, fake), distance)]
+        (name,) = self.names(evaluator, generated.players)
+        return [kernel_estimate(name, kernel_contributions(real, fake), distance)]
 
 
 class ExtrapolatedDistance(ScoreKind):
@@ -155,7 +156,8 @@ class ExtrapolatedDistance(ScoreKind):
             # The scatter of the distance of all samples stands for that of the intercept.
             return result.value + resample(random) - distance
 
-        return [Estimate(*self.names(evaluator, generated.players), result.value, result.standard_error, shifted)]
+        (name,) = self.names(evaluator, generated.players)
+        return [Estimate(name, result.value, result.standard_error, shifted)]
 
 
 class IntraClassDistance(ScoreKind):
@@ -214,10 +216,10 @@ class InceptionScore(ScoreKind):
         return dataclasses.replace(evaluator.protocol, real_images=0, settings=f"{SPLITS} splits")
 
     def __call__(self, evaluator: Evaluator, generated: GeneratedSamples) -> list[Estimate]:
-        logits = generated.logits
+        (name,), logits = self.names(evaluator, generated.players), generated.logits
         return [
             Estimate(
-                *self.names(evaluator, generated.players),
+                name,
                 *inception_score(logits, SPLITS),
                 resample=lambda random: inception_score(resampled(logits, random), SPLITS).value,
             )

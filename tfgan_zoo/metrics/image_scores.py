@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -138,22 +139,24 @@ class ClassSimilarity(ScoreKind):
         count = self.count(evaluator)
         numbers = real_subset(evaluator, count)
         labels = real_labels = None
+        classes: list[int] = []
         if generated.players.num_classes:
-            common = common_classes(evaluator, numbers)
             labels, real_labels = generated.cycled_labels[:count], evaluator.source.labels[numbers]
+            classes = common_classes(evaluator, numbers)
         fake = np.concatenate([images for _, images in generated.images(count, labels)])
-        real = evaluator.source.images[numbers]
-        if labels is not None:
-            (fake, labels), (real, real_labels) = (
-                (images[kept], of_images[kept])
-                for images, of_images in ((fake, labels), (real, real_labels))
-                for kept in [np.isin(of_images, common)]
-            )
-        names = self.names(evaluator, generated.players)
-        return [self.of(names[0], fake, labels, evaluator.seed), self.of(names[1], real, real_labels, evaluator.seed)]
+        name, real_name = self.names(evaluator, generated.players)
+        return [
+            self.of(name, fake, labels, classes, evaluator.seed),
+            self.of(real_name, evaluator.source.images[numbers], real_labels, classes, evaluator.seed),
+        ]
 
-    def of(self, name: str, images: np.ndarray, labels: np.ndarray | None, seed: int) -> Estimate:
-        """The `Estimate` of the mean over classes; the pairs of each class are resampled separately."""
+    def of(
+        self, name: str, images: np.ndarray, labels: np.ndarray | None, classes: Sequence[int], seed: int
+    ) -> Estimate:
+        """The `Estimate` of the mean over `classes`; the pairs of each class are resampled separately."""
+        if labels is not None:
+            kept = np.isin(labels, classes)
+            images, labels = images[kept], labels[kept]
         values = list(class_similarity(images, labels, ALL_PAIRS if labels is None else PAIRS, seed).values)
         errors = [v.std() / np.sqrt(len(v)) for v in values]
         return Estimate(

@@ -25,9 +25,9 @@ from tfgan_zoo.core.errors import ZooError
 MAGIC, VERSION = 0x1950A86A20F9469CFC6C, 1001
 DTYPES = {
     "FloatStorage": "<f4", "DoubleStorage": "<f8", "HalfStorage": "<f2", "LongStorage": "<i8", "IntStorage": "<i4",
-    "ShortStorage": "<i2", "CharStorage": "i1", "ByteStorage": "u1", "BoolStorage": "?", "BFloat16Storage": [("bfloat16", "<u2")],
+    "ShortStorage": "<i2", "CharStorage": "i1", "ByteStorage": "u1", "BoolStorage": "?",
 }  # fmt: skip
-BFLOAT16 = np.dtype(DTYPES["BFloat16Storage"])  # NumPy has none; its bits are the upper half of a float32
+BFLOAT16 = np.dtype([("bfloat16", "<u2")])  # NumPy has none; its bits are the upper half of a float32
 PARAMETERS = ("_rebuild_parameter", "_rebuild_parameter_with_state")
 
 
@@ -83,6 +83,8 @@ class _TensorUnpickler(pickle.Unpickler):
             return lambda tensor, *_: tensor
         if module == "torch" and name in DTYPES:
             return np.dtype(DTYPES[name])
+        if (module, name) == ("torch", "BFloat16Storage"):
+            return BFLOAT16
         raise ZooError(f"it names {module}.{name}; expected only dictionaries and tensors, as in a state_dict.")
 
     def persistent_load(self, identity):
