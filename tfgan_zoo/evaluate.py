@@ -51,6 +51,7 @@ def requested(recipe: Any) -> tuple[Any, Any, Any]:
     from tfgan_zoo.core.recipe_tables import DataSettings, EvaluationSettings
     from tfgan_zoo.metrics.named_protocols import preset
     from tfgan_zoo.metrics.score_registry import kinds_of
+    from tfgan_zoo.runs.targets import changed_data
 
     if not (recipe or AGAINST.value):
         raise ZooError("no real images to compare with: give --against, such as --against=mnist5k.")
@@ -69,7 +70,7 @@ def requested(recipe: Any) -> tuple[Any, Any, Any]:
     names = METRICS.value or names
     kinds_of(names)  # reports a mistyped name before anything is loaded
     places = {"source": AGAINST, "split": SPLIT, "resolution": RESOLUTION, "channels": CHANNELS}
-    data = data.model_copy(update={key: flag.value for key, flag in places.items() if flag.value is not None})
+    data = changed_data(data, {key: flag.value for key, flag in places.items() if flag.value is not None})
     return data, evaluation.model_copy(update=changes), names
 
 
@@ -102,12 +103,12 @@ def main() -> int:
     with make_strategy(STRATEGY.value, several_workers=False).scope():
         network = feature_network(evaluation.features, evaluation.inception_file)
     own_data = target.recipe is not None and data == target.recipe.data
-    watch, resamples = command_line.with_progress, RESAMPLES.value
-    evaluator = targets.make_evaluator(data, network, evaluation, None, resamples, watch, own_data)
+    progress = command_line.with_progress
+    evaluator = targets.make_evaluator(data, network, evaluation, None, RESAMPLES.value, progress, own_data)
     target.check_source(evaluator.source, data)
     evaluator.check(names, target.players())
     scores, problems = targets.sweep(target, evaluator, names, TRUNCATION.value or [None])
-    print(*targets.described(scores), sep="\n")
+    print(*targets.described(scores), sep="\n", flush=True)
     if problems:
         raise ZooError("\n".join(problems))
     return 0

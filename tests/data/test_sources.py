@@ -19,6 +19,7 @@ from tfgan_zoo.data.mnist5k import FILE
 from tfgan_zoo.data.resizing import all_to_shape, to_shape
 from tfgan_zoo.data.sources import Source, load_source
 from tfgan_zoo.data.tfds import builder_name
+from tfgan_zoo.data.verify import findings
 
 
 def load(source, **changes):
@@ -35,6 +36,8 @@ def load(source, **changes):
         "classes": None,
         "labels_per_class": None,
         "label_seed": 0,
+        "label_feature": None,
+        "white_level": None,
     }
     return load_source(SimpleNamespace(source=source, **(defaults | changes)))
 
@@ -633,6 +636,56 @@ def test_long_decoding_without_a_terminal_reports_progress(tmp_path, capsys, mon
     assert capsys.readouterr().err.splitlines() == [f"folder:{tmp_path}: {i} of 3 images" for i in (1, 2, 3)]
 
 
+def write_16_bits(path, levels):
+    Image.fromarray(np.array(levels, np.uint16).reshape(1, -1)).save(path)
+
+
+def test_12_bits_in_files_of_16_are_told_of_and_brightened_by_a_white_level(tmp_path, capsys):
+    write_16_bits(tmp_path / "a.png", [0, 2048, 4095])
+    write_16_bits(tmp_path / "b.png", [16, 100, 4000])
+    dark = load(f"folder:{tmp_path}")
+    assert dark.images[0].ravel().tolist() == [0, 8, 16]
+    assert capsys.readouterr().err == (
+        f"{tmp_path}: 2 images of 16 bits use levels up to 4,095 of 65,535 and come out dark;"
+        " data.white_level=4095 makes that white.\n"
+    )
+    bright = load(f"folder:{tmp_path}", white_level=4095)
+    assert bright.images[..., 0].reshape(2, 3).tolist() == [[0, 128, 255], [1, 6, 249]]
+    assert load(f"folder:{tmp_path}", white_level=2000).images[0].ravel().tolist() == [0, 255, 255]
+    assert capsys.readouterr().err == ""
+    assert list(find_problems(tmp_path)) == ["dark"]
+    write_16_bits(tmp_path / "c.png", [0, 1, 65535])
+    assert load(f"folder:{tmp_path}").images[2].ravel().tolist() == [0, 0, 255]
+    assert capsys.readouterr().err == ""
+    assert list(find_problems(tmp_path)) == []
+
+
+def find_problems(folder):
+    return {finding.kind: finding for finding in findings(folder)[1]}
+
+
+def test_files_beside_class_folders_are_skipped_where_bad_files_are(tmp_path, capsys):
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name / "1.png", gray(2, 2))
+    (tmp_path / "desktop.ini").write_text("[x]")
+    assert "data.bad_files=skip leaves out the files" in refusal(f"folder:{tmp_path}")
+    assert load(f"folder:{tmp_path}", bad_files="skip").class_names == ("cat", "dog")
+    assert capsys.readouterr().err == f"skipped {tmp_path / 'desktop.ini'}: beside class folders\n"
+
+
+def test_a_class_folder_whose_name_is_not_utf_8_has_a_name_that_is(tmp_path):
+    folder = os.path.join(os.fsencode(tmp_path), b"caf\xe9")
+    try:
+        os.mkdir(folder)
+    except OSError:
+        pytest.skip("this file system takes names in UTF-8 only")
+    write(Path(os.fsdecode(folder)) / "1.png", gray(2, 2))
+    (Path(os.fsdecode(folder)) / "2.png").touch()
+    assert load(f"folder:{tmp_path}", bad_files="skip").class_names == ("caf\ufffd",)
+    assert find_problems(tmp_path)["corrupt"].where == "caf\ufffd/2.png"
+
+
 # --- tfds.py
 
 
@@ -642,6 +695,7 @@ def prepared(tmp_path_factory):
 
     "mnist": 6 training and 4 test images; each image's gray is 10 * label + 1 in training, + 2 in test.
     "pets": 2 images under another name, whose classes have names; in the split "rest" the label is -1, for none.
+    "years": 3 images with a whole number, the year.
     """
     tfds = pytest.importorskip("tensorflow_datasets")
     import tensorflow as tf
@@ -649,16 +703,16 @@ def prepared(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tfds")
     tfds.disable_progress_bar()
 
-    def store(name, version, image_key, side, label, splits):
+    def store(name, version, image_key, side, label, splits, label_key="label"):
         image = tfds.features.Image(shape=(side, side, 1))
         datasets = {}
         for split, (labels, grays) in splits.items():
             images = np.broadcast_to(np.array(grays, np.uint8)[:, None, None, None], (len(grays), side, side, 1))
-            datasets[split] = tf.data.Dataset.from_tensor_slices({image_key: images, "label": labels})
+            datasets[split] = tf.data.Dataset.from_tensor_slices({image_key: images, label_key: labels})
         tfds.dataset_builders.store_as_tfds_dataset(
             name=name,
             version=version,
-            features=tfds.features.FeaturesDict({image_key: image, "label": label}),
+            features=tfds.features.FeaturesDict({image_key: image, label_key: label}),
             split_datasets=datasets,
             config=None,
             data_dir=folder,
@@ -669,6 +723,7 @@ def prepared(tmp_path_factory):
     store("mnist", "3.0.1", "image", 28, tfds.features.ClassLabel(num_classes=10), digits)
     pets = {"train": ([1, 0], [110, 100]), "rest": ([-1], [90])}
     store("pets", "1.0.0", "picture", 4, tfds.features.ClassLabel(names=["cat", "dog"]), pets)
+    store("years", "1.0.0", "image", 4, tf.int64, {"train": ([1990, 1985, 1990], [1, 2, 3])}, "year")
     return str(folder)
 
 
@@ -720,6 +775,22 @@ def test_tfds_takes_the_only_image_feature_and_the_names_of_its_classes(prepared
     assert pets.images[:, 0, 0, 0].tolist() == [100 + 10 * label for label in pets.labels]
     message = refusal("tfds:pets", data_dir=prepared)
     assert "of tfds:pets has no label (it is -1), but other examples have one; set data.split" in message
+
+
+def test_tfds_class_may_be_a_whole_number_under_another_name(prepared, capsys):
+    assert load("tfds:years", data_dir=prepared).labels is None
+    assert capsys.readouterr().err == (
+        "tfds:years: read without classes. If one of these features is the class, name it, such as data.label_feature=year:"
+        " year.\n"
+    )
+    years = load("tfds:years", data_dir=prepared, label_feature="year")
+    assert years.class_names == ("1985", "1990")
+    assert dict(zip(years.images[:, 0, 0, 0].tolist(), years.labels.tolist(), strict=True)) == {1: 1, 2: 0, 3: 1}
+    assert capsys.readouterr().err == ""
+    message = refusal("tfds:years", data_dir=prepared, label_feature="image")
+    assert "label_feature=image: tfds:years has the features year (Tensor), image (Image); expected" in message
+    assert message.endswith("expected a ClassLabel or a whole number: year.")
+    assert load("tfds:pets", split="train", data_dir=prepared, label_feature="label").class_names == ("cat", "dog")
 
 
 def test_tfds_image_of_another_size_is_named(prepared):

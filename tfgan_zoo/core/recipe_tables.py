@@ -116,6 +116,15 @@ class DataSettings(Table):
     channels: Literal[1, 3, 4] | None = Field(None, description="1 gray, 3 RGB, 4 RGBA; unchanged by default")
     fit: Literal["pad", "crop", "refuse"] = Field("pad", description="what happens to images of another shape")
     bad_files: Literal["refuse", "skip"] = Field("refuse", description="what happens to files that are not images")
+    white_level: int | None = Field(
+        None,
+        ge=1,
+        le=65535,
+        description="folder: the level of 16-bit files that becomes white, 65535 by default; 4095 for 12 bits",
+    )
+    label_feature: str | None = Field(
+        None, description="tfds: the feature with the class, a ClassLabel or a whole number; 'label' by default"
+    )
     flip: bool = Field(False, description="mirror each image with probability one half")
     order: Literal["blocks", "repeating"] = Field(
         "blocks", description="repeating: epochs 256 apart are in one order, as in runs of version 0.1, which keep it"

@@ -63,12 +63,12 @@ def entries_of(settings: DataSettings) -> Entries:
 
 
 def _of_folder(root, settings):
-    files, labels, class_names = find_files(root)
+    files, labels, class_names = find_files(root, settings.bad_files)
     Image.init()  # registers every file type once, before the threads do
     height, width = target_size(settings)
 
     def read(index):
-        image, reason = read_image(root / files[index])
+        image, reason = read_image(root / files[index], settings.white_level)
         if reason:
             return None, reason
         try:
@@ -76,5 +76,6 @@ def _of_folder(root, settings):
         except ZooError as error:
             raise ZooError(f"{root / files[index]} {error}") from None
 
-    state = key_of("folder", [files, [file_state(root / file) for file in files]])
+    white_level = [settings.white_level] if settings.white_level else []
+    state = key_of("folder", [files, [file_state(root / file) for file in files], *white_level])
     return Entries(f"folder:{root}", state, files, labels, class_names, read)

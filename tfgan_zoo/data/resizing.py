@@ -21,12 +21,15 @@ on every machine. It is the one that Parmar et al. 2022, arXiv:2104.11222 (clean
 training images and metrics agree; Lanczos is a little sharper, but rings at hard edges such as pen strokes.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from PIL import Image
 
 from tfgan_zoo.core.errors import ZooError, no_such
 from tfgan_zoo.core.recipe_tables import DataSettings
 
+DEEPEST = 65535  # the white of 16 bits
 CHUNK = 256  # images converted at a time, which bounds the memory for intermediate results
 
 
@@ -79,10 +82,15 @@ def all_to_shape(
     return result
 
 
-def from_pil(image: Image.Image) -> np.ndarray:
+def from_pil(image: Image.Image, white_level: int = DEEPEST, tell: Callable[[int], object] | None = None) -> np.ndarray:
     """The pixels of a PIL image: uint8 [h, w, c], c = 1 for gray, 4 with transparency, else 3.
 
-    16-bit gray is scaled from 0..65535. Palettes, CMYK and other colour spaces become RGB.
+    Palettes, CMYK and other colour spaces become RGB.
+
+    Args:
+        image: of any mode.
+        white_level: of 16-bit gray, which is scaled from 0..white_level; what is above is white too.
+        tell: called with the largest level of an image of 16-bit gray.
 
     Raises:
         ValueError: the pixels have no known range (floats, 32-bit integers beyond 16 bits), or no known conversion.
@@ -93,8 +101,10 @@ def from_pil(image: Image.Image) -> np.ndarray:
         values = np.asarray(image)
         if values.min() < 0 or values.max() > 65535:
             raise ValueError(f"its pixels lie in {values.min()}..{values.max()}, beyond 16 bits")
-        # 65535 = 257 * 255
-        return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)[..., None]
+        if tell:
+            tell(int(values.max()))
+        scaled = np.minimum(values.astype(np.uint32), white_level) * 255
+        return ((scaled + white_level // 2) // white_level).astype(np.uint8)[..., None]
     if image.mode in ("1", "L") and not image.has_transparency_data:
         return np.array(image.convert("L"))[..., None]
     return np.array(image.convert("RGBA" if image.has_transparency_data else "RGB"))

@@ -7,6 +7,7 @@ Nothing is downloaded, and there is no network access, unless `download` is true
 
 import difflib
 import re
+import sys
 
 import numpy as np
 
@@ -19,8 +20,9 @@ from tfgan_zoo.data.resizing import target_size, to_shape
 def load(argument: str, settings: DataSettings) -> tuple[np.ndarray, np.ndarray | None, tuple[str, ...]]:
     """(uint8 images [N, H, W, C], int32 labels [N] or None, class names).
 
-    The images are the feature "image", or else the only image feature; the labels are the feature "label", if it is a
-    ClassLabel.
+    The images are the feature "image", or else the only image feature; the labels are `label_feature`, by default the feature
+    "label", if it is a ClassLabel. Where another feature could be meant, a line on stderr names it. The whole numbers of a
+    feature that is no ClassLabel are classes in their order.
 
     Raises:
         ZooError: TFDS isn't installed; there is no such data set, split or single uint8 image feature; it isn't prepared
@@ -36,18 +38,20 @@ def load(argument: str, settings: DataSettings) -> tuple[np.ndarray, np.ndarray 
     name, source = builder_name(argument), f"tfds:{argument}"
     open_builder = _downloaded if settings.download else _prepared
     builder = open_builder(tfds, name, source, settings)
-    image_key, class_names = _features(tfds, builder.info.features, source)
-    dataset = _dataset(tfds, builder, [image_key, "label"] if class_names else [image_key], source, settings.split)
-    facts = [builder.info.full_name, str(builder.data_path), _state(builder), settings.split, image_key]
+    image_key = _image_key(tfds, builder.info.features, source)
+    label_key, class_names = _labels(tfds, builder.info.features, source, settings.label_feature)
+    dataset = _dataset(tfds, builder, [image_key, label_key] if label_key else [image_key], source, settings.split)
+    named = [label_key] if settings.label_feature else []
+    facts = [builder.info.full_name, str(builder.data_path), _state(builder), settings.split, image_key, *named]
     key = key_of("tfds", [*facts, settings.resolution, settings.channels, settings.fit])
     arrays = cached(key, settings)
     if arrays is None:
-        rows = _rows(tfds.as_numpy(dataset), image_key, class_names, source, settings)
+        rows = _rows(tfds.as_numpy(dataset), image_key, label_key, source, settings)
         arrays = collect(rows, len(dataset), key, source, settings)
     images, labels = arrays
     if len(images) == 0:
         raise ZooError(f"{source} has no examples in the split {settings.split!r}.")
-    unlabelled = np.flatnonzero(np.asarray(labels) < 0) if class_names else range(len(images))
+    unlabelled = np.flatnonzero(np.asarray(labels) < 0) if label_key else range(len(images))
     if len(unlabelled) == len(images):  # such as the unlabelled split of stl10
         return images, None, ()
     if len(unlabelled):
@@ -55,6 +59,9 @@ def load(argument: str, settings: DataSettings) -> tuple[np.ndarray, np.ndarray 
             f"example {unlabelled[0]} of {source} has no label (it is {labels[unlabelled[0]]}), but other examples have one; "
             "set data.split to the splits that have them."
         )
+    if not class_names:
+        values, labels = np.unique(labels, return_inverse=True)
+        return images, labels.astype(np.int32), tuple(map(str, values))
     return images, labels, class_names
 
 
@@ -99,8 +106,7 @@ def _nearest(tfds, name):
     return f" TFDS has no {base!r}; the nearest are: {', '.join(near) or 'none'}."
 
 
-def _features(tfds, features, source):
-    """(key of the image feature, class names)."""
+def _image_key(tfds, features, source):
     images = [key for key, feature in features.items() if isinstance(feature, tfds.features.Image)]
     if "image" not in images and len(images) != 1:
         available = ", ".join(f"{key} ({type(feature).__name__})" for key, feature in features.items())
@@ -111,8 +117,31 @@ def _features(tfds, features, source):
     if dtype != np.uint8 or feature.shape[-1] not in (1, 3, 4):
         actual = f"{dtype} {list(feature.shape)}"
         raise ZooError(f"the images of {source} are {actual}; expected uint8 with 1, 3 or 4 channels.")
-    label = features["label"] if "label" in features else None  # noqa: SIM401 (this mapping has no get)
-    return image_key, tuple(label.names) if isinstance(label, tfds.features.ClassLabel) else ()
+    return image_key
+
+
+def _labels(tfds, features, source, name):
+    """(key of the feature with the class, or None; class names, () where they are whole numbers that have none)."""
+    classes = {key: tuple(f.names) for key, f in features.items() if isinstance(f, tfds.features.ClassLabel)}
+    whole = [key for key, f in features.items() if f.shape == () and np.issubdtype(np.dtype(f.np_dtype), np.integer)]
+    if name in classes or (not name and "label" in classes):
+        return name or "label", classes[name or "label"]
+    if name in whole:
+        return name, ()
+    candidates = [*classes, *(key for key in whole if key not in classes)]
+    if name:
+        available = ", ".join(f"{key} ({type(feature).__name__})" for key, feature in features.items())
+        raise ZooError(
+            f"data.label_feature={name}: {source} has the features {available}; expected a ClassLabel or a whole number"
+            f"{': ' * bool(candidates)}{', '.join(candidates)}."
+        )
+    if candidates:
+        print(
+            f"{source}: read without classes. If one of these features is the class, name it, such as"
+            f" data.label_feature={candidates[0]}: {', '.join(candidates)}.",
+            file=sys.stderr,
+        )
+    return None, ()
 
 
 def _dataset(tfds, builder, keys, source, split):
@@ -141,10 +170,10 @@ def _state(builder):
     return [info.stat().length, info.stat().mtime] if info.exists() else None
 
 
-def _rows(examples, image_key, class_names, source, settings):
+def _rows(examples, image_key, label_key, source, settings):
     height, width = target_size(settings)
     for index, example in enumerate(examples):
-        name, label = f"example {index} of {source}", int(example["label"]) if class_names else -1
+        name, label = f"example {index} of {source}", int(example[label_key]) if label_key else -1
         try:
             yield name, to_shape(example[image_key], height, width, settings.channels, settings.fit), label
         except ZooError as error:

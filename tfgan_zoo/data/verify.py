@@ -9,6 +9,7 @@ In a folder (see folder.py), every image of which is decoded:
     size         if most images have one size: another size; if not: the longer side over 3 times the shorter one, or the
                  shorter side below a quarter of its median
     animated     has several frames, of which only the first is used
+    dark         files of 16 bits of which few are used, so that white is far above the largest level
 
 In a pyramid (see pyramid.py):
     incomplete   `prepare` hasn't finished
@@ -23,7 +24,7 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,10 @@ import numpy as np
 from PIL import Image
 
 from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.core.file_names import displayed
 from tfgan_zoo.core.waiting import with_progress
 from tfgan_zoo.data import pooling, records
-from tfgan_zoo.data.folder import read_image
+from tfgan_zoo.data.folder import read_image, unused_levels
 from tfgan_zoo.data.pyramid import LevelImages, read_about
 
 CHUNK = 64  # images decoded at a time
@@ -42,7 +44,7 @@ LONG, SMALL = 3, 4  # bounds of `unusual_size`
 
 @dataclass(frozen=True)
 class Finding:
-    """`kind` is a word of the module's docstring, `where` a file or an image, `detail` the description."""
+    """`kind` is a word of the module's docstring, `where` a file or an image, as text, `detail` the description."""
 
     kind: str
     where: str
@@ -51,7 +53,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class InspectedImage:
-    """The facts about an image: `pixels` is a hash of them, `label` its class or None."""
+    """The facts about an image: `pixels` is a hash of them, `label` its class or None, `level` the largest one of 16-bit gray."""
 
     where: str
     label: str | None
@@ -59,6 +61,7 @@ class InspectedImage:
     pixels: bytes = b""
     shape: tuple[int, ...] = ()
     frames: int = 1
+    level: int | None = None
 
 
 def findings(folder: str | Path) -> tuple[int, list[Finding]]:
@@ -91,7 +94,10 @@ def of_folder(root: Path) -> tuple[int, list[Finding]]:
     problems += [Finding("corrupt", image.where, image.reason) for image in images if image.reason]
     for name in sorted(set(classes) - {image.label for image in readable}):
         problems.append(Finding("class", name, "has no readable image"))
-    return len(images), problems + duplicates(readable) + outliers(readable)
+    problems += duplicates(readable) + outliers(readable)
+    if detail := unused_levels([image.level for image in images if image.level is not None]):
+        problems.append(Finding("dark", str(root), detail))
+    return len(images), [Finding(*map(displayed, astuple(problem))) for problem in problems]
 
 
 def files_below(folder: Path) -> list[Path]:
@@ -105,12 +111,13 @@ def files_below(folder: Path) -> list[Path]:
 def inspect(root: Path, path: Path, label: str | None) -> InspectedImage:
     """Decodes a file."""
     where = path.relative_to(root).as_posix()
-    pixels, reason = read_image(path)
+    levels: list[int] = []
+    pixels, reason = read_image(path, tell=levels.append)
     if pixels is None:
         return InspectedImage(where, label, reason)
     with Image.open(path) as image:
         frames = getattr(image, "n_frames", 1) if image.format in ("GIF", "PNG", "WEBP", "TIFF") else 1
-    return InspectedImage(where, label, None, hash_of(pixels), pixels.shape, frames)
+    return InspectedImage(where, label, None, hash_of(pixels), pixels.shape, frames, *levels)
 
 
 def hash_of(pixels: np.ndarray) -> bytes:

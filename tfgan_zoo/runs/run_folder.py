@@ -15,6 +15,7 @@ import keras
 from tfgan_zoo import __version__
 from tfgan_zoo.core import catalog, recipe
 from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.core.file_names import displayed
 from tfgan_zoo.core.game import Game
 from tfgan_zoo.core.priors import Prior
 from tfgan_zoo.core.recipe_tables import Stage
@@ -60,6 +61,7 @@ class Run:
             table["data"] = {"order": "repeating", **table.get("data", {})}  # of runs from before there was another
             self.recipe = catalog.completed(recipe.parse(table, self.folder / "recipe.json"))
             self.dataset = json.loads((self.folder / "dataset.json").read_text())
+            self.dataset["class_names"] = [displayed(name) for name in self.dataset.get("class_names", [])]
         except (FileNotFoundError, NotADirectoryError) as missing:
             nearby = sorted(str(p.parent) for p in self.folder.parent.glob("*/recipe.json"))[:5]
             train = "Train one: python -m tfgan_zoo.train --model=sngan."

@@ -122,6 +122,13 @@ def check_same_images(
         raise ZooError(f"{source.name} holds other images now than those that were trained on.")
 
 
+def changed_data(data: DataSettings, changes: dict[str, Any]) -> DataSettings:
+    """The settings with changes; if the source is another, without what a recipe says of its own: split, classes and labels."""
+    if changes.get("source", data.source) != data.source:
+        changes = {"split": "all", "labels_per_class": None, "classes": None, "label_feature": None, **changes}
+    return data.model_copy(update=changes)
+
+
 class RunTarget:
     """A checkpoint of a run, to be scored.
 

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from tfgan_zoo import pictures
 from tfgan_zoo.core.errors import ZooError, of_full_disk
+from tfgan_zoo.core.file_names import displayed
 from tfgan_zoo.core.generator_inputs import LATENT_BOUND, GeneratorInput, Truncation
 from tfgan_zoo.core.priors import Codes
 from tfgan_zoo.saved_model import trust
@@ -76,7 +77,13 @@ def load_version(folder: str | Path, unsafe: bool = False) -> Sampler:
 def card_of(folder: str | Path) -> Card:
     """What the model_card.json of a version folder holds, {} if there is none."""
     path = Path(folder) / "model_card.json"
-    return json.loads(path.read_text()) if path.exists() else {}
+    return json.loads(path.read_text(), object_hook=_displayed) if path.exists() else {}
+
+
+def _displayed(table):
+    """The table of a card with names of classes as text; those of folders whose names are none were written as they came."""
+    names = table.get("class_names")
+    return {**table, "class_names": list(map(displayed, names))} if isinstance(names, list) else table
 
 
 def codes_of(card: Card) -> Codes | None:
