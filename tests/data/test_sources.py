@@ -788,7 +788,7 @@ def test_tfds_class_may_be_a_whole_number_under_another_name(prepared, capsys):
     assert dict(zip(years.images[:, 0, 0, 0].tolist(), years.labels.tolist(), strict=True)) == {1: 1, 2: 0, 3: 1}
     assert capsys.readouterr().err == ""
     message = refusal("tfds:years", data_dir=prepared, label_feature="image")
-    assert "label_feature=image: tfds:years has the features year (Tensor), image (Image); expected" in message
+    assert "label_feature=image: tfds:years has the features image (Image), year (Tensor); expected" in message
     assert message.endswith("expected a ClassLabel or a whole number: year.")
     assert load("tfds:pets", split="train", data_dir=prepared, label_feature="label").class_names == ("cat", "dog")
 
@@ -828,7 +828,7 @@ def test_tfds_downloads_with_download_true(tmp_path):
         assert cifar.classes == 10
         assert "there is no tfds:cifar11. TFDS has no 'cifar11'" in refusal("tfds:cifar11", download=True)
         message = refusal("tfds:imdb_reviews", split="train", download=True)
-        assert "has the features text (Text), label (ClassLabel); expected an image feature" in message
+        assert "has the features label (ClassLabel), text (Text); expected an image feature" in message
 
 
 def test_empty_tfds_is_refused(tmp_path):

@@ -38,6 +38,10 @@ CHANNELS = flags.DEFINE_enum(
 BAD_FILES = flags.DEFINE_enum(
     "bad_files", "refuse", ["refuse", "skip"], "prepare: what to do with files that are not images."
 )
+WHITE_LEVEL = flags.DEFINE_integer(
+    "white_level", None, "prepare: the level of 16-bit files that becomes white; 4095 for 12 bits.", 1, 65535
+)
+LABEL_FEATURE = flags.DEFINE_string("label_feature", None, "prepare: the feature of a TFDS data set with the class.")
 SPLIT = flags.DEFINE_string("split", "all", "prepare: all, or a split of the source.")
 SHARD_IMAGES = flags.DEFINE_integer("shard_images", 512, "prepare: images per shard.", lower_bound=1)
 PNG_FROM = flags.DEFINE_integer(
@@ -64,6 +68,8 @@ def prepare_pyramid(source: str) -> int:
         "channels": CHANNELS.value and int(CHANNELS.value),
         "fit": FIT.value,
         "bad_files": BAD_FILES.value,
+        "white_level": WHITE_LEVEL.value,
+        "label_feature": LABEL_FEATURE.value,
         "data_dir": DATA_DIR.value,
         "download": DOWNLOAD.value,
         "cache_dir": CACHE_DIR.value,

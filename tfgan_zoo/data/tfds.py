@@ -109,7 +109,7 @@ def _nearest(tfds, name):
 def _image_key(tfds, features, source):
     images = [key for key, feature in features.items() if isinstance(feature, tfds.features.Image)]
     if "image" not in images and len(images) != 1:
-        available = ", ".join(f"{key} ({type(feature).__name__})" for key, feature in features.items())
+        available = ", ".join(f"{key} ({type(feature).__name__})" for key, feature in sorted(features.items()))
         raise ZooError(f"{source} has the features {available}; expected an image feature named 'image', or just one.")
     image_key = "image" if "image" in images else images[0]
     feature = features[image_key]
@@ -128,9 +128,9 @@ def _labels(tfds, features, source, name):
         return name or "label", classes[name or "label"]
     if name in whole:
         return name, ()
-    candidates = [*classes, *(key for key in whole if key not in classes)]
+    candidates = [*sorted(classes), *sorted(set(whole) - set(classes))]
     if name:
-        available = ", ".join(f"{key} ({type(feature).__name__})" for key, feature in features.items())
+        available = ", ".join(f"{key} ({type(feature).__name__})" for key, feature in sorted(features.items()))
         raise ZooError(
             f"data.label_feature={name}: {source} has the features {available}; expected a ClassLabel or a whole number"
             f"{': ' * bool(candidates)}{', '.join(candidates)}."
