@@ -11,7 +11,7 @@ import sys
 
 from benchmarks.results import ROOT, load
 from benchmarks.tables import between_marks
-from benchmarks.tpu_programs import paper_preset
+from benchmarks.tpu_programs import paper_preset, whole_recipe
 from tfgan_zoo.core import catalog
 
 PAGE = ROOT / "docs" / "scaling.md"
@@ -84,14 +84,27 @@ def program_rows(figures):
             memory, four = found["memory"], figures.get(f"{model}/{preset} on 4 x v5e:2x2", {})
             bound = max(found["flops"] / PEAK, found["bytes"] / HBM)
             reduced = four.get("collectives", {}).get("all-reduce")
-            share = f" (1/{round(1 / found['share'])})" if found["share"] < 1 else ""
+            parts = global_batch(model, preset) / found["batch_size"]
+            share = f" (1/{parts:.0f})" if parts > 1 else ""
             lines.append(
                 f"| {model} | {preset} | {found['batch_size']}{share} | {found['weights'] / 1e6:.1f} M "
                 f"| {memory['argument'] / MIB:,.0f} MiB | {memory['temp'] / MIB:,.0f} MiB | {memory['generated_code'] / MIB:,.0f} MiB "
                 f"| {found['flops'] / 1e9:,.1f} | {found['bytes'] / GIB:,.2f} | {bound * 1e3:,.2f} ms "
                 f"| {f'{reduced[0]} of {reduced[1] / MIB:,.1f} MiB' if reduced else ''} |"
             )
-    return "\n".join(lines) + not_yet(missing)
+    hasty = [name for name, found in figures.items() if found.get("effort", 0) < 0 and " on 1 " in name]
+    careful = [
+        name.partition(" ")[0].replace("/", " ") for name in figures if " on 1 x v5e" in name and name not in hasty
+    ]
+    effort = "Compiled with the least of the compiler's efforts (`--effort=-1`)" if hasty else ""
+    if hasty and careful:
+        effort += f", apart from {', '.join(careful)}"
+    return "\n".join(lines) + (f"\n\n{effort}." if effort else "") + not_yet(missing)
+
+
+def global_batch(model, preset):
+    """The batch of a step of a preset, with all of its accumulated parts; in its last stage."""
+    return whole_recipe(model, preset).schedule[-1].batch_size
 
 
 def not_yet(missing):
@@ -115,7 +128,7 @@ def scaling_rows(figures):
         if found is None or "failed" in found or collectives is None:
             missing.append(f"{model} {preset}")
             continue
-        batch = round(found["batch_size"] / found["share"])
+        batch = global_batch(model, preset)
         cells, alone, rate = [], None, ""
         for chips in CHIPS:
             parts = times(found, collectives, batch, chips)

@@ -31,13 +31,16 @@ SMALLEST = 1 / 64  # of a batch, to be tried on one chip
 TOPOLOGIES = ("v5e:2x2", "v5p:2x2x1", "v4:2x2x1")
 
 
-def recipe_of(model, preset, share=1.0, chips=1):
-    """The `Recipe` of a preset with `share` of its batches, or of their accumulated parts, each divisible by the number of chips."""
+def whole_recipe(model, preset):
+    """The `Recipe` of a preset."""
     from tfgan_zoo.core import recipe
 
-    found = catalog.completed(
-        recipe.parse({"model": model, **catalog.recipe_table(catalog.preset_file(model, preset))})
-    )
+    return catalog.completed(recipe.parse({"model": model, **catalog.recipe_table(catalog.preset_file(model, preset))}))
+
+
+def recipe_of(model, preset, share=1.0, chips=1):
+    """The `Recipe` of a preset with `share` of its batches, or of their accumulated parts, each divisible by the number of chips."""
+    found = whole_recipe(model, preset)
 
     def scaled(size):
         return size and max(round(size * share / (chips * found.accumulation)), 1) * chips

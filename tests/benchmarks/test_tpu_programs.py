@@ -36,10 +36,14 @@ def test_what_replicas_share_becomes_one_program(layer, shared):
 
     @tf.function(jit_compile=True, autograph=False)
     def step(images):
+        """A penalty on the gradient has a second derivative."""
         with tf.GradientTape() as tape:
             tape.watch(images)
-            outputs = strategy.run(lambda images: layer(images, training=True), (images,))
-        return outputs, tape.gradient(outputs, images)
+            with tf.GradientTape() as inner:
+                inner.watch(images)
+                squares = strategy.run(lambda images: layer(images, training=True), (images,)) ** 2
+            penalty = tf.reduce_sum(inner.gradient(squares, images) ** 2)
+        return tape.gradient(penalty, images)
 
     layer(images)
     assert f" {shared}(" in step.experimental_get_compiler_ir(images)(stage="hlo")

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfgan_zoo.core.atomic_files import write_atomically
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.core.recipe_tables import OptimizerSettings
 from tfgan_zoo.layers import BatchNorm
 from tfgan_zoo.training.averaging import MovingAverage
-from tfgan_zoo.training.checkpoints import Checkpoints, read, write_atomically
+from tfgan_zoo.training.checkpoints import Checkpoints, read
 from tfgan_zoo.training.optimizers import LinearDecay, make_optimizer
 from tfgan_zoo.training.stopping import StopRequest, check_finite
 

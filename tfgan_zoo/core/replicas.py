@@ -25,6 +25,17 @@ def rows_of_all_replicas(x: tf.Tensor) -> tf.Tensor:
     return context.all_gather(x, axis=0) if replicas > 1 else x
 
 
+def rows_of_this_replica(rows: tf.Tensor) -> tf.Tensor:
+    """Of the rows [replicas * B, ...] of all replicas those of this one, [B, ...]: the inverse of `rows_of_all_replicas`."""
+    context, replicas = over_replicas()
+    if replicas == 1:
+        return rows
+    # On TPUs a replica's number is not known before the program runs: rows[a:b] does not compile, tf.slice has no second derivative.
+    shares = tf.reshape(rows, [replicas, -1, *rows.shape[1:]])
+    own = tf.reshape(tf.equal(tf.range(replicas), context.replica_id_in_sync_group), [-1] + [1] * len(rows.shape))
+    return tf.reduce_sum(tf.where(own, shares, tf.zeros_like(shares)), axis=0)
+
+
 def draws_for_replica(seed: tf.Tensor, batch: int) -> Draws:
     """`Draws` for this replica's `batch` examples of the global batch. seed: int32 [2], equal on all replicas."""
     context, replicas = over_replicas()

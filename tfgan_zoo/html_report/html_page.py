@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from tfgan_zoo.core.atomic_files import write_atomically
 from tfgan_zoo.html_report.plots import Plot
-from tfgan_zoo.training.checkpoints import write_atomically
 
 if TYPE_CHECKING:
     from tfgan_zoo.html_report.facts import Facts

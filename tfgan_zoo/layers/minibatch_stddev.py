@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfgan_zoo.core.replicas import over_replicas, rows_of_all_replicas
+from tfgan_zoo.core.replicas import rows_of_all_replicas, rows_of_this_replica
 
 
 @keras.saving.register_keras_serializable(package="tfgan_zoo")
@@ -49,17 +49,8 @@ class MinibatchStdDev(keras.layers.Layer):
         variance = tf.math.reduce_variance(grouped, axis=0)  # [groups, ...]
         deviation = tf.reduce_mean(tf.sqrt(variance + self.epsilon), axis=list(range(1, len(x.shape))), keepdims=True)
         deviation = tf.tile(deviation, [group] + [1] * (len(x.shape) - 1))  # example i is in group i mod groups
-        channel = tf.broadcast_to(self.own(deviation, tf.shape(x)[0]), tf.concat([tf.shape(x)[:-1], [1]], 0))
+        channel = tf.broadcast_to(rows_of_this_replica(deviation), tf.concat([tf.shape(x)[:-1], [1]], 0))
         return tf.concat([inputs, tf.cast(channel, inputs.dtype)], axis=-1)
-
-    def own(self, rows: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
-        """The `count` rows of this replica, out of the rows of all replicas."""
-        context, replicas = over_replicas()
-        if replicas == 1:
-            return rows
-        # Unlike rows[a:b], this has a size that XLA knows although the replica's number is not known before the program runs.
-        begin = tf.pad([context.replica_id_in_sync_group * count], [[0, len(rows.shape) - 1]])
-        return tf.slice(rows, begin, tf.concat([[count], tf.shape(rows)[1:]], 0))
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         return (*input_shape[:-1], input_shape[-1] + 1)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfgan_zoo.core.atomic_files import replaced
 from tfgan_zoo.metrics.distances import Moments, moments
 from tfgan_zoo.metrics.features import FeatureNetwork
 
@@ -95,9 +96,8 @@ class FeatureCache:
         result = moments(features)
         with self.locked(path) as writable:
             if writable:
-                temporary = path.with_suffix(".tmp.npz")
-                np.savez(temporary, mean=result.mean, covariance=result.covariance, count=result.count)
-                os.replace(temporary, path)
+                with replaced(path) as temporary, open(temporary, "wb") as file:
+                    np.savez(file, mean=result.mean, covariance=result.covariance, count=result.count)
         return result
 
     @contextlib.contextmanager
@@ -129,8 +129,7 @@ class FeatureCache:
         for here in watch(remaining, f"Features of {count:,} real images"):
             features[here] = network.features(images[numbers[here]], min(BATCH, count))
             features.flush()
-            temporary = progress.with_suffix(".rows.tmp")
-            temporary.write_text(str(here.stop))
-            os.replace(temporary, progress)
+            with replaced(progress) as temporary:
+                temporary.write_text(str(here.stop))
         os.replace(partial, path)
         progress.unlink(missing_ok=True)

@@ -1,13 +1,13 @@
 """Samples as pictures: images as uint8 and in grids, points in the plane as a density plot; PNG, GIF and MP4 files."""
 
 import math
-import os
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image, ImageDraw
 
+from tfgan_zoo.core.atomic_files import replaced
 from tfgan_zoo.core.errors import ZooError
 
 LEGIBLE = 64  # pixels to which small images are enlarged
@@ -171,9 +171,8 @@ def save_animation(frames: ArrayLike, path: str | Path, scale: int = 1, frames_p
     if path.suffix not in writers:
         raise ZooError(f"{path}: expected a name that ends in .gif or .mp4.")
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.tmp")
-    writers[path.suffix](frames, partial, frames_per_second)
-    os.replace(partial, path)
+    with replaced(path) as partial:
+        writers[path.suffix](frames, partial, frames_per_second)
 
 
 def write_gif(frames: np.ndarray, path: Path, frames_per_second: int) -> None:
@@ -215,6 +214,5 @@ def save_png(image: ArrayLike, path: str | Path, scale: int = 1) -> None:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     image = np.asarray(image).repeat(scale, 0).repeat(scale, 1)
-    partial = path.with_name(f".{path.name}.tmp")
-    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(partial, format="PNG")
-    os.replace(partial, path)
+    with replaced(path) as partial:
+        Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(partial, format="PNG")

@@ -14,6 +14,7 @@ import keras
 
 from tfgan_zoo import __version__
 from tfgan_zoo.core import catalog, recipe
+from tfgan_zoo.core.atomic_files import write_atomically
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.core.file_names import displayed
 from tfgan_zoo.core.game import Game
@@ -22,7 +23,7 @@ from tfgan_zoo.core.recipe_tables import Stage
 from tfgan_zoo.metrics.features import score_names
 from tfgan_zoo.metrics.protocol import Protocol, Score
 from tfgan_zoo.runs import building
-from tfgan_zoo.training.checkpoints import Checkpoints, write_atomically
+from tfgan_zoo.training.checkpoints import Checkpoints
 from tfgan_zoo.training.standing_statistics import refresh_standing_statistics
 from tfgan_zoo.training.strategies import precision
 

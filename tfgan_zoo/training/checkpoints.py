@@ -11,37 +11,15 @@ import zipfile
 import zlib
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
+from tfgan_zoo.core.atomic_files import write_atomically
 from tfgan_zoo.core.errors import ZooError
 
 # RuntimeError: a flipped bit in the archive's directory may request a password or an unknown compression.
 BROKEN = (zipfile.BadZipFile, zlib.error, OSError, EOFError, KeyError, ValueError, RuntimeError)
-
-
-def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Calls `write(file)` on a temporary file beside `path`, flushes it to disk and renames it: a crash leaves the old file.
-
-    Raises:
-        OSError: the file could not be written; names it. Nothing of it is left.
-    """
-    beside = path.with_name(f".{path.name}.tmp")
-    try:
-        with open(beside, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        if error.errno and error.filename is None:  # as where the disk is full
-            raise OSError(error.errno, os.strerror(error.errno), str(path)) from None
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    os.fsync(folder)  # the rename itself
-    os.close(folder)
 
 
 def read(path: Path) -> dict[str, np.ndarray]:
