@@ -55,8 +55,8 @@ def without_means(patch):
 
 
 def without_rows(patch):
-    patch.setattr("tfgan_zoo.layers.minibatch_stddev.rows_of_all_replicas", lambda x: x)
-    patch.setattr(MinibatchStdDev, "own", lambda self, rows, count: rows[:count])
+    for name in ("rows_of_all_replicas", "rows_of_this_replica"):
+        patch.setattr(f"tfgan_zoo.layers.minibatch_stddev.{name}", lambda x: x)
 
 
 def without_statistics(patch):
