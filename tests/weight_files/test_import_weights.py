@@ -238,8 +238,10 @@ def test_of_several_networks_one_is_to_be_chosen():
     names = ["g.l1.weight", "g.l2.weight", "d.l1.weight", "g_ema.l1.weight", "g_optim.state.0.exp_avg"]
     tensors = {name: np.full(1, i) for i, name in enumerate(names)}
     listed = r"It holds g \(2 tensors\), d \(1 tensor\), g_ema \(1 tensor\), g_optim \(1 tensor\)\."
-    with pytest.raises(ZooError, match=f"several networks; choose one, such as --key=g. {listed}"):
+    with pytest.raises(ZooError, match=f"several networks; choose one, such as --key=g_ema. {listed}"):
         transfer.state_dict(tensors)
+    with pytest.raises(ZooError, match=r"such as --discriminator_key=d\. "):
+        transfer.state_dict(tensors, flag="--discriminator_key")
     with pytest.raises(ZooError, match=f"--key=ema: nothing in the file is under that key. {listed}"):
         transfer.state_dict(tensors, "ema")
     assert transfer.state_dict(tensors, "g_ema") == {"l1.weight": np.full(1, 3)}

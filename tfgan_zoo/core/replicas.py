@@ -30,7 +30,8 @@ def rows_of_this_replica(rows: tf.Tensor) -> tf.Tensor:
     context, replicas = over_replicas()
     if replicas == 1:
         return rows
-    # On TPUs a replica's number is not known before the program runs: rows[a:b] does not compile, tf.slice has no second derivative.
+    # On a TPU a replica's number is known only to the running program: rows[a:b] does not compile, and tf.slice has no second
+    # derivative there (findings/xla_slice_second_derivative.sh).
     shares = tf.reshape(rows, [replicas, -1, *rows.shape[1:]])
     own = tf.reshape(tf.equal(tf.range(replicas), context.replica_id_in_sync_group), [-1] + [1] * len(rows.shape))
     return tf.reduce_sum(tf.where(own, shares, tf.zeros_like(shares)), axis=0)

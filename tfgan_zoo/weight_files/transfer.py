@@ -24,22 +24,10 @@ if TYPE_CHECKING:
 COUNTERS = re.compile(r"(^|\.)num_batches_tracked$")  # not needed by our batch norm
 # What trainers put before the names of a network's tensors: a file's key for it, DistributedDataParallel, torch.compile, averaging.
 WRAPPERS = ("model_state_dict", "state_dict", "module", "_orig_mod", "ema_model")
-# Under which keys of a file the two players are found.
+# Under which keys of a file the two players are found; averages first.
 GENERATORS = (
-    "g_ema",
-    "G_ema",
-    "netG_ema",
-    "ema",
-    "model_ema",
-    "params_ema",
-    "generator_ema",
-    "g",
-    "G",
-    "netG",
-    "gen",
-    "generator",
-    "params",
-)
+    "g_ema", "G_ema", "netG_ema", "ema", "model_ema", "params_ema", "generator_ema", "g", "G", "netG", "gen", "generator", "params",
+)  # fmt: skip
 DISCRIMINATORS = ("d", "D", "netD", "dis", "disc", "discriminator")
 Tensors = dict[str, np.ndarray]
 
@@ -94,7 +82,9 @@ def state_dict(tensors: Tensors, key: str | None = None, flag: str = "--key") ->
     groups = dict.fromkeys(name.partition(".")[0] for name in tensors)
     players = [group for group in groups if group in GENERATORS + DISCRIMINATORS]
     if len(players) > 1:
-        raise ZooError(f"the file holds several networks; choose one, such as {flag}={players[0]}. {contents(tensors)}")
+        wanted = DISCRIMINATORS if "discriminator" in flag else GENERATORS
+        one = next((name for name in wanted if name in players), players[0])
+        raise ZooError(f"the file holds several networks; choose one, such as {flag}={one}. {contents(tensors)}")
     if players and all("optim" in group for group in groups if group not in players):
         return state_dict(below(tensors, players[0]))
     # Only a part of the network may have been compiled.
