@@ -98,7 +98,8 @@ def program_rows(figures):
     ]
     effort = "Compiled with the least of the compiler's efforts (`--effort=-1`)" if hasty else ""
     if hasty and careful:
-        effort += f", apart from {', '.join(careful)}"
+        papers = [name for name in careful if not name.endswith(" quickstart")]
+        effort += f", apart from {', '.join([*['quickstarts on one chip'] * (len(papers) < len(careful)), *papers])}"
     return "\n".join(lines) + (f"\n\n{effort}." if effort else "") + not_yet(missing)
 
 

@@ -21,7 +21,7 @@ SLICES = {"x[i:i+2]": lambda x, i: x[i : i + 2], "tf.slice": lambda x, i: tf.sli
 def second_derivative(piece, compiled):
     """The gradient of the sum of (3 x^2)^2, that is 36 x^3, where x is in the slice, and 0 elsewhere."""
 
-    @tf.function(jit_compile=compiled)
+    @tf.function(jit_compile=compiled, autograph=False)
     def compute(x, i):
         with tf.GradientTape() as outer:
             outer.watch(x)
