@@ -177,7 +177,8 @@ class Attempt:
         for index, worker in enumerate(self.workers):
             text = self.log(index).read_text(errors="replace")
             sentences = [s for s in text.splitlines() if s.startswith(("error: ", "Stopped and saved."))]
-            lines.append(sentences[-1] if sentences else "")
+            last = sentences[-1] if sentences else ""
+            lines.append(last.replace(f"{self.run.parent}/", ""))  # a record names no folder of this machine
             if kind in ("SIGKILL", "SIGSTOP") and index == victim:
                 continue
             status = worker.returncode
