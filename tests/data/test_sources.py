@@ -1,9 +1,13 @@
 """Data sources: what each kind returns, what it refuses, and with which message."""
 
 import hashlib
+import io
+import json
 import os
+import tarfile
 import threading
 import time
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,7 +17,7 @@ from PIL import Image
 
 from tfgan_zoo.core import waiting
 from tfgan_zoo.core.errors import ZooError
-from tfgan_zoo.data import images_on_disk, toy
+from tfgan_zoo.data import emoji, images_on_disk, make_emoji, toy
 from tfgan_zoo.data.make_mnist5k import interleaved, make
 from tfgan_zoo.data.mnist5k import FILE
 from tfgan_zoo.data.resizing import all_to_shape, to_shape
@@ -38,6 +42,7 @@ def load(source, **changes):
         "label_seed": 0,
         "label_feature": None,
         "white_level": None,
+        "background": 0,
     }
     return load_source(SimpleNamespace(source=source, **(defaults | changes)))
 
@@ -58,7 +63,7 @@ def gray(height, width, value=200):
 def test_unknown_source_names_the_nearest_and_all():
     message = refusal("fodler:/x")
     assert "no data source 'fodler'. Did you mean 'folder'?" in message
-    assert "arrays, folder, mnist5k, pyramid, stacked, tfds, toy" in message
+    assert "arrays, emoji, folder, mnist5k, pyramid, stacked, tfds, toy" in message
 
 
 def test_source_without_its_argument_says_what_to_write(tmp_path):
@@ -69,9 +74,13 @@ def test_source_without_its_argument_says_what_to_write(tmp_path):
     assert "mnist5k:x: mnist5k takes no argument; write" in refusal("mnist5k:x")
 
 
-def test_sources_without_splits_refuse_one(tmp_path):
-    for source in ("arrays:x.npz", f"folder:{tmp_path}"):
-        assert "'train'. Available: all." in refusal(source, split="train")
+def test_unknown_split_of_files_or_arrays_is_refused(tmp_path):
+    np.savez(tmp_path / "x.npz", images=np.zeros((2, 2, 2), np.uint8) + 9)
+    write(tmp_path / "a.png", gray(2, 2))
+    (tmp_path / "folder").mkdir()
+    write(tmp_path / "folder" / "a.png", gray(2, 2))
+    for source in (f"arrays:{tmp_path / 'x.npz'}", f"folder:{tmp_path / 'folder'}"):
+        assert "'tran'. Did you mean 'train'? Available: all, test, train." in refusal(source, split="tran")
 
 
 def test_source_reports_its_size_shape_and_classes():
@@ -150,6 +159,193 @@ def test_more_labels_than_the_source_has_are_refused(tmp_path):
 def test_number_of_classes_is_checked_if_given():
     assert load("toy:ring8", classes=8).classes == 8
     assert refusal("mnist5k", classes=8).startswith("data.classes=8: mnist5k has 10 classes;")
+
+
+# --- splits of files
+
+
+def test_held_out_tenth_stays_when_files_are_added_and_leaves_one_of_each_class(tmp_path):
+    names = [f"{number}.png" for number in range(400)]
+    for number, name in enumerate(names):
+        write(tmp_path / ("ab"[number % 2]) / name, gray(2, 2, number % 256))
+    write(tmp_path / "c" / "alone.png", gray(2, 2))
+    everything, train, test = (load(f"folder:{tmp_path}", split=split) for split in ("all", "train", "test"))
+    assert 25 < test.size < 55  # a tenth of 401
+    assert train.size + test.size == everything.size == 401
+    assert set(train.labels) == {0, 1, 2}
+    assert train.class_names == test.class_names == ("a", "b", "c")
+    assert set(test.labels) <= {0, 1}
+    for number in range(400, 500):
+        write(tmp_path / ("ab"[number % 2]) / f"{number}.png", gray(2, 2, 255))
+    assert set(test.images[:, 0, 0, 0]) <= set(load(f"folder:{tmp_path}", split="test").images[:, 0, 0, 0])
+
+
+def test_arrays_hold_out_a_tenth_too(tmp_path):
+    np.savez(
+        tmp_path / "x.npz", images=np.arange(1000, dtype=np.uint8).repeat(4).reshape(-1, 2, 2), labels=[0, 1] * 500
+    )
+    train, test = (load(f"arrays:{tmp_path / 'x.npz'}", split=split) for split in ("train", "test"))
+    assert (train.size + test.size, len(train.labels), len(test.labels)) == (1000, train.size, test.size)
+    assert 70 < test.size < 130
+
+
+# --- .zip files and dataset.json
+
+
+def zipped(folder, path, top=""):
+    with zipfile.ZipFile(path, "w") as file:
+        for member in sorted(folder.rglob("*")):
+            if member.is_file():
+                file.write(member, f"{top}{member.relative_to(folder).as_posix()}")
+    return path
+
+
+def test_zip_of_a_folder_is_the_same_data_as_the_folder(classes, tmp_path):
+    folder = load(f"folder:{classes}")
+    for top in ("", "pictures/"):
+        source = load(f"folder:{zipped(classes, tmp_path / 'x.zip', top)}")
+        assert (source.class_names, source.fingerprint()) == (folder.class_names, folder.fingerprint())
+
+
+def test_zip_ignores_hidden_files_and_names_bad_ones(classes, tmp_path):
+    (classes / "cat" / "empty.png").touch()
+    path = zipped(classes, tmp_path / "x.zip")
+    with zipfile.ZipFile(path, "a") as file:
+        file.writestr("__MACOSX/cat/._a.png", b"x")
+        file.writestr(".DS_Store", b"x")
+    assert f"1 of the 4 files in {path} can't be read as images:\n  cat/empty.png: empty, 0 bytes" in refusal(
+        f"folder:{path}"
+    )
+    assert load(f"folder:{path}", bad_files="skip").size == 3
+
+
+def test_file_that_is_no_zip_is_refused(tmp_path):
+    (tmp_path / "x.zip").write_bytes(b"no zip")
+    message = f"{tmp_path / 'x.zip'} can't be read as a .zip file (File is not a zip file)"
+    assert message in refusal(f"folder:{tmp_path / 'x.zip'}")
+
+
+@pytest.fixture
+def labelled_by_json(tmp_path):
+    """Four images in two subfolders; dataset.json gives them the classes 7, 2, 2 and 7."""
+    for number in range(4):
+        write(tmp_path / "data" / f"0000{number % 2}" / f"{number}.png", gray(2, 2, 10 * number))
+    names = ["00000/0.png", "00000/2.png", "00001/1.png", "00001/3.png"]
+    write_labels(tmp_path / "data", list(zip(names, [7, 2, 2, 7], strict=True)))
+    return tmp_path / "data"
+
+
+def write_labels(folder, labels):
+    (folder / "dataset.json").write_text(json.dumps({"labels": labels}))
+
+
+def test_labels_of_dataset_json_are_the_classes_in_a_folder_and_in_a_zip(labelled_by_json, tmp_path):
+    for path in (labelled_by_json, zipped(labelled_by_json, tmp_path / "x.zip")):
+        source = load(f"folder:{path}")
+        assert (source.labels.tolist(), source.class_names) == ([1, 0, 0, 1], ("2", "7"))
+        assert source.images[:, 0, 0, 0].tolist() == [0, 20, 10, 30]
+
+
+def test_null_labels_of_dataset_json_mean_no_classes(labelled_by_json):
+    write_labels(labelled_by_json, None)
+    source = load(f"folder:{labelled_by_json}")
+    assert (source.size, source.labels, source.class_names) == (4, None, ())
+
+
+def test_dataset_json_that_does_not_fit_the_files_is_refused(labelled_by_json, capsys):
+    write(labelled_by_json / "00000" / "more.png", gray(2, 2))
+    message = refusal(f"folder:{labelled_by_json}")
+    assert "has no label for 1 of the 5 files, such as 00000/more.png" in message
+    assert load(f"folder:{labelled_by_json}", bad_files="skip").size == 4
+    assert "more.png: without a label in dataset.json" in capsys.readouterr().err
+    write_labels(labelled_by_json, [["00000/gone.png", 0]])
+    assert "lists 1 files that are not there, such as 00000/gone.png" in refusal(f"folder:{labelled_by_json}")
+    write_labels(labelled_by_json, [["00000/0.png", [0.5, 1]]])
+    assert "00000/0.png has the label [0.5, 1]; expected a whole number" in refusal(f"folder:{labelled_by_json}")
+    (labelled_by_json / "dataset.json").write_text("{")
+    assert "dataset.json can't be read (JSONDecodeError: " in refusal(f"folder:{labelled_by_json}")
+
+
+def test_verify_reads_zips_and_dataset_json(labelled_by_json, tmp_path):
+    (labelled_by_json / "00001" / "more.png").touch()
+    count, found = findings(zipped(labelled_by_json, tmp_path / "x.zip"))
+    assert (count, [(f.kind, f.where) for f in found]) == (
+        5,
+        [("unlabelled", "00001/more.png"), ("corrupt", "00001/more.png")],
+    )
+
+
+# --- background
+
+
+def test_background_fills_padding_and_shows_through_transparency():
+    clear = np.array([[[200, 100, 50, 0], [200, 100, 50, 255]]], np.uint8)
+    assert to_shape(clear, None, None, 3, "pad", 255)[0].tolist() == [[255, 255, 255], [200, 100, 50]]
+    padded = to_shape(gray(2, 4, 7), 4, 4, None, "pad", 255)[..., 0]
+    assert padded.tolist() == [[255] * 4, [7] * 4, [7] * 4, [255] * 4]
+    assert to_shape(clear, 3, 2, None, "pad", 255)[0].tolist() == [[0] * 4, [0] * 4]  # transparent stays transparent
+
+
+# --- emoji.py
+
+
+def test_emoji_are_3391_pictures_of_nine_categories_on_white():
+    source = load("emoji")
+    assert (source.images.shape, source.classes) == ((3391, 64, 64, 3), 9)
+    assert np.bincount(source.labels).tolist() == [85, 152, 256, 133, 261, 1881, 167, 238, 218]
+    assert np.mean(source.images[:, 0, 0] == 255) > 0.9
+
+
+def test_emoji_in_several_skin_tones_are_in_one_split():
+    listed = emoji.names()
+    plain = [make_emoji.SKIN_TONES.sub("", make_emoji.code_of(name)) for name in listed["names"]]
+    assert not set(plain[: -listed["test"]]) & set(plain[-listed["test"] :])
+    train, test = (load("emoji", split=split) for split in ("train", "test"))
+    assert (train.size, test.size) == (3053, 338)
+    np.testing.assert_array_equal(np.concatenate([train.images, test.images]), load("emoji").images)
+
+
+def test_emoji_of_a_category_of_the_others_and_the_first_ones():
+    flags, others = load("emoji:flags", split="train"), load("emoji:without-flags", split="train")
+    assert (flags.size, flags.class_names, others.size, others.classes) == (232, ("Flags",), 3053 - 232, 8)
+    assert "Flags" not in others.class_names
+    first = load("emoji:without-flags", split="train[:100]", resolution=32)
+    assert first.images.shape == (100, 32, 32, 3)
+    np.testing.assert_array_equal(first.labels, others.labels[:100])
+    assert "no category of emoji 'flag'. Did you mean 'flags'?" in refusal("emoji:flag")
+    assert "no split of emoji 'val'" in refusal("emoji", split="val")
+    assert "emoji:flags has 232 pictures in train; ask for 1 to 232" in refusal("emoji:flags", split="train[:300]")
+
+
+def test_make_emoji_lays_pictures_on_white_and_finds_their_categories(tmp_path):
+    blue = Image.new("RGBA", (256, 256), (0, 0, 255, 255))
+    blue.paste((9, 9, 9, 0), (0, 0, 256, 128))  # the upper half is transparent
+    stored = io.BytesIO()
+    blue.save(stored, "WEBP", lossless=True)
+    table = [
+        {"unified": "0023-FE0F-20E3", "non_qualified": "0023-20E3", "category": "Symbols"},
+        {"unified": "1F44B", "category": "People", "skin_variations": {"1F3FB": {"unified": "1F44B-1F3FB"}}},
+    ]
+    for name, files in (
+        ("pictures", {f"assets/{code}.webp": stored.getvalue() for code in ("23-fe0f-20e3", "1f44b", "1f44b-1f3fb")}),
+        ("table", {"package/emoji.json": json.dumps(table).encode()}),
+    ):
+        with tarfile.open(tmp_path / f"{name}.tgz", "w:gz") as tar:
+            for path, content in files.items():
+                info = tarfile.TarInfo(path)
+                info.size = len(content)
+                tar.addfile(info, io.BytesIO(content))
+    make_emoji.make(tmp_path / "pictures.tgz", tmp_path / "table.tgz", tmp_path / "x.png", tmp_path / "x.json")
+    listed = json.loads((tmp_path / "x.json").read_text())
+    assert dict(zip(listed["names"], listed["labels"], strict=True)) == {
+        "23-fe0f-20e3": 1,
+        "1f44b": 0,
+        "1f44b-1f3fb": 0,
+    }
+    with Image.open(tmp_path / "x.png") as sheet:
+        tile = np.asarray(sheet)[:64, :64]
+    assert tile[0, 0].tolist() == [255, 255, 255]
+    assert tile[63, 63].tolist() == [0, 0, 255]
 
 
 # --- mnist5k.py
@@ -415,8 +611,9 @@ def test_many_files_keep_their_order_through_the_thread_pool(tmp_path, monkeypat
 
 
 def test_folder_that_is_missing_empty_or_mixed_is_refused(classes, tmp_path):
-    assert "none doesn't exist" in refusal(f"folder:{tmp_path / 'none'}")
-    assert "b.png is a file" in refusal(f"folder:{classes / 'dog' / 'b.png'}")
+    message = f"there is no folder {tmp_path / 'none'}; expected a folder of images, or a .zip file of them."
+    assert message in refusal(f"folder:{tmp_path / 'none'}")
+    assert "b.png is a file, and no .zip; expected" in refusal(f"folder:{classes / 'dog' / 'b.png'}")
     (tmp_path / "empty").mkdir()
     assert "empty is empty; expected image files, or one subfolder of them per class" in refusal(
         f"folder:{tmp_path / 'empty'}"
@@ -474,7 +671,7 @@ def test_folder_or_class_with_only_bad_files_is_refused_even_with_skip(classes, 
     (tmp_path / "texts" / "a.txt").write_text("hello")
     assert "none of the 1 files" in refusal(f"folder:{tmp_path / 'texts'}", bad_files="skip")
     (classes / "dog" / "b.png").write_bytes(b"")
-    assert f"the class folder {classes / 'dog'} has no readable image" in refusal(f"folder:{classes}", bad_files="skip")
+    assert f"the class dog of {classes} has no readable image" in refusal(f"folder:{classes}", bad_files="skip")
 
 
 def test_pipe_in_a_folder_is_a_bad_file_and_does_not_block(tmp_path):

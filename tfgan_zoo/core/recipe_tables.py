@@ -107,7 +107,7 @@ class DataSettings(Table):
 
     source: str = Field(
         "mnist5k",
-        description="mnist5k, stacked:mnist5k, arrays:FILE.npz, folder:DIR, pyramid:DIR, tfds:NAME or "
+        description="mnist5k, emoji, stacked:mnist5k, arrays:FILE.npz, folder:DIR (or a .zip file), pyramid:DIR, tfds:NAME or "
         "toy:ring8|grid25|circles",
     )
     split: str = Field("all", description="all, or a split of the source")
@@ -115,6 +115,7 @@ class DataSettings(Table):
     resolution: Count | tuple[Count, Count] | None = Field(None, description="height = width, or [height, width]")
     channels: Literal[1, 3, 4] | None = Field(None, description="1 gray, 3 RGB, 4 RGBA; unchanged by default")
     fit: Literal["pad", "crop", "refuse"] = Field("pad", description="what happens to images of another shape")
+    background: int = Field(0, ge=0, le=255, description="gray level of what is padded or transparent; 255 is white")
     bad_files: Literal["refuse", "skip"] = Field("refuse", description="what happens to files that are not images")
     white_level: int | None = Field(
         None,

@@ -5,6 +5,7 @@
     class_names                 optional; K strings. Without them, each of the K classes must have an image
 
 Floats that never go below 0 are taken to lie in [0, 1]. Other keys, such as Keras' x_test, are ignored.
+The split "test" is a tenth of the images, by a hash of their numbers; "train" is the rest.
 A compressed file can't be memory-mapped, so these arrays are held in memory whatever `memory_limit_mb` is.
 """
 
@@ -14,9 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from tfgan_zoo.core.errors import ZooError, no_such
+from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.core.recipe_tables import DataSettings
 from tfgan_zoo.data.resizing import all_to_shape, target_size
+from tfgan_zoo.data.splits import of_split
 
 IMAGE_KEYS = ("images", "x", "x_train")
 LABEL_KEYS = ("labels", "y", "y_train")
@@ -32,18 +34,21 @@ def load(argument: str, settings: DataSettings) -> tuple[np.ndarray, np.ndarray 
     """
     if not argument:
         raise ZooError("the data source 'arrays' needs a file: arrays:FILE.npz.")
-    if settings.split != "all":
-        raise no_such("split of arrays", settings.split, ["all"])
     path = Path(argument).expanduser()
     stored = _read(path)
     if stored["images"] is None:
         raise ZooError(f"{path} has no images: its keys are {stored['keys']}; expected one of {', '.join(IMAGE_KEYS)}.")
     images = _checked_images(stored["images"], path)
     try:
-        images = all_to_shape(images, *target_size(settings), settings.channels, settings.fit)
+        images = all_to_shape(images, *target_size(settings), settings.channels, settings.fit, settings.background)
     except ZooError as error:
         raise ZooError(f"an image of {path} {error}") from None
-    return images, *_checked_labels(stored["labels"], stored["class_names"], len(images), path)
+    labels, class_names = _checked_labels(stored["labels"], stored["class_names"], len(images), path)
+    if settings.split == "all":
+        return images, labels, class_names
+    numbers = [str(index) for index in range(len(images))]
+    kept = of_split(settings.split, numbers, [-1] * len(images) if labels is None else labels.tolist(), "arrays")
+    return images[kept], None if labels is None else labels[kept], class_names
 
 
 def _read(path):

@@ -9,10 +9,12 @@ from PIL import Image
 
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.core.recipe_tables import DataSettings
-from tfgan_zoo.data.folder import file_state, find_files, read_image
+from tfgan_zoo.data.file_trees import file_tree
+from tfgan_zoo.data.folder import find_files, read_image
 from tfgan_zoo.data.images_on_disk import key_of
 from tfgan_zoo.data.resizing import target_size, to_shape
 from tfgan_zoo.data.sources import load_source
+from tfgan_zoo.data.splits import of_split
 
 PATH_KINDS = ("folder", "arrays", "pyramid")  # kinds whose argument is a path
 
@@ -63,19 +65,23 @@ def entries_of(settings: DataSettings) -> Entries:
 
 
 def _of_folder(root, settings):
-    files, labels, class_names = find_files(root, settings.bad_files)
+    tree = file_tree(root)
+    files, labels, class_names = find_files(tree, settings.bad_files)
+    kept = of_split(settings.split, files, labels, "a folder")
+    files, labels = [files[i] for i in kept], [labels[i] for i in kept]
     Image.init()  # registers every file type once, before the threads do
     height, width = target_size(settings)
 
     def read(index):
-        image, reason = read_image(root / files[index], settings.white_level)
+        image, reason = read_image(tree, files[index], settings.white_level)
         if reason:
             return None, reason
         try:
-            return to_shape(image, height, width, settings.channels, settings.fit), None
+            return to_shape(image, height, width, settings.channels, settings.fit, settings.background), None
         except ZooError as error:
             raise ZooError(f"{root / files[index]} {error}") from None
 
-    white_level = [settings.white_level] if settings.white_level else []
-    state = key_of("folder", [files, [file_state(root / file) for file in files], *white_level])
+    decoding = [settings.white_level] if settings.white_level else []
+    decoding += [f"on {settings.background}"] if settings.background else []
+    state = key_of("folder", [files, [tree.state(file) for file in files], *decoding])
     return Entries(f"folder:{root}", state, files, labels, class_names, read)

@@ -29,7 +29,7 @@ def load(argument: str, settings: DataSettings) -> tuple[np.ndarray, np.ndarray,
     with np.load(FILE) as file:
         images, labels = file["images"][SPLITS[settings.split], ..., None], file["labels"][SPLITS[settings.split]]
     try:
-        images = all_to_shape(images, *target_size(settings), settings.channels, settings.fit)
+        images = all_to_shape(images, *target_size(settings), settings.channels, settings.fit, settings.background)
     except ZooError as error:
         raise ZooError(f"an image of mnist5k {error}") from None
     return images, labels.astype(np.int32), tuple("0123456789")

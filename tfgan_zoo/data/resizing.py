@@ -3,15 +3,16 @@
 Channels first:
     gray -> RGB         the value three times
     RGB -> gray         ITU-R 601 luma, as Pillow computes it
-    RGBA -> RGB, gray   composited on black, the colour of the padding; colours under full transparency are arbitrary,
-                        so dropping alpha would show pixels that nobody was meant to see
+    RGBA -> RGB, gray   composited on the background, as is the padding: black, or the level of gray that
+                        `background` gives; colours under full transparency are arbitrary, so dropping alpha would show
+                        pixels that nobody was meant to see
     gray, RGB -> RGBA   opaque
 
 Then height and width, by `fit`:
     pad     Keeps the whole image. With s the largest scale at which it fits into the target:
             s < 1 shrinks it by s; 1 <= s < 2 leaves its pixels unchanged; s >= 2 enlarges it by s.
             So an image is enlarged only if it would otherwise fill less than half of the target in both directions.
-            The rest is padded with 0 (black; transparent in RGBA) on both sides, an odd pixel below or right.
+            The rest is padded with the background (transparent in RGBA) on both sides, an odd pixel below or right.
             MNIST's 28 x 28 gets 2 pixels on each side at 32, and is enlarged at 64.
     crop    Resizes the largest centred part that has the target's aspect ratio.
     refuse  Any other shape is an error.
@@ -43,7 +44,12 @@ def target_size(settings: DataSettings) -> tuple[int | None, int | None]:
 
 
 def to_shape(
-    image: Image.Image | np.ndarray, height: int | None, width: int | None, channels: int | None, fit: str
+    image: Image.Image | np.ndarray,
+    height: int | None,
+    width: int | None,
+    channels: int | None,
+    fit: str,
+    background: int = 0,
 ) -> np.ndarray:
     """One image in the target shape.
 
@@ -52,6 +58,7 @@ def to_shape(
         height, width: of the result; None keeps them.
         channels: 1, 3 or 4; None keeps them.
         fit: "pad", "crop" or "refuse", see the module's docstring.
+        background: level of gray of what is padded or transparent, 0 to 255.
 
     Returns:
         uint8 [height, width, channels].
@@ -62,11 +69,16 @@ def to_shape(
     """
     pixels = from_pil(image) if isinstance(image, Image.Image) else image
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels
-    return all_to_shape(pixels[None], height, width, channels, fit)[0]
+    return all_to_shape(pixels[None], height, width, channels, fit, background)[0]
 
 
 def all_to_shape(
-    images: np.ndarray, height: int | None, width: int | None, channels: int | None, fit: str
+    images: np.ndarray,
+    height: int | None,
+    width: int | None,
+    channels: int | None,
+    fit: str,
+    background: int = 0,
 ) -> np.ndarray:
     """`to_shape` for uint8 [N, h, w, c]; returns the same array if nothing has to change."""
     source = images.shape[1:]
@@ -77,8 +89,8 @@ def all_to_shape(
         raise no_such("data.fit", fit, FITS)
     result = np.zeros((len(images), *target), np.uint8)
     for start in range(0, len(images), CHUNK):
-        part = _to_channels(images[start : start + CHUNK], target[2])
-        result[start : start + CHUNK] = part if source[:2] == target[:2] else FITS[fit](part, *target[:2])
+        part = _to_channels(images[start : start + CHUNK], target[2], background)
+        result[start : start + CHUNK] = part if source[:2] == target[:2] else FITS[fit](part, *target[:2], background)
     return result
 
 
@@ -110,13 +122,13 @@ def from_pil(image: Image.Image, white_level: int = DEEPEST, tell: Callable[[int
     return np.array(image.convert("RGBA" if image.has_transparency_data else "RGB"))
 
 
-def _to_channels(images, channels):
+def _to_channels(images, channels, background):
     """uint8 [..., 1, 3 or 4] -> uint8 [..., channels]."""
     if images.shape[-1] == channels:
         return images
     if images.shape[-1] == 4:
         color, alpha = images[..., :3].astype(np.uint16), images[..., 3:].astype(np.uint16)
-        images = ((color * alpha + 127) // 255).astype(np.uint8)
+        images = ((color * alpha + background * (255 - alpha) + 127) // 255).astype(np.uint8)
     if images.shape[-1] == 3 and channels == 1:
         # L = 0.299 R + 0.587 G + 0.114 B in 16-bit fixed point; the weights add up to 65536, so gray stays unchanged
         luma = images.astype(np.uint32) @ np.array([19595, 38470, 7471], np.uint32)
@@ -128,17 +140,17 @@ def _to_channels(images, channels):
     return images
 
 
-def _pad(images, height, width):
+def _pad(images, height, width, background):
     scale = min(height / images.shape[1], width / images.shape[2])
     if scale < 1 or scale >= 2:
         images = _resize(images, *(max(1, round(side * scale)) for side in images.shape[1:3]))
     top, left = (height - images.shape[1]) // 2, (width - images.shape[2]) // 2
-    result = np.zeros((len(images), height, width, images.shape[3]), np.uint8)
+    result = np.full((len(images), height, width, images.shape[3]), background * (images.shape[3] < 4), np.uint8)
     result[:, top : top + images.shape[1], left : left + images.shape[2]] = images
     return result
 
 
-def _crop(images, height, width):
+def _crop(images, height, width, background):
     source_height, source_width = images.shape[1:3]
     crop_height = min(source_height, max(1, round(source_width * height / width)))
     crop_width = min(source_width, max(1, round(source_height * width / height)))
@@ -146,7 +158,7 @@ def _crop(images, height, width):
     return _resize(images[:, top : top + crop_height, left : left + crop_width], height, width)
 
 
-def _refuse(images, height, width):
+def _refuse(images, height, width, background):
     raise ZooError(
         f"is {images.shape[1]}x{images.shape[2]} (height x width), not {height}x{width}; "
         "use data.fit=pad or data.fit=crop to convert it."

@@ -14,12 +14,13 @@ import numpy as np
 
 from tfgan_zoo.core.errors import ZooError, no_such
 from tfgan_zoo.core.recipe_tables import DataSettings
-from tfgan_zoo.data import arrays, folder, mnist5k, pooling, pyramid, stacked, tfds, toy
+from tfgan_zoo.data import arrays, emoji, folder, mnist5k, pooling, pyramid, stacked, tfds, toy
 from tfgan_zoo.data.labelled import labelled_examples
 from tfgan_zoo.data.lazy import LazyImages
 
 LOADERS: dict[str, Callable[[str, DataSettings], tuple[Any, np.ndarray | None, tuple[str, ...]]]] = {
     "mnist5k": mnist5k.load,
+    "emoji": emoji.load,
     "arrays": arrays.load,
     "folder": folder.load,
     "tfds": tfds.load,

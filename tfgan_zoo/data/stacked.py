@@ -42,7 +42,13 @@ def load(argument: str, settings: DataSettings) -> tuple[np.ndarray, np.ndarray,
             f"data.channels={settings.channels}: stacked:{argument} has a digit in each of its 3 channels;"
             " leave it out."
         )
-    gray = SimpleNamespace(split=settings.split, resolution=settings.resolution, channels=1, fit=settings.fit)
+    gray = SimpleNamespace(
+        split=settings.split,
+        resolution=settings.resolution,
+        channels=1,
+        fit=settings.fit,
+        background=settings.background,
+    )
     digits, _, _ = STACKABLE[argument]("", gray)
     size = PER_DIGIT * len(digits)
     modes = np.arange(size, dtype=np.int32) % MODES

@@ -43,7 +43,8 @@ def load(argument: str, settings: DataSettings) -> tuple[np.ndarray, np.ndarray 
     dataset = _dataset(tfds, builder, [image_key, label_key] if label_key else [image_key], source, settings.split)
     named = [label_key] if settings.label_feature else []
     facts = [builder.info.full_name, str(builder.data_path), _state(builder), settings.split, image_key, *named]
-    key = key_of("tfds", [*facts, settings.resolution, settings.channels, settings.fit])
+    background = [f"on {settings.background}"] if settings.background else []
+    key = key_of("tfds", [*facts, settings.resolution, settings.channels, settings.fit, *background])
     arrays = cached(key, settings)
     if arrays is None:
         rows = _rows(tfds.as_numpy(dataset), image_key, label_key, source, settings)
@@ -175,6 +176,10 @@ def _rows(examples, image_key, label_key, source, settings):
     for index, example in enumerate(examples):
         name, label = f"example {index} of {source}", int(example[label_key]) if label_key else -1
         try:
-            yield name, to_shape(example[image_key], height, width, settings.channels, settings.fit), label
+            yield (
+                name,
+                to_shape(example[image_key], height, width, settings.channels, settings.fit, settings.background),
+                label,
+            )
         except ZooError as error:
             raise ZooError(f"{name} {error}") from None

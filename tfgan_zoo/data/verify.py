@@ -21,7 +21,6 @@ In a pyramid (see pyramid.py):
 """
 
 import hashlib
-import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
@@ -35,6 +34,7 @@ from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.core.file_names import displayed
 from tfgan_zoo.core.waiting import with_progress
 from tfgan_zoo.data import pooling, records
+from tfgan_zoo.data.file_trees import LABELS, FileTree, file_tree, json_labels
 from tfgan_zoo.data.folder import read_image, unused_levels
 from tfgan_zoo.data.pyramid import LevelImages, read_about
 
@@ -71,28 +71,35 @@ def findings(folder: str | Path) -> tuple[int, list[Finding]]:
         ZooError: there is no such folder; it is empty; it is a pyramid of another layout.
     """
     folder = Path(folder).expanduser()
-    if not folder.is_dir():
-        raise ZooError(f"there is no folder {folder}; expected a folder of images, or a pyramid.")
-    return of_pyramid(folder) if (folder / "plan.json").is_file() else of_folder(folder)
+    return of_pyramid(folder) if (folder / "plan.json").is_file() else of_files(file_tree(folder))
 
 
-def of_folder(root: Path) -> tuple[int, list[Finding]]:
-    """`findings` of a folder of images, with one subfolder per class, or flat."""
-    entries = sorted(path for path in root.iterdir() if not path.name.startswith("."))
-    classes = [path.name for path in entries if path.is_dir()]
-    files: list[tuple[Path, str | None]] = [(path, None) for path in entries if not path.is_dir()]
-    if not entries:
+def of_files(tree: FileTree) -> tuple[int, list[Finding]]:
+    """`findings` of a folder or .zip file of images: flat, with one subfolder per class, or with StyleGAN's dataset.json."""
+    root, (folders, files) = tree.root, tree.entries()
+    if not folders and not files:
         raise ZooError(f"{root} is empty; expected image files, or one subfolder of them per class.")
-    problems = [Finding("unlabelled", path.name, "beside class folders") for path, _ in files] if classes else []
-    files += [(path, name) for name in classes for path in files_below(root / name)]
+    labels = json_labels(tree)
+    if labels is None:
+        problems = [Finding("unlabelled", name, "beside class folders") for name in files] if folders else []
+        members: list[tuple[str, str | None]] = [(name, None) for name in files]
+        members += [(file, name) for name in folders for file in tree.below(name)]
+        classes = set(folders)
+    else:
+        members = [(file, str(labels[file]) if file in labels else None) for file in tree.below() if file != LABELS]
+        unlabelled = [file for file, label in members if labels and label is None]
+        problems = [Finding("unlabelled", file, f"without a label in {LABELS}") for file in unlabelled]
+        there = {file for file, _ in members}
+        problems += [Finding("corrupt", file, f"in {LABELS}, but missing") for file in labels if file not in there]
+        classes = {str(label) for label in labels.values()}
     Image.init()  # registers every file type once, before the threads do
     with records.threads() as pool:
-        chunks = (files[start : start + CHUNK] for start in range(0, len(files), CHUNK))
-        rows = (row for chunk in chunks for row in pool.map(lambda file: inspect(root, *file), chunk))
-        images = list(with_progress(rows, len(files), str(root), "files"))
+        chunks = (members[start : start + CHUNK] for start in range(0, len(members), CHUNK))
+        rows = (row for chunk in chunks for row in pool.map(lambda member: inspect(tree, *member), chunk))
+        images = list(with_progress(rows, len(members), str(root), "files"))
     readable = [image for image in images if not image.reason]
     problems += [Finding("corrupt", image.where, image.reason) for image in images if image.reason]
-    for name in sorted(set(classes) - {image.label for image in readable}):
+    for name in sorted(classes - {image.label for image in readable}):
         problems.append(Finding("class", name, "has no readable image"))
     problems += duplicates(readable) + outliers(readable)
     if detail := unused_levels([image.level for image in images if image.level is not None]):
@@ -100,24 +107,15 @@ def of_folder(root: Path) -> tuple[int, list[Finding]]:
     return len(images), [Finding(*map(displayed, astuple(problem))) for problem in problems]
 
 
-def files_below(folder: Path) -> list[Path]:
-    paths = []
-    for parent, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        paths += [Path(parent) / name for name in files if not name.startswith(".")]
-    return sorted(paths)
-
-
-def inspect(root: Path, path: Path, label: str | None) -> InspectedImage:
+def inspect(tree: FileTree, file: str, label: str | None) -> InspectedImage:
     """Decodes a file."""
-    where = path.relative_to(root).as_posix()
     levels: list[int] = []
-    pixels, reason = read_image(path, tell=levels.append)
+    pixels, reason = read_image(tree, file, tell=levels.append)
     if pixels is None:
-        return InspectedImage(where, label, reason)
-    with Image.open(path) as image:
+        return InspectedImage(file, label, reason)
+    with tree.open(file) as opened, Image.open(opened) as image:
         frames = getattr(image, "n_frames", 1) if image.format in ("GIF", "PNG", "WEBP", "TIFF") else 1
-    return InspectedImage(where, label, None, hash_of(pixels), pixels.shape, frames, *levels)
+    return InspectedImage(file, label, None, hash_of(pixels), pixels.shape, frames, *levels)
 
 
 def hash_of(pixels: np.ndarray) -> bytes:
