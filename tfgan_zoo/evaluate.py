@@ -76,9 +76,10 @@ def requested(recipe: Any) -> tuple[Any, Any, Any]:
 
 def main() -> int:
     command_line.load_tensorflow()
-    from tfgan_zoo.metrics.features import feature_network
+    from tfgan_zoo.data.sources import load_source
     from tfgan_zoo.runs import targets
     from tfgan_zoo.runs.run_folder import Run
+    from tfgan_zoo.runs.scoring_network import network_of
     from tfgan_zoo.training.strategies import make_strategy
 
     if sum(map(bool, (RUN.value, EXPORT.value, IMAGES.value, COMPARE.value))) != 1:
@@ -100,12 +101,13 @@ def main() -> int:
         run, export = RUN.value, str(EXPORT.value)
         target = targets.RunTarget(run, CHECKPOINT.value) if run else targets.ExportTarget(export, UNSAFE.value)
         data, evaluation, names = requested(target.recipe)
+    source = load_source(data)
     with make_strategy(STRATEGY.value, several_workers=False).scope():
-        network = feature_network(evaluation.features, evaluation.inception_file)
+        network = network_of(evaluation, source.image_shape, source.class_names)
     own_data = target.recipe is not None and data == target.recipe.data
     progress = command_line.with_progress
-    evaluator = targets.make_evaluator(data, network, evaluation, None, RESAMPLES.value, progress, own_data)
-    target.check_source(evaluator.source, data)
+    evaluator = targets.make_evaluator(data, network, evaluation, source, RESAMPLES.value, progress, own_data)
+    target.check_source(source, data)
     evaluator.check(names, target.players())
     scores, problems = targets.sweep(target, evaluator, names, TRUNCATION.value or [None])
     print(*targets.described(scores), sep="\n", flush=True)

@@ -2,7 +2,7 @@
 
   python -m tfgan_zoo.train --model=sngan                       the quickstart: MNIST digits, minutes on two CPU cores
   python -m tfgan_zoo.train --model=sngan --preset=cifar10      the paper's setting, for GPUs
-  python -m tfgan_zoo.train --model=sngan --set data.source=folder:/my/pictures --set data.resolution=64
+  python -m tfgan_zoo.train --model=sngan --data=my_pictures    your own: a folder, a .zip or .npz file, tfds:NAME
   python -m tfgan_zoo.train --list                              every model and preset
 
 The same command with the same --workdir, or --workdir alone, resumes a run that was stopped.
@@ -16,12 +16,19 @@ from typing import Any
 from absl import flags
 
 from tfgan_zoo.cli import command_line
+from tfgan_zoo.cli.chosen_recipe import ChosenRecipe
 from tfgan_zoo.core.errors import ZooError
 
 flags.adopt_module_key_flags(command_line)
 
 MODEL = flags.DEFINE_string("model", None, "The model: a name from --list.")
-PRESET = flags.DEFINE_string("preset", "quickstart", "One of the model's recipes: a name from --list.")
+PRESET = flags.DEFINE_string("preset", None, "One of the model's recipes: a name from --list; by default quickstart.")
+DATA = flags.DEFINE_string(
+    "data",
+    None,
+    "Your pictures: a folder (with one subfolder per class, or none), a .zip file of one, an .npz file, or a source such as "
+    "tfds:cifar10. The recipe is fitted to them, and says how; --preset or --config sets which.",
+)
 CONFIG = flags.DEFINE_string("config", None, "A recipe file of your own, instead of --model and --preset.")
 SET = flags.DEFINE_multi_string("set", [], "Changes a value of the recipe: key=value, such as --set steps=500.")
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; by default runs/<model>-<time>.")
@@ -31,30 +38,6 @@ STRATEGY = flags.DEFINE_string(
 )
 LIST = flags.DEFINE_bool("list", False, "List the models and presets and exit; --verbose adds how each was run.")
 DRY_RUN = flags.DEFINE_bool("dry_run", False, "Print the resolved recipe and the networks, and exit.")
-
-
-def recipe_file() -> str | Path | None:
-    """The TOML file that --config or --model names; None if neither is given."""
-    from tfgan_zoo.core import catalog
-
-    return CONFIG.value or (MODEL.value and catalog.preset_file(MODEL.value, PRESET.value))
-
-
-def resolved_recipe() -> Any:
-    from tfgan_zoo.core import catalog, recipe
-
-    if CONFIG.value and MODEL.value:
-        raise ZooError("--config and --model were both given; give either --config, or --model with --preset.")
-    if path := recipe_file():
-        origin: Any = CONFIG.value or f"{MODEL.value}/{PRESET.value}"
-        table = {**({"model": MODEL.value} if MODEL.value else {}), **catalog.recipe_table(path)}
-    elif WORKDIR.value and (Path(WORKDIR.value) / "recipe.json").exists():
-        table = json.loads((origin := Path(WORKDIR.value) / "recipe.json").read_text())
-    else:
-        raise ZooError(f"give --model, one of {', '.join(catalog.model_names())}, or a recipe by --config; see --help.")
-    parsed = recipe.parse(recipe.override(table, SET.value), origin)
-    command_line.load_tensorflow()  # only now, so that a mistyped key is reported at once
-    return catalog.completed(parsed)
 
 
 def dry_run(recipe: Any) -> None:
@@ -90,11 +73,13 @@ def main() -> int:
             if command_line.VERBOSE.value:
                 print(f"{'':<30}The recipe: {catalog.tried(catalog.preset_file(model, preset))}")
         return 0
-    recipe = resolved_recipe()
+    chosen = ChosenRecipe(MODEL.value, PRESET.value, CONFIG.value, DATA.value, SET.value, WORKDIR.value)
+    recipe = chosen.recipe
+    if chosen.found:
+        print(chosen.found)
     if DRY_RUN.value:
         dry_run(recipe)
-        if path := recipe_file():
-            print(f"The recipe{' without --set' if SET.value else ''}: {catalog.tried(path)}")
+        print(chosen.tried())
         return 0
     from tfgan_zoo.cli.next_steps import after_training
     from tfgan_zoo.runs.training_run import TrainingRun

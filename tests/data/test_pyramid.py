@@ -522,7 +522,7 @@ def test_verify_exits_with_status_one_if_there_are_findings(tmp_path):
     for number, image in enumerate(noise(3, 8)):
         save(tmp_path / f"{number}.png", image)
     clean = run("verify", tmp_path)
-    assert (clean.returncode, clean.stdout) == (0, f"{tmp_path}: 3 images, nothing found.\n")
+    assert (clean.returncode, clean.stdout) == (0, f"{tmp_path}: 3 images, levels 0 to 255, nothing found.\n")
     for number in range(3, 6):
         save(tmp_path / f"{number}.png", noise(1, 8)[0])
     process = run("verify", tmp_path, "--most=2")
@@ -533,16 +533,16 @@ def test_verify_exits_with_status_one_if_there_are_findings(tmp_path):
         "duplicate 3.png the pixels of 0.png",
         "duplicate 4.png the pixels of 0.png",
         "duplicate and 1 more --most=3 lists them",
-        f"{tmp_path}: 6 images, 3 findings.",
+        f"{tmp_path}: 6 images, levels 0 to 255, 3 findings.",
     ]
 
 
 def test_incomplete_command_line_says_what_is_missing(tmp_path):
     for arguments, message in (
-        ((), "got no command; expected prepare SOURCE or verify DIR. See --help."),
-        (("clean", tmp_path), f"got clean {tmp_path}; expected prepare"),
+        ((), "got no command; expected verify DATA, show DATA or prepare SOURCE. See --help."),
+        (("clean", tmp_path), f"got clean {tmp_path}; expected verify"),
         (("prepare", "mnist5k"), "prepare needs a folder to write to: give --to DIR."),
-        (("verify", tmp_path / "no"), f"there is no folder {tmp_path / 'no'}; expected a folder of images"),
+        (("verify", tmp_path / "no"), f"there is no {tmp_path / 'no'}; expected a folder of pictures"),
         (("verify", tmp_path, "more"), "more: not a flag"),
     ):
         process = run(*arguments)

@@ -256,9 +256,9 @@ class EvaluationSettings(Table):
     samples: Steps = Field(5000, description="generated images; 0 for no scores")
     real_images: Count | None = Field(None, description="at most; as many as samples by default")
     features: str = Field(
-        "mnist_cnn",
-        description="the feature network: mnist_cnn, effnet_lite0 for colour, inception, inception_clean or "
-        "inception_v3_keras with inception_file, or points for toys",
+        "auto",
+        description="the feature network: mnist_cnn, effnet_lite0, inception, inception_clean or inception_v3_keras with "
+        "inception_file, or points for toys; auto: mnist_cnn for gray digits, effnet_lite0 for other pictures",
     )
     inception_file: str | None = Field(
         None,

@@ -1,15 +1,21 @@
-"""Prepares a data set for training at several resolutions, or checks one for problems.
+"""Checks a data set for problems, shows what training sees of it, or prepares it for training at several resolutions.
 
+python -m tfgan_zoo.data verify DATA
+python -m tfgan_zoo.data show DATA --to sheet.png
 python -m tfgan_zoo.data prepare SOURCE --to DIR --resolutions 4..1024
-python -m tfgan_zoo.data verify DIR
+
+DATA is what `train --data` takes: a folder, a .zip or .npz file, a pyramid, or a source such as tfds:NAME or emoji.
 
 prepare writes a pyramid: each image is decoded once, brought to the largest resolution (--fit), and average-pooled down to
 the smallest. SOURCE is what data.source takes: folder:DIR, arrays:FILE.npz, tfds:NAME, mnist5k. If it is killed, the same
 command resumes where it stopped. To train on one level: --set data.source=pyramid:DIR --set data.resolution=64.
 
-verify takes a folder of images or a pyramid. In a folder it reports corrupt files, exact duplicates, images without a class,
-and unusual sizes and modes; in a pyramid also wrong checksums, wrong counts and levels that disagree. It exits with status 1
-if it finds anything.
+verify reports corrupt files, exact duplicates, images without a class, unusual sizes and modes, the range of gray levels and
+files of 16 bits that come out dark; in a pyramid also wrong checksums, wrong counts and levels that disagree. It exits with
+status 1 if it finds anything.
+
+show writes a sheet of 64 pictures as training sees them, cropped or padded, and says which settings it chose; --resolution,
+--fit, --channels, --background and --white_level change them.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -24,24 +30,24 @@ if TYPE_CHECKING:
 
 flags.adopt_module_key_flags(command_line)
 
-TO = flags.DEFINE_string("to", None, "prepare: the pyramid's folder.")
+TO = flags.DEFINE_string("to", None, "prepare: the pyramid's folder; show: the sheet, by default data.png.")
 RESOLUTIONS = flags.DEFINE_string("resolutions", "4..1024", "prepare: smallest and largest resolution, powers of two.")
+RESOLUTION = flags.DEFINE_integer("resolution", None, "show: height and width; 32 or 64 by default.", lower_bound=1)
 FIT = flags.DEFINE_enum(
     "fit",
-    "pad",
+    None,
     ["pad", "crop", "refuse"],
-    "prepare: what to do with images whose shape is not that of the largest level.",
+    "What to do with images of another shape; pad by default in prepare, as training would in show.",
 )
 CHANNELS = flags.DEFINE_enum(
-    "channels", None, ["1", "3", "4"], "prepare: gray, RGB or RGBA; by default the channels of the images."
+    "channels", None, ["1", "3", "4"], "Gray, RGB or RGBA; by default the channels of the images."
 )
-BAD_FILES = flags.DEFINE_enum(
-    "bad_files", "refuse", ["refuse", "skip"], "prepare: what to do with files that are not images."
-)
+BACKGROUND = flags.DEFINE_integer("background", None, "Gray level of padding and transparency; 255 is white.", 0, 255)
+BAD_FILES = flags.DEFINE_enum("bad_files", "refuse", ["refuse", "skip"], "What to do with files that are not images.")
 WHITE_LEVEL = flags.DEFINE_integer(
-    "white_level", None, "prepare: the level of 16-bit files that becomes white; 4095 for 12 bits.", 1, 65535
+    "white_level", None, "The level of 16-bit files that becomes white; 4095 for 12 bits.", 1, 65535
 )
-LABEL_FEATURE = flags.DEFINE_string("label_feature", None, "prepare: the feature of a TFDS data set with the class.")
+LABEL_FEATURE = flags.DEFINE_string("label_feature", None, "The feature of a TFDS data set with the class.")
 SPLIT = flags.DEFINE_string("split", "all", "prepare: all, or a split of the source.")
 SHARD_IMAGES = flags.DEFINE_integer("shard_images", 512, "prepare: images per shard.", lower_bound=1)
 PNG_FROM = flags.DEFINE_integer(
@@ -66,7 +72,8 @@ def prepare_pyramid(source: str) -> int:
         "split": SPLIT.value,
         "resolution": resolutions[-1],
         "channels": CHANNELS.value and int(CHANNELS.value),
-        "fit": FIT.value,
+        "fit": FIT.value or "pad",
+        "background": BACKGROUND.value or 0,
         "bad_files": BAD_FILES.value,
         "white_level": WHITE_LEVEL.value,
         "label_feature": LABEL_FEATURE.value,
@@ -80,19 +87,40 @@ def prepare_pyramid(source: str) -> int:
     return 0
 
 
-def verify_folder(folder: str) -> int:
-    from tfgan_zoo.data.verify import findings
+def verify_data(name: str) -> int:
+    from tfgan_zoo.data.verify import check
 
-    count, problems = findings(folder)
-    if not problems:
-        print(f"{folder}: {count:,} images, nothing found.")
-        return 0
-    show(problems)
-    print(f"{folder}: {count:,} images, {len(problems):,} findings.")
-    return 1
+    found = check(name)
+    if found.problems:
+        show_findings(found.problems)
+    print(f"{name}: {found}")
+    return int(bool(found.problems))
 
 
-def show(problems: "list[Finding]") -> None:
+def show_sheet(name: str) -> int:
+    from tfgan_zoo.data import sheet
+    from tfgan_zoo.data.survey import source_of
+
+    flags_given: dict[str, Any] = {
+        "resolution": RESOLUTION.value,
+        "channels": CHANNELS.value and int(CHANNELS.value),
+        "fit": FIT.value,
+        "background": BACKGROUND.value,
+        "white_level": WHITE_LEVEL.value,
+        "label_feature": LABEL_FEATURE.value,
+        "bad_files": BAD_FILES.value,
+        "data_dir": DATA_DIR.value,
+    }
+    command_line.load_tensorflow()
+    choices = sheet.choices_for(source_of(name), {k: v for k, v in flags_given.items() if v is not None})
+    path = TO.value or "data.png"
+    sheet.write_sheet(choices, path)
+    print(*(f"{choice.key}={choice.value}: {choice.why}" for choice in choices if choice.why != "as given"), sep="\n")
+    print(f"Written: {path}")
+    return 0
+
+
+def show_findings(problems: "list[Finding]") -> None:
     """Prints a table of the findings."""
     from rich.console import Console
     from rich.table import Table
@@ -110,12 +138,14 @@ def show(problems: "list[Finding]") -> None:
     console.print(table)
 
 
-COMMANDS = {"prepare": prepare_pyramid, "verify": verify_folder}
+COMMANDS = {"prepare": prepare_pyramid, "verify": verify_data, "show": show_sheet}
 
 
 def main(*words: str) -> int:
     if len(words) != 2 or words[0] not in COMMANDS:
-        raise ZooError(f"got {' '.join(words) or 'no command'}; expected prepare SOURCE or verify DIR. See --help.")
+        raise ZooError(
+            f"got {' '.join(words) or 'no command'}; expected verify DATA, show DATA or prepare SOURCE. See --help."
+        )
     return COMMANDS[words[0]](words[1])
 
 

@@ -1,6 +1,6 @@
-"""Checks a data set, a folder of images or a pyramid, before hours of training are spent on it.
+"""Checks a data set before hours of training are spent on it.
 
-In a folder (see folder.py), every image of which is decoded:
+In a folder or .zip file (see folder.py), every image of which is decoded:
     corrupt      can't be read as an image, with the reason
     unlabelled   lies beside class folders, so it has no class
     class        a class without a readable image
@@ -10,6 +10,8 @@ In a folder (see folder.py), every image of which is decoded:
                  shorter side below a quarter of its median
     animated     has several frames, of which only the first is used
     dark         files of 16 bits of which few are used, so that white is far above the largest level
+
+In another source, such as arrays:FILE.npz or tfds:NAME, only duplicates.
 
 In a pyramid (see pyramid.py):
     incomplete   `prepare` hasn't finished
@@ -32,11 +34,14 @@ from PIL import Image
 
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.core.file_names import displayed
+from tfgan_zoo.core.recipe_tables import DataSettings
 from tfgan_zoo.core.waiting import with_progress
 from tfgan_zoo.data import pooling, records
 from tfgan_zoo.data.file_trees import LABELS, FileTree, file_tree, json_labels
 from tfgan_zoo.data.folder import read_image, unused_levels
 from tfgan_zoo.data.pyramid import LevelImages, read_about
+from tfgan_zoo.data.sources import load_source
+from tfgan_zoo.data.survey import source_of
 
 CHUNK = 64  # images decoded at a time
 LONG, SMALL = 3, 4  # bounds of `unusual_size`
@@ -62,20 +67,87 @@ class InspectedImage:
     shape: tuple[int, ...] = ()
     frames: int = 1
     level: int | None = None
+    levels: tuple[int, int] = (255, 0)
+
+
+@dataclass(frozen=True)
+class Check:
+    """What a check found.
+
+    Attributes:
+        count: the number of images checked.
+        problems: the findings.
+        levels: the smallest and the largest level of the images as uint8; None if they were not read.
+        deepest: the largest level of files of 16-bit gray, before they become uint8; None if there are none.
+    """
+
+    count: int
+    problems: list[Finding]
+    levels: tuple[int, int] | None = None
+    deepest: int | None = None
+
+    def __str__(self) -> str:
+        """In one line.
+
+        Examples:
+            >>> str(Check(1200, [], (0, 15), 4000))
+            '1,200 images, levels 0 to 15 (in files of 16 bits up to 4,000), nothing found.'
+        """
+        parts = [f"{self.count:,} image{'s' * (self.count != 1)}"]
+        if self.levels:
+            deep = f" (in files of 16 bits up to {self.deepest:,})" if self.deepest is not None else ""
+            parts.append(f"levels {self.levels[0]} to {self.levels[1]}{deep}")
+        return ", ".join(
+            [
+                *parts,
+                f"{len(self.problems):,} finding{'s' * (len(self.problems) > 1)}."
+                if self.problems
+                else "nothing found.",
+            ]
+        )
 
 
 def findings(folder: str | Path) -> tuple[int, list[Finding]]:
-    """(number of images checked, the findings) of a folder of images or a pyramid.
+    """(number of images checked, the findings) of a data set; see `check`."""
+    found = check(str(folder))
+    return found.count, found.problems
+
+
+def check(name: str) -> Check:
+    """Checks a data set: what `train --data` takes.
 
     Raises:
-        ZooError: there is no such folder; it is empty; it is a pyramid of another layout.
+        ZooError: there is no such data set; it is empty; it holds points; it is a pyramid of another layout.
     """
-    folder = Path(folder).expanduser()
-    return of_pyramid(folder) if (folder / "plan.json").is_file() else of_files(file_tree(folder))
+    path = Path(name).expanduser()
+    if (path / "plan.json").is_file():
+        return Check(*of_pyramid(path))
+    source = source_of(name)
+    kind, _, argument = source.partition(":")
+    return of_files(file_tree(Path(argument).expanduser())) if kind == "folder" else of_source(source)
 
 
-def of_files(tree: FileTree) -> tuple[int, list[Finding]]:
-    """`findings` of a folder or .zip file of images: flat, with one subfolder per class, or with StyleGAN's dataset.json."""
+def of_source(name: str) -> Check:
+    """`check` of a source that is no folder."""
+    source = load_source(DataSettings(source=name))
+    if source.points:
+        raise ZooError(f"{name} holds points, not pictures.")
+    images, low, high = [], 255, 0
+    for start in with_progress(range(0, source.size, CHUNK), -(-source.size // CHUNK), name):
+        pixels = np.asarray(source.images[start : start + CHUNK])
+        low, high = min(low, int(pixels.min())), max(high, int(pixels.max()))
+        labels = [None] * len(pixels) if source.labels is None else source.labels[start : start + CHUNK]
+        images += [
+            InspectedImage(
+                f"image {start + i}", None if label is None else source.class_names[label], None, hash_of(image)
+            )
+            for i, (image, label) in enumerate(zip(pixels, labels, strict=True))
+        ]
+    return Check(source.size, duplicates(images), (low, high))
+
+
+def of_files(tree: FileTree) -> Check:
+    """`check` of a folder or .zip file of images: flat, with one subfolder per class, or with StyleGAN's dataset.json."""
     root, (folders, files) = tree.root, tree.entries()
     if not folders and not files:
         raise ZooError(f"{root} is empty; expected image files, or one subfolder of them per class.")
@@ -102,9 +174,16 @@ def of_files(tree: FileTree) -> tuple[int, list[Finding]]:
     for name in sorted(classes - {image.label for image in readable}):
         problems.append(Finding("class", name, "has no readable image"))
     problems += duplicates(readable) + outliers(readable)
-    if detail := unused_levels([image.level for image in images if image.level is not None]):
+    deep = [image.level for image in readable if image.level is not None]
+    if detail := unused_levels(deep):
         problems.append(Finding("dark", str(root), detail))
-    return len(images), [Finding(*map(displayed, astuple(problem))) for problem in problems]
+    lowest, highest = (pick((pick(image.levels) for image in readable), default=0) for pick in (min, max))
+    return Check(
+        len(images),
+        [Finding(*map(displayed, astuple(problem))) for problem in problems],
+        (lowest, highest) if readable else None,
+        max(deep, default=None),
+    )
 
 
 def inspect(tree: FileTree, file: str, label: str | None) -> InspectedImage:
@@ -115,7 +194,8 @@ def inspect(tree: FileTree, file: str, label: str | None) -> InspectedImage:
         return InspectedImage(file, label, reason)
     with tree.open(file) as opened, Image.open(opened) as image:
         frames = getattr(image, "n_frames", 1) if image.format in ("GIF", "PNG", "WEBP", "TIFF") else 1
-    return InspectedImage(file, label, None, hash_of(pixels), pixels.shape, frames, *levels)
+    level, extremes = levels[0] if levels else None, (int(pixels.min()), int(pixels.max()))
+    return InspectedImage(file, label, None, hash_of(pixels), pixels.shape, frames, level, extremes)
 
 
 def hash_of(pixels: np.ndarray) -> bytes:

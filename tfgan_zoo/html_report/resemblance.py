@@ -10,8 +10,8 @@ from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.core.recipe_tables import EvaluationSettings
 from tfgan_zoo.data.lazy import LazyImages
 from tfgan_zoo.html_report.html_page import Figure, Row, Section, picture
-from tfgan_zoo.metrics.features import feature_network
 from tfgan_zoo.metrics.neighbours import closest_pairs, nearest, pixels
+from tfgan_zoo.runs.scoring_network import network_of
 from tfgan_zoo.saved_model.signature_calls import Sampler
 
 SHOWN, NEIGHBOURS = 8, 5
@@ -80,7 +80,7 @@ def resemblance_section(
     title = "Nearest training images, by pixels"
     figures = [neighbours_figure(title, f"{text}, by Euclidean distance of the pixels.", shown, reals, by_pixels)]
     try:
-        network = feature_network(evaluation.features, evaluation.inception_file)
+        network = network_of(evaluation, images.shape[1:], ())
         by_features = network.features(shown), network.features(reals)
         title = "Nearest training images, by features"
         caption = f"{text}, by the features of the network {network.name}, which depend less on exact positions."

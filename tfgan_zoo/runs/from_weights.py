@@ -12,6 +12,7 @@ from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.core.game import Game
 from tfgan_zoo.runs import building
 from tfgan_zoo.runs.run_folder import Run, write_json
+from tfgan_zoo.runs.scoring_network import with_network
 from tfgan_zoo.training.strategies import precision
 from tfgan_zoo.weight_files.transfer import RecognizedWeights
 
@@ -87,8 +88,10 @@ def write_run(
             "tfgan_zoo": __version__,
         }
         a_recipe = recipe_of(weights, f"{Path(generator_file).name} ({layout})")
+        dataset = dataset_of(weights, a_recipe)
+        a_recipe = with_network(a_recipe, dataset["image_shape"], dataset["class_names"])
         write_json(temporary / "recipe.json", a_recipe.as_dict())
-        write_json(temporary / "dataset.json", dataset_of(weights, a_recipe))
+        write_json(temporary / "dataset.json", dataset)
         write_json(temporary / "imported.json", record)
         fill(Run(temporary), weights)
         os.rename(temporary, folder)

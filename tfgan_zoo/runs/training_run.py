@@ -20,12 +20,12 @@ from tfgan_zoo.data.pipeline import batches
 from tfgan_zoo.data.sources import Source, load_source
 from tfgan_zoo.data.training_view import training_view
 from tfgan_zoo.metrics.discriminator_scores import accuracies
-from tfgan_zoo.metrics.features import feature_network
 from tfgan_zoo.metrics.players import Players
 from tfgan_zoo.metrics.protocol import Evaluator, Score
 from tfgan_zoo.metrics.score_registry import direction, kinds_of
 from tfgan_zoo.runs import building, publish
 from tfgan_zoo.runs.run_folder import Run
+from tfgan_zoo.runs.scoring_network import network_of, with_network
 from tfgan_zoo.runs.targets import make_evaluator, players_of
 from tfgan_zoo.saved_model.signature_calls import Sampler
 from tfgan_zoo.saved_model.signatures import ExportedGenerator
@@ -54,6 +54,18 @@ def describe(source: Source) -> dict[str, Any]:
         "class_names": list(source.class_names),
         "sha256": source.fingerprint(),
     }
+
+
+def in_words(dataset: dict[str, Any]) -> str:
+    """What dataset.json says, in one line for the user.
+
+    Examples:
+        >>> in_words({"source": "mnist5k", "size": 5000, "image_shape": [32, 32, 1], "class_names": list("0123456789")})
+        'mnist5k, 5,000 examples of 32 x 32 x 1, 10 classes'
+    """
+    classes = f"{len(dataset['class_names'])} classes" if dataset["class_names"] else "no classes"
+    shape = " x ".join(map(str, dataset["image_shape"]))
+    return f"{dataset['source']}, {dataset['size']:,} examples of {shape}, {classes}"
 
 
 def lock(folder: str | Path) -> TextIO:
@@ -94,13 +106,15 @@ class TrainingRun:
     def __init__(
         self, recipe: Recipe, folder: str | Path, strategy: str = "one", report: Callable[[str], object] = print
     ) -> None:
-        self.recipe, self.folder, self.report = recipe, Path(folder), report
+        self.folder, self.report = Path(folder), report
         kinds_of(recipe.evaluation.scores)  # a mistyped name is reported at once
         devices = make_strategy(strategy)
         if strategy == "auto":
             report(f"Devices: {describe_devices(devices)} (--strategy=auto)")
         self.source = load_source(recipe.data)
         dataset = describe(self.source)
+        report(f"Data: {in_words(dataset)}")
+        self.recipe = recipe = with_network(recipe, self.source.image_shape, self.source.class_names)
         build = building.game_builder(recipe, dataset["image_shape"], dataset["num_classes"])
         self.images, self.measure = training_view(self.source, recipe.data)
         self.workers, self.total = Workers(devices), recipe.total_steps
@@ -303,7 +317,7 @@ class TrainingRun:
             return None
         # The devices of other workers wait while the chief takes scores.
         with self.trainer.strategy.scope() if self.workers.count == 1 else contextlib.nullcontext():
-            network = feature_network(settings.features, settings.inception_file)
+            network = network_of(settings, self.source.image_shape, self.source.class_names)
         evaluator = make_evaluator(self.recipe.data, network, settings, self.source)
         try:
             evaluator.check(settings.scores, players_of(self.trainer.game))

