@@ -203,7 +203,7 @@ def test_only_command_lines_can_be_run():
 
 
 @pytest.mark.parametrize(
-    "name", ["train", "evaluate", "sample", "export", "serve", "serving_config", "convert", "playground"]
+    "name", ["train", "evaluate", "sample", "project", "export", "serve", "serving_config", "convert", "playground"]
 )
 def test_help_and_list_wait_for_no_tensorflow(name):
     """They answer at once: the package, the catalog and the command lines load TensorFlow in their functions."""

@@ -19,7 +19,6 @@ from tfgan_zoo.core.errors import ZooError
 
 if TYPE_CHECKING:
     from tfgan_zoo.latents.investigation import Investigation
-    from tfgan_zoo.latents.latent_files import ready_for_figure, save_sum
     from tfgan_zoo.runs.open_generator import Subject
 
 flags.adopt_module_key_flags(command_line)
@@ -56,10 +55,8 @@ def find(it: "Investigation", subject: "Subject", out: Path) -> Any:
     from tfgan_zoo.pictures.captions import captioned
 
     pictures = [read_picture(path, subject.generator, FIT.value or subject.fit) for path in IMAGE.value]
-    settings, usual = (
-        Settings(STEPS.value, RESTARTS.value, noise=NOISE.value),
-        (subject.features, subject.inception_file),
-    )
+    settings = Settings(STEPS.value, RESTARTS.value, noise=NOISE.value)
+    usual = subject.features, subject.inception_file
     network, reason = network_or_reason(FEATURES.value, *usual, pictures[0].shape[-1])
     if reason:
         print(reason)

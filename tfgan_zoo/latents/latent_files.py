@@ -68,6 +68,7 @@ def save_sum(path: Path, inputs: Arrays, names: Sequence[str]) -> None:
     if any(path.resolve() == Path(name).expanduser().resolve() for name in names):
         raise ZooError(f"the sum's latent would replace {path}, one of its terms; give another --out.")
     save_latent(path, inputs)
+    print(f"Latent: {path}")
 
 
 def save_latent(path: str | Path, inputs: Arrays) -> None:
