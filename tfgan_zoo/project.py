@@ -69,8 +69,9 @@ def find(it: "Investigation", subject: "Subject", out: Path) -> Any:
         latents.append(found.inputs)
         rows.append(cells)
     if MEAN.value:
-        mean = latent_arithmetic.mean_of_found(it.space, latents, pictures, "mean")
-        rows.append([(mean.of_pixels, ["mean of pixels"]), (mean.of_latents, ["mean of latents"])])
+        for mean in latent_arithmetic.means_of_found(it.space, latents, pictures, it.class_names):
+            name = [mean.condition.name] * bool(mean.condition.name)
+            rows.append([(mean.of_pixels, ["mean pixels", *name]), (mean.of_latents, ["mean latent", *name])])
     return captioned(rows)
 
 

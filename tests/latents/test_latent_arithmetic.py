@@ -134,9 +134,20 @@ def test_the_mean_images_of_a_class_show_it_and_its_draws(full):
 
 def test_the_mean_of_pictures_is_the_image_of_their_mean_latent_and_their_mean_pixels(plain):
     pictures = [np.full([1, 16, 1], value, np.uint8) for value in (100, 200)]
-    mean = latent_arithmetic.mean_of_found(plain.space, [latent(1), latent(3)], pictures, "mean")
+    (mean,) = latent_arithmetic.means_of_found(plain.space, [latent(1), latent(3)], pictures)
+    assert mean.condition.name == ""
     np.testing.assert_array_equal(mean.of_latents, np.full([1, 16, 1], round((2 / 8 + 1) * 127.5)))
     np.testing.assert_array_equal(mean.of_pixels, np.full([1, 16, 1], 150))
+
+
+def test_pictures_of_several_classes_have_a_mean_of_each(full):
+    conditions = [{"labels": np.array([label]), "codes": np.zeros([1, 2], np.float32)} for label in (3, 1, 3)]
+    found = [latent(value) | condition for value, condition in zip((1, 5, 2), conditions, strict=True)]
+    pictures = [np.full([1, 19, 1], value, np.uint8) for value in (10, 20, 30)]
+    means = latent_arithmetic.means_of_found(full.space, found, pictures, full.class_names)
+    assert [mean.condition.name for mean in means] == ["class d", "class b"]
+    assert [mean.of_pixels.max() for mean in means] == [20, 20]
+    assert [mean.of_latents[0, -1, 0] for mean in means] == [round((z / 8 + 1) * 127.5) for z in (1.5, 5)]
 
 
 def test_a_latent_in_a_file_gives_the_same_image_and_other_files_are_refused(full, plain, tmp_path):

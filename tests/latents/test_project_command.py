@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -113,6 +114,28 @@ def test_a_feature_network_that_is_not_there_is_told_unless_a_user_asks_for_it()
     assert network_or_reason("none", "mnist_cnn", None, 1) == (None, None)
     with pytest.raises(ZooError, match="mnist_cnn takes no images of 3"):
         network_or_reason("mnist_cnn", "inception", None, 3)
+
+
+def test_the_code_of_the_page_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs" / "latents.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    exec(compile(block, "latents.md", "exec"), {})
+    assert np.load("latent.npz")["noise"].shape == (1, 64)
+
+
+def test_a_run_is_looked_into_as_its_export_is(commands, tmp_path, picture):
+    settings = ("--set=steps=1", "--set=evaluation.samples=0", "--set=batch_size=8")
+    settings += ("--set=arguments.generator_channels=4", "--set=arguments.discriminator_channels=4")
+    trained = commands.run("train", "--model=dcgan", "--workdir=run", *settings, cwd=tmp_path)
+    assert trained.returncode == 0, trained.stderr
+    quick = ("--steps=2", "--restarts=1", "--features=none", f"--image={picture}")
+    latents = []
+    for source in ("--run=run", f"--export={next(tmp_path.glob('run/export/**/saved_model.pb')).parent}"):
+        done = commands.run("project", source, *quick, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        latents.append(np.load(tmp_path / "latent.npz")["noise"])
+    np.testing.assert_allclose(latents[0], latents[1], atol=1e-4)
 
 
 def test_the_command_is_listed():

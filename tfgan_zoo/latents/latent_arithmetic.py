@@ -174,16 +174,29 @@ def mean_images(space: LatentSpace, classes: Sequence[Condition], count: int = 6
     return result
 
 
-def mean_of_found(space: LatentSpace, found: Sequence[Arrays], targets: Sequence[np.ndarray], name: str) -> Mean:
-    """The mean images of pictures whose latents were found: the image of the mean of their latents, under the first's class, and
-    the mean of their pixels."""
-    terms = [Term(1 / len(found), name, inputs) for inputs in found]
-    latents = {key: np.mean([t.inputs[key] for t in terms], axis=0, dtype=np.float64) for key in space.moving}
-    inputs = {**found[0], **{key: values.astype(np.float32) for key, values in latents.items()}}
-    image = space.generator.from_latents(**inputs)[0]
-    pixels = np.rint(np.mean(targets, axis=0, dtype=np.float64)).astype(np.uint8)
-    label = found[0].get("labels")
-    return Mean(Condition(None if label is None else int(label[0]), (), name), to_uint8(image), pixels)
+def means_of_found(
+    space: LatentSpace, found: Sequence[Arrays], targets: Sequence[np.ndarray], class_names: Sequence[str] = ()
+) -> list[Mean]:
+    """The mean images of pictures whose latents were found, for each class among them: the image of the mean of their latents, with
+    the categories of the first, and the mean of their pixels.
+
+    Args:
+        space: of the generator.
+        found: the latents, {name: array [1, ...]}; targets: the pictures, uint8 [H, W, C].
+        class_names: for the conditions' names.
+    """
+    groups: dict[int | None, list[int]] = {}
+    for position, inputs in enumerate(found):
+        groups.setdefault(int(inputs["labels"][0]) if "labels" in inputs else None, []).append(position)
+    result = []
+    for label, members in groups.items():
+        inputs = dict(found[members[0]])
+        for name in space.moving:
+            inputs[name] = np.asarray(np.mean([found[i][name] for i in members], axis=0, dtype=np.float64), np.float32)
+        pixels = np.rint(np.mean([targets[i] for i in members], axis=0, dtype=np.float64)).astype(np.uint8)
+        name = "" if label is None else f"class {class_names[label] if label < len(class_names) else label}"
+        result.append(Mean(Condition(label, (), name), image_of(space.generator, inputs)[0], pixels))
+    return result
 
 
 def image_of(generator: BaseSampler, inputs: Arrays) -> np.ndarray:
