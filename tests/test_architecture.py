@@ -113,7 +113,11 @@ def test_exceptions_are_in_use():
 
 
 ENDINGS = re.compile(r"(ing|ed|er|or|ers|ion|ions|s|es|d|e)$")
-COMMANDS_WITH_A_FOLDER = ({"train", "trainer", "training"}, {"serve", "server", "serving"})
+FAMILIES = (
+    {"train", "trainer", "training"},
+    {"serve", "server", "serving"},
+    {"project", "projection"},  # the command, and the model whose discriminator takes an inner product
+)
 
 
 def alike(one, other):
@@ -135,7 +139,7 @@ def test_no_two_folders_or_files_have_names_that_differ_by_an_ending_or_not_at_a
     assert {name for name in names if names.count(name) > 1} == set()
     names = {*names, *(path.stem for path in files), *(path.parent.name for path in SOURCES)} - {"tfgan_zoo"}
     pairs = [{a, b} for a in names for b in names if a < b and alike(a, b)]
-    assert [pair for pair in pairs if not any(pair <= family for family in COMMANDS_WITH_A_FOLDER)] == []
+    assert [pair for pair in pairs if not any(pair <= family for family in FAMILIES)] == []
 
 
 def test_tests_lie_in_folders_like_those_of_the_package():
@@ -199,7 +203,7 @@ def test_only_command_lines_can_be_run():
 
 
 @pytest.mark.parametrize(
-    "name", ["train", "evaluate", "sample", "export", "serve", "serving_config", "convert", "playground"]
+    "name", ["train", "evaluate", "sample", "project", "export", "serve", "serving_config", "convert", "playground"]
 )
 def test_help_and_list_wait_for_no_tensorflow(name):
     """They answer at once: the package, the catalog and the command lines load TensorFlow in their functions."""

@@ -21,7 +21,7 @@ from tfgan_zoo import pictures, playground
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.core.generator_inputs import Truncation
 from tfgan_zoo.core.priors import Codes, Normal, Prior, Uniform
-from tfgan_zoo.gradio_app import rendering
+from tfgan_zoo.gradio_app import picture_search, rendering
 from tfgan_zoo.gradio_app.model_card import card
 from tfgan_zoo.gradio_app.model_library import (
     MAX_LOADED,
@@ -30,8 +30,9 @@ from tfgan_zoo.gradio_app.model_library import (
     ModelLibrary,
     common_classes,
     common_truncation,
+    recipe_of,
 )
-from tfgan_zoo.gradio_app.rendering import SampleSettings
+from tfgan_zoo.gradio_app.rendering import BY_SEED, SampleSettings
 from tfgan_zoo.saved_model.signatures import ExportedGenerator
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -245,6 +246,85 @@ def test_two_models_share_a_truncation_unless_they_write_no_truncation_different
     assert common_truncation(style, nothing) is None
 
 
+def plain_model(shape):
+    """A generator whose image is its latent / 4, and what a card would say of it."""
+    size = int(np.prod(shape))
+    noise = keras.Input([size], name="noise")
+    h = keras.layers.Rescaling(1 / 4)(keras.layers.Reshape(shape)(noise))
+    return ExportedGenerator(keras.Model({"noise": noise}, h, name="generator"), Prior(size)).generator(), ModelInfo(
+        "a", "1"
+    )
+
+
+def test_an_uploaded_picture_gives_a_strip_a_caption_and_a_latent_that_sums_know(tmp_path):
+    generator, info = plain_model([8, 4, 3])
+    path = str(tmp_path / "a.png")
+    Image.fromarray(generator.sample([5])[0]).save(path)
+    shares = []
+    strip, caption, latent = picture_search.find(generator, info, path, steps=100, tell=shares.append)
+    assert strip.shape[0] == 2 * 8 + 128 + 14 * 2  # an image and two lines of text
+    assert re.match(r"mean squared error 0\.00\d\d after 100 steps, in \[-1, 1\] \(best random latent 0\.\d+", caption)
+    assert "No distance of features: mnist_cnn takes no images of 3 channel(s)" in caption
+    assert shares == pytest.approx(np.arange(100) / 100)
+    kept, name = picture_search.remembered({}, latent)
+    assert (name, list(kept)) == ("p1", ["p1"])
+    alone = picture_search.add(generator, info, "p1", kept)[2]
+    np.testing.assert_array_equal(alone["noise"], latent["noise"])
+    total = picture_search.add(generator, info, "p1 - 0.5*seed:2", kept)[2]
+    expected = latent["noise"] - 0.5 * generator.latents([2])
+    assert np.corrcoef(total["noise"][0], expected[0])[0, 1] > 0.99
+
+
+def test_a_search_ends_when_its_time_is_over(tmp_path):
+    generator, info = plain_model([4, 4, 1])
+    Image.fromarray(np.full([4, 4], 140, np.uint8)).save(tmp_path / "a.png")
+    _, caption, _ = picture_search.find(generator, info, str(tmp_path / "a.png"), seconds=0)
+    assert caption.startswith("stopped at step 1 of 150, after 0 s. mean squared error")
+
+
+def test_mistakes_with_pictures_and_sums_are_told_without_the_servers_folders(tmp_path, plain):
+    info, bad = ModelInfo("a", "1"), tmp_path / "bad.png"
+    bad.write_text("no")
+    with pytest.raises(ZooError, match="there is no picture yet"):
+        picture_search.find(plain, info, None)
+    with pytest.raises(ZooError, match=r"^bad\.png can't be read as an image"):
+        picture_search.find(plain, info, str(bad))
+    np.savez(tmp_path / "a.npz", noise=np.zeros([1, 2], np.float32))
+    for text in (str(tmp_path / "a.npz"), "p1", "seed:1 + p2"):
+        with pytest.raises(ZooError, match=r"no latent .*; expected seed:3, mean"):
+            picture_search.add(plain, info, text, {})
+    for text in ("", None, "seed:x"):
+        with pytest.raises(ZooError, match="expected"):
+            picture_search.add(plain, info, text, {})
+    full = {f"p{number}": {} for number in range(picture_search.MAX_KEPT)}
+    with pytest.raises(ZooError, match="16 latents are kept"):
+        picture_search.remembered(full, {})
+    points = identity_generator(Prior(2), points=True)
+    with pytest.raises(ZooError, match="makes points in the plane"):
+        picture_search.means(points, info)
+
+
+def test_sums_and_means_of_a_model_with_classes_or_codes_need_no_further_choice(labelled, coded):
+    classes = ModelInfo("a", "1", classes=tuple("abcde"))
+    total = picture_search.add(labelled, classes, "seed:3", {}, 4)[2]
+    assert total["labels"].tolist() == [4]
+    assert picture_search.add(labelled, classes, "seed:3", {}, BY_SEED)[2]["labels"].tolist() == [0]
+    figure, caption = picture_search.means(labelled, classes)
+    assert figure.shape[1] > 5 * 64
+    assert "mean latent" in caption
+    assert picture_search.add(coded, ModelInfo("a", "1"), "seed:3", {})[2]["codes"].tolist() == [[0, 0]]
+
+
+def test_a_card_says_how_pictures_get_their_size_and_by_what_they_are_compared(library):
+    info = library.info("acgan_mnist")
+    assert (info.fit, info.features) == ("pad", "mnist_cnn")
+    assert recipe_of({"recipe": {"data": {"fit": "crop"}, "evaluation": {"features": "inception"}}}) == (
+        "crop",
+        "inception",
+    )
+    assert recipe_of({"recipe": {"data": {"fit": "?"}}}) == ("pad", "mnist_cnn")
+
+
 def test_playground_without_gradio_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "gradio", None)
     monkeypatch.setattr(os, "environ", dict(os.environ))
@@ -369,6 +449,44 @@ def status_line(address, name):
     with socket.create_connection((host, int(port)), 30) as connection:
         connection.sendall(f"GET /config HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode())
         return connection.recv(100).decode().splitlines()[0]
+
+
+@needs_gradio
+@pytest.mark.slow
+def test_the_page_finds_the_latent_of_an_uploaded_picture_and_adds_to_it(running, page, library, tmp_path):
+    address, proxy, _ = running
+    target = library.sampler("acgan_mnist").sample([1000], labels=7)[0]
+    Image.fromarray(target[..., 0]).save(tmp_path / "seven.png")
+    (tmp_path / "text.png").write_text("no")
+    page.goto(address)
+    page.get_by_role("tab", name="Latents").click()
+    button = page.get_by_role("button", name="Find its latent")
+    button.click()
+    page.get_by_text("there is no picture yet; upload one.").wait_for()
+    page.locator("#latents-file input[type=file]").set_input_files(tmp_path / "seven.png")
+    page.get_by_text("seven.png").wait_for()
+    button.click()
+    page.get_by_text("p1: mean squared error").wait_for()
+    assert "nearest: class 7" in page.locator("#latents-found-caption").inner_text()
+    _, strip = picture(page, "latents-found")
+    scale = 4
+    np.testing.assert_array_equal(pixels(strip)[8 : 8 + 128 : scale, 8 : 8 + 128 : scale, 0], target[..., 0])
+    with page.expect_download() as download:
+        page.get_by_text("Download latent").locator("visible=true").first.click()
+    assert download.value.suggested_filename == "acgan_mnist-p1.npz"
+    assert np.load(download.value.path())["labels"].tolist() == [7]
+    page.locator("#latents-terms input, #latents-terms textarea").first.fill("p1 - seed:2 + seed:3")
+    page.get_by_role("button", name="Add", exact=True).click()
+    added, _ = picture(page, "latents-sum")
+    page.get_by_role("button", name="Mean images").click()
+    picture(page, "latents-sum", added)
+    page.locator("#latents-terms input, #latents-terms textarea").first.fill("p9")
+    page.get_by_role("button", name="Add", exact=True).click()
+    page.get_by_text("no latent 'p9'; expected p1, seed:3, mean.").wait_for()
+    assert proxy.received == []
+    assert {re.match(r"\w+://[^/]+/", url)[0] for url in page.requested if not url.startswith(("data:", "blob:"))} == {
+        address
+    }
 
 
 @needs_gradio

@@ -12,6 +12,7 @@ COMMANDS = (
     "train",
     "launch",
     "sample",
+    "project",
     "evaluate",
     "report",
     "growth",

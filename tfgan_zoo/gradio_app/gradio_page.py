@@ -19,8 +19,11 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from tfgan_zoo import pictures
 from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.gradio_app.latent_tab import Latents
 from tfgan_zoo.gradio_app.model_library import ModelLibrary
 from tfgan_zoo.gradio_app.tabs import REDRAW, Compare, Draw, Walk
+from tfgan_zoo.latents.latent_files import save_latent
+from tfgan_zoo.saved_model.signature_calls import Arrays
 
 TITLE = "tfgan_zoo playground"
 LOCAL = ("127.0.0.1", "localhost")
@@ -32,6 +35,7 @@ STYLE = """
 .card p { margin: 0 0 4px; } .card .facts, .caption { font-size: var(--text-sm); }
 .card .facts, .caption { color: var(--body-text-color-subdued); } .card a { padding: 0 !important; margin: 0 !important; }
 """
+LARGEST_UPLOAD = "16mb"  # a picture from a camera
 MAX_FILES = 64  # on disk: browsers fetch one as soon as it is drawn
 
 
@@ -66,6 +70,12 @@ class SavedFiles:
         pictures.save_animation(frames, path)
         return str(path)
 
+    def latent(self, name: str, inputs: Arrays) -> str:
+        """The path of a latent, {name: array [1, ...]}, written to NAME.npz."""
+        path = self.new_path(f"{name}.npz")
+        save_latent(path, inputs)
+        return str(path)
+
 
 class SameOriginPolicy:
     """ASGI middleware that tells browsers to fetch from this server only."""
@@ -90,6 +100,8 @@ def blocks(library: ModelLibrary, files: SavedFiles) -> gr.Blocks:
             with gr.Tab(tab_class.__name__) as container:
                 tab = tab_class(library, files)
             (page.load if number == 0 else container.select)(*tab.redraw, **REDRAW)
+        with gr.Tab(Latents.__name__):
+            Latents(library, files)
     return page
 
 
@@ -110,7 +122,7 @@ def application(library: ModelLibrary, files: SavedFiles, host: str) -> fastapi.
         show_error=False,
         theme=theme,
         css=STYLE,
-        max_file_size=1,
+        max_file_size=LARGEST_UPLOAD,
         **features_off,
     )
     if host in LOCAL:  # against DNS rebinding: a web site's own name that resolves to 127.0.0.1

@@ -8,8 +8,9 @@ from pathlib import Path
 from tfgan_zoo.core.errors import ZooError, no_such
 from tfgan_zoo.core.generator_inputs import LATENT_BOUND, Truncation
 from tfgan_zoo.core.priors import Codes
+from tfgan_zoo.data.resizing import FITS
 from tfgan_zoo.saved_model.signature_calls import Sampler
-from tfgan_zoo.saved_model.version_folder import codes_of, load_version, newest, truncation_of, versions
+from tfgan_zoo.saved_model.version_folder import Card, codes_of, load_version, newest, truncation_of, versions
 
 MAX_LOADED = 4  # samplers in memory: as many as a user goes back and forth between; large ones would fill it
 NO_CARD = "There is no model card to describe this model."
@@ -21,7 +22,7 @@ class ModelInfo:
 
     name, version: of its folder; summary: a paragraph that names the paper; facts: short clauses; classes: their names, () if
     it takes no labels; codes: a `Codes` or None; points: True if it makes points in the plane, not images; truncation: what
-    it means, None to offer none.
+    it means, None to offer none; fit: how its training images got their size; features: the network that it is scored with.
     """
 
     name: str
@@ -32,6 +33,8 @@ class ModelInfo:
     codes: Codes | None = None
     points: bool = False
     truncation: Truncation | None = LATENT_BOUND
+    fit: str = "pad"
+    features: str = "mnist_cnn"
 
 
 class ModelLibrary:
@@ -99,9 +102,17 @@ def read_info(name: str, folder: Path) -> ModelInfo:
             codes_of(card),
             "points" in card,
             truncation_of(card),
+            *recipe_of(card),
         )
     except (OSError, ValueError, LookupError, TypeError, AttributeError):  # the JSON may hold anything
         return ModelInfo(name, folder.name)
+
+
+def recipe_of(card: Card) -> tuple[str, str]:
+    """(fit, features) of the recipe in a card, or what a recipe has that leaves them out."""
+    a_recipe = card.get("recipe", {})
+    fit = a_recipe.get("data", {}).get("fit", "pad")
+    return (fit if fit in FITS else "pad"), str(a_recipe.get("evaluation", {}).get("features", "mnist_cnn"))
 
 
 def common_classes(*infos: ModelInfo) -> tuple[str, ...]:

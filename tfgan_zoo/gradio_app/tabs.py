@@ -1,4 +1,4 @@
-"""The page's three tabs: samples of a model, a walk between two latents, two models side by side."""
+"""The page's tabs of samples: those of a model, a walk between two latents, two models side by side."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple

@@ -1,0 +1,1 @@
+"""Looking into a generator: the latent of a picture, arithmetic with latents, mean images."""
