@@ -3,6 +3,7 @@
   python -m tfgan_zoo.train --model=sngan                       the quickstart: MNIST digits, minutes on two CPU cores
   python -m tfgan_zoo.train --model=sngan --preset=cifar10      the paper's setting, for GPUs
   python -m tfgan_zoo.train --model=sngan --set data.source=folder:/my/pictures --set data.resolution=64
+  python -m tfgan_zoo.train --model=sngan --init_from=runs/other                from what is trained: a run, an export
   python -m tfgan_zoo.train --list                              every model and preset
 
 The same command with the same --workdir, or --workdir alone, resumes a run that was stopped.
@@ -23,6 +24,7 @@ flags.adopt_module_key_flags(command_line)
 MODEL = flags.DEFINE_string("model", None, "The model: a name from --list.")
 PRESET = flags.DEFINE_string("preset", "quickstart", "One of the model's recipes: a name from --list.")
 CONFIG = flags.DEFINE_string("config", None, "A recipe file of your own, instead of --model and --preset.")
+INIT_FROM = flags.DEFINE_string("init_from", None, "Begin with the weights of this run, export or imported run.")
 SET = flags.DEFINE_multi_string("set", [], "Changes a value of the recipe: key=value, such as --set steps=500.")
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; by default runs/<model>-<time>.")
 RESUME = flags.DEFINE_bool("resume", True, "Resume a run of the same recipe in --workdir; --noresume refuses to.")
@@ -52,7 +54,8 @@ def resolved_recipe() -> Any:
         table = json.loads((origin := Path(WORKDIR.value) / "recipe.json").read_text())
     else:
         raise ZooError(f"give --model, one of {', '.join(catalog.model_names())}, or a recipe by --config; see --help.")
-    parsed = recipe.parse(recipe.override(table, SET.value), origin)
+    changes = [f"init_from={json.dumps(INIT_FROM.value)}"] if INIT_FROM.value else []
+    parsed = recipe.parse(recipe.override(table, SET.value + changes), origin)
     command_line.load_tensorflow()  # only now, so that a mistyped key is reported at once
     return catalog.completed(parsed)
 
@@ -106,8 +109,7 @@ def main() -> int:
     if not RESUME.value and (folder / "recipe.json").exists():
         raise ZooError(f"{folder} holds a run, and --noresume was given; choose another --workdir.")
     print(f"{recipe.model}: {recipe.summary}\nRun folder: {folder}", flush=True)
-    run = TrainingRun(recipe, folder, STRATEGY.value)
-    version = run.execute()
+    version = (run := TrainingRun(recipe, folder, STRATEGY.value)).execute()
     if run.workers.chief:
         print(after_training(run, version))
     return int(not run.completed)
