@@ -1,5 +1,7 @@
 """Rows of classes go by name: what a class meant to the trained networks it means to the new ones, for every way to use labels."""
 
+import doctest
+
 import numpy as np
 import pytest
 from test_initialization import begun, images_file, trained, values
@@ -9,6 +11,7 @@ from tfgan_zoo.core.game import PLAYERS, run_network
 from tfgan_zoo.layers import SpectralNormalization
 from tfgan_zoo.layers.replaced_kernel import kernel_of
 from tfgan_zoo.runs import building
+from tfgan_zoo.runs import class_tables as class_tables_module
 from tfgan_zoo.runs.class_tables import ClassRows, ClassTable, class_tables, rows_by_class
 from tfgan_zoo.runs.initialization import fit, renew_vectors
 
@@ -167,3 +170,7 @@ def test_a_run_says_which_classes_are_new(tmp_path):
 def test_a_model_without_labels_has_no_class_tables():
     make = build("sngan", RESIDUAL)
     assert class_tables(make(3), make, 3) == {"generator": {}, "discriminator": {}}
+
+
+def test_the_example_of_class_rows_holds():
+    assert doctest.testmod(class_tables_module).failed == 0

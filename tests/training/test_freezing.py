@@ -1,5 +1,7 @@
 """FreezeD: which layers are the first ones from the image, that they stand still and the rest moves, and what is refused."""
 
+import doctest
+
 import keras
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from tfgan_zoo.layers import SpectralNormalization
 from tfgan_zoo.networks import biggan, dcgan
 from tfgan_zoo.networks.progressive import ProgressiveDiscriminator
 from tfgan_zoo.runs import building
+from tfgan_zoo.training import freezing
 from tfgan_zoo.training.freezing import depths_from_image, freeze
 from tfgan_zoo.training.loop import Callback, train
 from tfgan_zoo.training.strategies import make_strategy
@@ -162,3 +165,7 @@ def test_a_resumed_run_keeps_its_frozen_layers_and_its_optimisers_state():
         variable.assign(first.variables()[name].numpy())
     play(second, POINTS)
     assert all(np.array_equal(value, whole[name]) for name, value in values(second).items())
+
+
+def test_the_example_of_freeze_holds():
+    assert doctest.testmod(freezing).failed == 0
