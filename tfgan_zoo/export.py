@@ -2,6 +2,7 @@
 
 python -m tfgan_zoo.export --run=runs/my-run --to=export/my_sngan
 python -m tfgan_zoo.export --run=runs/my-run --to=export/my_sngan --checkpoint=best
+python -m tfgan_zoo.export --run=runs/my-run --to=export/my_sngan --with_discriminator
 """
 
 from absl import flags
@@ -16,6 +17,9 @@ CHECKPOINT = flags.DEFINE_string("checkpoint", "latest", "Which checkpoint: late
 VERSION = flags.DEFINE_integer(
     "version", None, "The version's number; by default one more than the newest.", lower_bound=1
 )
+WITH_DISCRIMINATOR = flags.DEFINE_bool(
+    "with_discriminator", False, "Store the discriminator too, so that others can train on: train --init_from."
+)
 
 
 def main() -> int:
@@ -23,7 +27,7 @@ def main() -> int:
     from tfgan_zoo.runs.publish import export_run
     from tfgan_zoo.runs.run_folder import Run
 
-    print(export_run(Run(RUN.value), TO.value, CHECKPOINT.value, VERSION.value))
+    print(export_run(Run(RUN.value), TO.value, CHECKPOINT.value, VERSION.value, WITH_DISCRIMINATOR.value))
     return 0
 
 

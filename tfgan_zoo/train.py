@@ -3,6 +3,7 @@
   python -m tfgan_zoo.train --model=sngan                       the quickstart: MNIST digits, minutes on two CPU cores
   python -m tfgan_zoo.train --model=sngan --preset=cifar10      the paper's setting, for GPUs
   python -m tfgan_zoo.train --model=sngan --data=my_pictures    your own: a folder, a .zip or .npz file, tfds:NAME
+  python -m tfgan_zoo.train --model=sngan --init_from=runs/other                from what is trained: a run, an export
   python -m tfgan_zoo.train --list                              every model and preset
 
 The same command with the same --workdir, or --workdir alone, resumes a run that was stopped.
@@ -30,6 +31,7 @@ DATA = flags.DEFINE_string(
     "tfds:cifar10. The recipe is fitted to them, and says how; --preset or --config sets which.",
 )
 CONFIG = flags.DEFINE_string("config", None, "A recipe file of your own, instead of --model and --preset.")
+INIT_FROM = flags.DEFINE_string("init_from", None, "Begin with the weights of this run, export or imported run.")
 SET = flags.DEFINE_multi_string("set", [], "Changes a value of the recipe: key=value, such as --set steps=500.")
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; by default runs/<model>-<time>.")
 RESUME = flags.DEFINE_bool("resume", True, "Resume a run of the same recipe in --workdir; --noresume refuses to.")
@@ -73,7 +75,8 @@ def main() -> int:
             if command_line.VERBOSE.value:
                 print(f"{'':<30}The recipe: {catalog.tried(catalog.preset_file(model, preset))}")
         return 0
-    chosen = ChosenRecipe(MODEL.value, PRESET.value, CONFIG.value, DATA.value, SET.value, WORKDIR.value)
+    begin = [f"init_from={json.dumps(INIT_FROM.value)}"] if INIT_FROM.value else []
+    chosen = ChosenRecipe(MODEL.value, PRESET.value, CONFIG.value, DATA.value, SET.value + begin, WORKDIR.value)
     recipe = chosen.recipe
     if chosen.found:
         print(chosen.found)
@@ -91,8 +94,7 @@ def main() -> int:
     if not RESUME.value and (folder / "recipe.json").exists():
         raise ZooError(f"{folder} holds a run, and --noresume was given; choose another --workdir.")
     print(f"{recipe.model}: {recipe.summary}\nRun folder: {folder}", flush=True)
-    run = TrainingRun(recipe, folder, STRATEGY.value)
-    version = run.execute()
+    version = (run := TrainingRun(recipe, folder, STRATEGY.value)).execute()
     if run.workers.chief:
         print(after_training(run, version))
     return int(not run.completed)

@@ -153,6 +153,39 @@ def test_a_folder_of_other_files_is_left_alone(fails, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
 
 
+def test_a_run_begins_with_another_and_its_export_with_a_discriminator_begins_a_third(command, run, tmp_path):
+    shorter = [*SMALL, "--set=evaluation.samples=0", "--set=steps=2", "--set=freeze_discriminator=2"]
+    second = [*shorter, f"--workdir={tmp_path / 'second'}", f"--init_from={run[0]}"]
+    result = command("train", *second)
+    assert result.returncode == 0, result.stderr
+    assert (
+        f"Beginning with {run[0]}, step 6 (sngan): 41 of 41 variables of the generator and its average" in result.stdout
+    )
+    there = np.load(run[0] / "checkpoints" / "checkpoint-000000006.npz")
+    here = np.load(tmp_path / "second" / "checkpoints" / "checkpoint-000000002.npz")
+    frozen, free = (f"discriminator/block_{n}_conv_2/block_{n}_conv_2/kernel" for n in (1, 2))
+    np.testing.assert_array_equal(here[frozen], there[frozen])
+    assert not np.array_equal(here[free], there[free])
+    for again in (second, [f"--workdir={tmp_path / 'second'}"]):  # the folder alone, or the same command
+        result = command("train", *again)
+        assert "is complete: all 2 steps have been taken" in result.stdout, result.stderr
+    export = command("export", f"--run={tmp_path / 'second'}", f"--to={tmp_path / 'zoo'}", "--with_discriminator")
+    assert export.returncode == 0, export.stderr
+    sampled = command("sample", f"--export={tmp_path / 'zoo'}", "--num=4", f"--out={tmp_path / 'grid.png'}")
+    assert sampled.returncode == 0, sampled.stderr
+    result = command("train", *shorter, f"--init_from={tmp_path / 'zoo'}", f"--workdir={tmp_path / 'third'}")
+    assert result.returncode == 0, result.stderr
+    assert re.search(r"Beginning with \S+zoo/1 \(sngan\): 41 of 41 .* 44 of 44 of the discriminator\.", result.stdout)
+
+
+def test_what_a_run_cannot_begin_with_is_refused_and_nothing_is_written(fails, tmp_path):
+    workdir = f"--workdir={tmp_path / 'run'}"
+    assert "init_from=no/where: there is no such folder" in fails("train", *SMALL, "--init_from=no/where", workdir)
+    message = fails("train", *SMALL, "--set=freeze_discriminator=9", workdir)
+    assert "freeze_discriminator=9: this discriminator has 9 layers" in message
+    assert not (tmp_path / "run").exists()
+
+
 def test_same_seed_same_image_from_the_run_and_from_its_export(command, run, tmp_path):
     for source, out in ((f"--run={run[0]}", "a"), (f"--export={run[0] / 'export' / 'sngan'}", "b")):
         result = command(

@@ -24,6 +24,7 @@ from tfgan_zoo.core.recipe_tables import (
     OptimizerSettings,
     Schedule,
     Stage,
+    Steps,
     Table,
     within,
 )
@@ -93,6 +94,14 @@ class Recipe(Table):
     jit_compile: bool = Field(False, description="compile gradients with XLA")
     stages: tuple[Stage, ...] = Field((), description="for models that grow; each has a batch_size of its own")
     data: DataSettings = DataSettings()
+    init_from: str | None = Field(
+        None,
+        description="begin with the weights of a run, an export or an imported run, a folder; random ones by default",
+    )
+    init_checkpoint: int | str = Field("latest", description="of the run in init_from: latest, best or a step")
+    freeze_discriminator: Steps = Field(
+        0, description="layers of the discriminator, counted from the image, that are not updated (FreezeD)"
+    )
     generator_optimizer: OptimizerSettings = OptimizerSettings()
     discriminator_optimizer: OptimizerSettings = OptimizerSettings()
     averaging: AveragingSettings = AveragingSettings()
@@ -151,6 +160,12 @@ class Recipe(Table):
     def check_augmentation(self) -> Self:
         if len(set(self.augmentation)) < len(self.augmentation):
             raise ValueError(f"augmentation={list(self.augmentation)} names one twice")
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def check_init(self) -> Self:
+        if self.init_checkpoint != "latest" and not self.init_from:
+            raise ValueError(f"init_checkpoint={self.init_checkpoint} needs init_from, the folder of a run")
         return self
 
     @pydantic.model_validator(mode="after")

@@ -67,6 +67,9 @@ def facts_of(run: Run, history: History, step: int | None) -> Facts:
     classes = f", {data['num_classes']} classes" if data["num_classes"] else ""
     rows.append(("Data", f"{data['source']}, split {run.recipe.data.split}: {size}{classes}"))
     rows.append(("SHA-256 of the data", data["sha256"]))
+    if first := run.initialization():
+        step_there = f", step {first['step']:,}" if first["step"] is not None else ""
+        rows.append(("Begun with", f"{first['init_from']}{step_there}"))
     rows.append(("Trained with", f"tfgan_zoo {data['tfgan_zoo']}, seed {run.recipe.seed}"))
     return Facts(run.recipe.model, run.recipe.summary, story, arxiv, command_of(run.recipe), rows)
 

@@ -92,6 +92,12 @@ class SpectralNormalization(keras.layers.Wrapper):
             u = self.unit(tf.linalg.matvec(matrix, v, transpose_a=True), former=u)
         return tf.stop_gradient(u), tf.stop_gradient(v)
 
+    def renew(self) -> None:
+        """Takes the steps of `build` again, from the stored vectors: for a kernel that was assigned without them."""
+        u, v = self.iterate(self.matrix(kernel_of(self.layer).value), self.u.value, START_ITERATIONS)
+        self.u.assign(u.numpy())
+        self.v.assign(v.numpy())
+
     def unit(self, vector: tf.Tensor, former: tf.Tensor | float = 0.0) -> tf.Tensor:
         """`vector` rescaled to norm 1, or `former` if it vanishes: from u = 0 the iteration would never move again."""
         norm = tf.norm(vector)

@@ -21,7 +21,13 @@ from tfgan_zoo.saved_model.signatures import ExportedGenerator
 from tfgan_zoo.saved_model.version_folder import newest, write_version
 
 
-def export_run(run: Run, base: str | Path, which: str | int = "latest", version: int | None = None) -> Path:
+def export_run(
+    run: Run,
+    base: str | Path,
+    which: str | int = "latest",
+    version: int | None = None,
+    with_discriminator: bool = False,
+) -> Path:
     """Writes the averaged generator of a run's checkpoint as `base/<version>/`. Returns that folder.
 
     Args:
@@ -29,14 +35,17 @@ def export_run(run: Run, base: str | Path, which: str | int = "latest", version:
         base: the model's folder, whose name is the model's name in TF Serving.
         which: the checkpoint: "latest", "best" or a step.
         version: a positive number; by default one more than the newest.
+        with_discriminator: store the discriminator beside it, for those who train on.
 
     Raises:
-        ZooError: there is no such checkpoint, or the version exists.
+        ZooError: there is no such checkpoint, the version exists, or there is no discriminator to store.
     """
     network, prior, step = run.generator(which)
-    return write_version(
-        ExportedGenerator(network, prior), base, card_of(run, step, network), version, real_points(run)
-    )
+    discriminator = run.weights("discriminator", step) if with_discriminator else None
+    if discriminator == {}:
+        raise ZooError(f"{run.folder} was imported without a discriminator; leave out --with_discriminator.")
+    module, card = ExportedGenerator(network, prior), card_of(run, step, network)
+    return write_version(module, base, card, version, real_points(run), discriminator)
 
 
 def export_run_alone(run: Run, base: str | Path) -> Path:
@@ -73,9 +82,15 @@ def card_of(run: Run, step: int, network: keras.Model) -> dict[str, Any]:
         "higher_is_better": sorted({score.name for score in scores if direction(score.name) == "higher"}),
         "dataset": run.dataset,
         **({"imported": run.imported()} if run.imported() else {}),
+        **({"initialization": public_part(start)} if (start := run.initialization()) else {}),
         "recipe": run.recipe.as_dict(),
         "made_with": {"tfgan_zoo": __version__, "tensorflow": tf.__version__, "keras": keras.__version__},
     }
+
+
+def public_part(initialization: dict[str, Any]) -> dict[str, Any]:
+    """What a card says of the weights that a run began with: not where they lay."""
+    return {key: initialization[key] for key in ("kind", "model", "step", "sha256")}
 
 
 def first_paragraph(module: types.ModuleType) -> str:

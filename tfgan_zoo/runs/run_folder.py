@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from tfgan_zoo import __version__
 from tfgan_zoo.core import catalog, recipe
@@ -42,6 +43,7 @@ class Run:
         export/        the generator as a SavedModel
         protocols.json the protocols of the recipe's own scores
         imported.json  for weights that another library trained: the files that they came from
+        initialization.json  for a run with init_from: what its first weights were taken from, and what began anew
         collapses.jsonl  every collapse: its step, its cause and what the guard did; only if there was one
 
     Attributes:
@@ -147,17 +149,8 @@ class Run:
         Raises:
             ZooError: there is no such checkpoint.
         """
-        checkpoints = self.checkpoints()
-        steps = checkpoints.steps()
-        if not steps:
-            raise ZooError(f"{self.folder} has no checkpoint yet; resume it: --workdir={self.folder}.")
-        best = self.best_step()
-        if which == "best" and best not in steps:
-            raise ZooError(f"{self.folder} has no best checkpoint, because none was scored; use --checkpoint=latest.")
-        text = str({"latest": steps[-1], "best": best}.get(str(which), which))
-        if not text.isdigit() or (step := int(text)) not in steps:
-            raise ZooError(f"checkpoint {which!r}: expected latest, best or one of {', '.join(map(str, steps))}.")
-        arrays = checkpoints.read(step)
+        step = self.step_of(which)
+        arrays = self.checkpoints().read(step)
         stage = self.recipe.stage_at(step)
         game = self.build_game(stage)
         for network, group in ((game.generator, "average/"), (game.discriminator, "discriminator/")):
@@ -170,9 +163,39 @@ class Run:
         refresh_standing_statistics(game, self.recipe, stage)
         return game, step
 
+    def step_of(self, which: str | int = "latest") -> int:
+        """The step of the checkpoint that "latest", "best" or a step names.
+
+        Raises:
+            ZooError: there is no such checkpoint.
+        """
+        steps = self.checkpoints().steps()
+        if not steps:
+            raise ZooError(f"{self.folder} has no checkpoint yet; resume it: --workdir={self.folder}.")
+        best = self.best_step()
+        if which == "best" and best not in steps:
+            raise ZooError(f"{self.folder} has no best checkpoint, because none was scored; use --checkpoint=latest.")
+        text = str({"latest": steps[-1], "best": best}.get(str(which), which))
+        if not text.isdigit() or (step := int(text)) not in steps:
+            raise ZooError(f"checkpoint {which!r}: expected latest, best or one of {', '.join(map(str, steps))}.")
+        return step
+
+    def weights(self, player: str, step: int) -> dict[str, np.ndarray]:
+        """{path of the variable: array} of "average", "generator" or "discriminator" in the checkpoint of `step`.
+
+        {} for the discriminator of weights that were imported without one.
+        """
+        arrays = self.checkpoints().read(step, f"{player}/")
+        return {name.removeprefix(f"{player}/"): array for name, array in arrays.items()}
+
     def imported(self) -> dict[str, Any] | None:
         """imported.json, which names the files that imported weights came from; None for a run trained here."""
         path = self.folder / "imported.json"
+        return json.loads(path.read_text()) if path.exists() else None
+
+    def initialization(self) -> dict[str, Any] | None:
+        """initialization.json, which says what the first weights were taken from; None for random ones."""
+        path = self.folder / "initialization.json"
         return json.loads(path.read_text()) if path.exists() else None
 
     def scores(self) -> list[Score]:

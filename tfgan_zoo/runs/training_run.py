@@ -2,31 +2,31 @@
 
 import contextlib
 import dataclasses
-import fcntl
 import json
-import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from tfgan_zoo import __version__, pictures
-from tfgan_zoo.core.errors import ZooError, no_such
+from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.core.recipe import Recipe
 from tfgan_zoo.core.recipe_tables import Stage
 from tfgan_zoo.data.pipeline import batches
-from tfgan_zoo.data.sources import Source, load_source
+from tfgan_zoo.data.sources import load_source
 from tfgan_zoo.data.training_view import training_view
 from tfgan_zoo.metrics.discriminator_scores import accuracies
 from tfgan_zoo.metrics.players import Players
-from tfgan_zoo.metrics.protocol import Evaluator, Score
-from tfgan_zoo.metrics.score_registry import direction, kinds_of
+from tfgan_zoo.metrics.protocol import Score
+from tfgan_zoo.metrics.score_registry import kinds_of
 from tfgan_zoo.runs import building, publish
+from tfgan_zoo.runs.initialization import Initialization, as_recorded, first_weights
+from tfgan_zoo.runs.preparation import check_accuracy, checked_evaluator, describe, in_words, lock
 from tfgan_zoo.runs.run_folder import Run
-from tfgan_zoo.runs.scoring_network import network_of, with_network
-from tfgan_zoo.runs.targets import make_evaluator, players_of
+from tfgan_zoo.runs.scoring_network import with_network
+from tfgan_zoo.runs.targets import players_of
 from tfgan_zoo.saved_model.signature_calls import Sampler
 from tfgan_zoo.saved_model.signatures import ExportedGenerator
 from tfgan_zoo.saved_model.sweeps import overview
@@ -42,49 +42,6 @@ from tfgan_zoo.training.strategies import make_strategy
 from tfgan_zoo.training.summaries import ScalarWriter
 from tfgan_zoo.training.trainer import Trainer
 from tfgan_zoo.training.workers import Workers, lost_workers
-
-
-def describe(source: Source) -> dict[str, Any]:
-    """A data source as plain values, for dataset.json."""
-    return {
-        "source": source.name,
-        "size": source.size,
-        "image_shape": list(source.image_shape),
-        "num_classes": source.classes,
-        "class_names": list(source.class_names),
-        "sha256": source.fingerprint(),
-    }
-
-
-def in_words(dataset: dict[str, Any]) -> str:
-    """What dataset.json says, in one line for the user.
-
-    Examples:
-        >>> in_words({"source": "mnist5k", "size": 5000, "image_shape": [32, 32, 1], "class_names": list("0123456789")})
-        'mnist5k, 5,000 examples of 32 x 32 x 1, 10 classes'
-    """
-    classes = f"{len(dataset['class_names'])} classes" if dataset["class_names"] else "no classes"
-    shape = " x ".join(map(str, dataset["image_shape"]))
-    return f"{dataset['source']}, {dataset['size']:,} examples of {shape}, {classes}"
-
-
-def lock(folder: str | Path) -> TextIO:
-    """Locks the folder, creating it if needed, until this process ends, however it ends.
-
-    Raises:
-        ZooError: another process trains in this folder.
-    """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    held = open(folder / ".lock", "a")  # noqa: SIM115
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        raise ZooError(f"another process is training in {folder}; wait for it, or choose another --workdir.") from None
-    held.truncate(0)
-    held.write(secrets.token_hex(16))
-    held.flush()
-    return held
 
 
 def copy_values(network: keras.Model, into: keras.Model) -> None:
@@ -136,6 +93,7 @@ class TrainingRun:
             self.checkpoints = self.make_checkpoints()
         if self.start:
             report(f"Resuming at step {self.start:,}.")
+        if self.start or recipe.init_from:
             self.workers.copy_from_chief(self.trainer.variables())
 
     def open(self, folder: Path, dataset: dict[str, Any]) -> tuple[int, str, bool]:
@@ -144,10 +102,11 @@ class TrainingRun:
         Returns:
             (the step, the order of the examples, whether all steps have been taken and exported).
         """
-        recipe = self.recipe
-        self.evaluator = self.checked_evaluator()
+        recipe = as_recorded(self.recipe, folder)
+        self.evaluator = checked_evaluator(recipe, self.source, self.trainer)
         if recipe.log.accuracy_images:
-            self.check_accuracy()
+            check_accuracy(self.evaluator, self.trainer)
+        first = first_weights(recipe, dataset, self.trainer, folder)  # refused before anything is written
         Run.refuse_other_files(folder)
         self.lock = lock(folder)  # before writing recipe.json, which another process may be using
         self.run = Run.start(folder, recipe, dataset)
@@ -155,7 +114,12 @@ class TrainingRun:
         if self.evaluator:
             self.run.keep_protocols(self.evaluator.protocols(recipe.evaluation.scores))
         self.checkpoints = self.make_checkpoints()
-        start = self.checkpoints.restore_latest(self.report) or 0
+        restored = self.checkpoints.restore_latest(self.report)
+        start = restored or 0
+        if restored is None and recipe.init_from:  # and first is None if all checkpoints were damaged
+            first = first or Initialization(recipe, dataset, self.trainer)
+            self.report(first.carry_out(self.run.folder))
+            self.checkpoints.save(0, whole=True)
         self.run.forget_scores_after(start)
         if recipe.guard.on_collapse == "rollback" and not self.checkpoints.steps():
             self.checkpoints.save(0, whole=True)  # so that there is always one to roll back to
@@ -305,39 +269,6 @@ class TrainingRun:
     def last_good(self, step: int, best: int | None = None) -> int | None:
         """The step of the checkpoint to roll back to from a collapse at `step`; see `collapse_guard.last_good`."""
         return last_good(self.checkpoints, step, self.recipe.checkpoints.every_steps, self.checked_every, best)
-
-    def checked_evaluator(self) -> Evaluator | None:
-        """The recipe's `Evaluator`; None for a run without scores. Raises now what would stop the scores later."""
-        settings = self.recipe.evaluation
-        if settings.best_by and not direction(settings.best_by):
-            raise ZooError(
-                f"evaluation.best_by={settings.best_by}: neither high nor low is better in that score; choose another."
-            )
-        if not settings.samples:
-            return None
-        # The devices of other workers wait while the chief takes scores.
-        with self.trainer.strategy.scope() if self.workers.count == 1 else contextlib.nullcontext():
-            network = network_of(settings, self.source.image_shape, self.source.class_names)
-        evaluator = make_evaluator(self.recipe.data, network, settings, self.source)
-        try:
-            evaluator.check(settings.scores, players_of(self.trainer.game))
-        except ZooError as error:
-            raise ZooError(f"{error} Or train without scores: --set evaluation.samples=0.") from None
-        names = evaluator.value_names(settings.scores, players_of(self.trainer.game))
-        if settings.best_by and settings.best_by not in names:
-            raise no_such("score to keep the best checkpoint by (evaluation.best_by)", settings.best_by, names)
-        return evaluator
-
-    def check_accuracy(self) -> None:
-        """Raises `ZooError` if the data or the discriminator cannot give log.accuracy_images."""
-        if not self.evaluator:
-            raise ZooError(
-                "log.accuracy_images needs what scores need: set evaluation.samples above 0, or leave it out."
-            )
-        try:
-            self.evaluator.check(["discriminator_accuracy"], players_of(self.trainer.game))
-        except ZooError as error:
-            raise ZooError(f"log.accuracy_images: {error}") from None
 
     def exported_step(self) -> int | None:
         """The step of the newest export in the run's folder, None if there is none."""

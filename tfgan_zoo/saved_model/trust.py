@@ -55,8 +55,13 @@ def check(folder: str | Path) -> None:
     refuse_unsafe(folder)
 
 
-def verify(folder: str | Path) -> None:
+ADVICE = "Fetch or export it again; if you know why it differs and trust it, give --unsafe."
+
+
+def verify(folder: str | Path, advice: str = ADVICE) -> None:
     """Compares every file of a version folder with the sha256 in its model_card.json.
+
+    advice: what the error says to do about files that differ.
 
     Raises:
         ZooError: there is no card or it holds no hashes, or files are missing, added or changed; names them.
@@ -72,10 +77,7 @@ def verify(folder: str | Path) -> None:
     }
     if any(differences.values()):
         summary = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in differences.items() if names)
-        raise ZooError(
-            f"{folder} does not match the hashes in its model_card.json: {summary}. Fetch or export it again; if you know why "
-            f"it differs and trust it, give --unsafe."
-        )
+        raise ZooError(f"{folder} does not match the hashes in its model_card.json: {summary}. {advice}")
 
 
 def hashes_of(folder: Path) -> dict[str, str]:

@@ -19,7 +19,7 @@ from tfgan_zoo.core.errors import ZooError, of_full_disk
 from tfgan_zoo.core.file_names import displayed
 from tfgan_zoo.core.generator_inputs import LATENT_BOUND, GeneratorInput, Truncation
 from tfgan_zoo.core.priors import Codes
-from tfgan_zoo.saved_model import trust
+from tfgan_zoo.saved_model import discriminator_file, trust
 from tfgan_zoo.saved_model.signature_calls import Sampler, meaning_of
 from tfgan_zoo.saved_model.sweeps import overview
 
@@ -108,6 +108,7 @@ def write_version(
     card: Card,
     version: int | None = None,
     real: np.ndarray | None = None,
+    discriminator: Mapping[str, np.ndarray] | None = None,
 ) -> Path:
     """Writes `base/<version>/` atomically: into a temporary folder next to it, which is then renamed.
 
@@ -117,6 +118,7 @@ def write_version(
         card: plain values that describe the generator, to which model_card.json adds the prior, signatures and hashes.
         version: a positive number; one more than the last if None.
         real: the training data if that is points, float32 [N, 2], to show beneath the generated ones.
+        discriminator: {path of a variable: array} to store beside the generator; None for none.
 
     Returns:
         The version's folder.
@@ -133,7 +135,7 @@ def write_version(
     base.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=".tmp-", dir=base))  # not a number, so a polling server ignores it
     try:
-        fill(temporary, module, {"name": base.name, "version": version, **card}, real)
+        fill(temporary, module, {"name": base.name, "version": version, **card}, real, discriminator)
         os.chmod(temporary, 0o755)
         os.rename(temporary, target)
     except BaseException as error:
@@ -144,7 +146,13 @@ def write_version(
     return target
 
 
-def fill(folder: Path, module: "ExportedGenerator", card: Card, real: np.ndarray | None = None) -> None:
+def fill(
+    folder: Path,
+    module: "ExportedGenerator",
+    card: Card,
+    real: np.ndarray | None = None,
+    discriminator: Mapping[str, np.ndarray] | None = None,
+) -> None:
     """Writes all files of a version into an empty folder."""
     tf.saved_model.save(module, str(folder), signatures=module.functions)
     (folder / "assets.extra").mkdir(exist_ok=True)
@@ -152,6 +160,8 @@ def fill(folder: Path, module: "ExportedGenerator", card: Card, real: np.ndarray
     warm_up = folder / "assets.extra" / "tf_serving_warmup_requests"
     write_warm_up(module.functions, card["name"], warm_up, prior.truncation.none)
     pictures.save_png(pictures.picture(sheet.samples, sheet.columns, real=real), folder / "grid.png")
+    if discriminator:
+        card = {**card, "discriminator": discriminator_file.write(folder, discriminator)}
     files = {p.relative_to(folder).as_posix(): p for p in sorted(folder.rglob("*")) if p.is_file()}
     card = {
         **card,
@@ -223,6 +233,7 @@ def readme(card: Card) -> str:
     outputs = {n: ", ".join(f"`{k}` {v}" for k, v in s["outputs"].items()) for n, s in card["signatures"].items()}
     signature_table = "\n".join(f"| `{n}` | {inputs[n]} | {outputs[n]} |" for n in card["signatures"])
     output = next(iter(card["signatures"]["sample"]["outputs"]))
+    discriminator = f"\n{discriminator_file.sentence(card['discriminator'])}\n" if "discriminator" in card else ""
     return f"""# {card["name"]}, version {card["version"]}
 
 {card["summary"]}
@@ -249,7 +260,7 @@ generator = tf.saved_model.load("{card["name"]}/{card["version"]}")
 {signature_table}
 
 {legend(card)}
-"""
+{discriminator}"""
 
 
 def direction(card: Card) -> str:

@@ -22,15 +22,15 @@ from tfgan_zoo.core.errors import ZooError
 BROKEN = (zipfile.BadZipFile, zlib.error, OSError, EOFError, KeyError, ValueError, RuntimeError)
 
 
-def read(path: Path) -> dict[str, np.ndarray]:
-    """{name: array} of a checkpoint file.
+def read(path: Path, group: str = "") -> dict[str, np.ndarray]:
+    """{name: array} of a checkpoint file; group: only of names that begin so.
 
     Raises:
         ZooError: the file is truncated or damaged.
     """
     try:
         with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+            return {name: archive[name] for name in archive.files if name.startswith(group)}
     except BROKEN as error:
         raise ZooError(f"{path}: damaged checkpoint ({error}).") from None
 
@@ -180,13 +180,13 @@ class Checkpoints:
             )
         return files[step]
 
-    def read(self, step: int) -> dict[str, np.ndarray]:
-        """{name: array} of the checkpoint of `step`.
+    def read(self, step: int, group: str = "") -> dict[str, np.ndarray]:
+        """{name: array} of the checkpoint of `step`; group: only of names that begin so.
 
         Raises:
             ZooError: there is none, or it is damaged.
         """
-        return {name: array for path in self.files_of(step) for name, array in read(path).items()}
+        return {name: array for path in self.files_of(step) for name, array in read(path, group).items()}
 
     def restore(self, step: int) -> None:
         """Restores all variables from the checkpoint of `step`, or none of them.

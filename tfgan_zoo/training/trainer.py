@@ -1,7 +1,7 @@
 """One training step of any game: the updates of both players, and the moving average. It knows `Game` and `Recipe` alone."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -15,6 +15,7 @@ from tfgan_zoo.core.recipe_tables import OptimizerSettings, Stage
 from tfgan_zoo.core.schedules import moving
 from tfgan_zoo.training.averaging import MovingAverage
 from tfgan_zoo.training.collapse_guard import CollapseGuard
+from tfgan_zoo.training.freezing import freeze
 from tfgan_zoo.training.optimizers import Plateau, make_optimizer, make_plateau
 from tfgan_zoo.training.singular_values import clamp_kernels
 from tfgan_zoo.training.strategies import precision
@@ -22,9 +23,9 @@ from tfgan_zoo.training.workers import Workers
 
 
 @contextlib.contextmanager
-def preserving_statistics(network: keras.Model) -> Iterator[None]:
-    """Restores the network's statistics (batch norm's, power iteration's) at the end of the scope."""
-    before = [(v, tf.identity(v.value)) for v in network.non_trainable_variables]
+def preserving_statistics(network: keras.Model, frozen: Collection[str] = ()) -> Iterator[None]:
+    """Restores the network's statistics (batch norm's, power iteration's) at the end of the scope; frozen: paths of weights."""
+    before = [(v, tf.identity(v.value)) for v in network.non_trainable_variables if v.path not in frozen]
     yield
     for variable, value in before:
         variable.assign(value)
@@ -42,6 +43,7 @@ class Trainer:
         game, average: the `Game`, and the `MovingAverage` of its generator.
         plateaus: {player: `Plateau`} of those whose learning rate is one.
         guard: the `CollapseGuard`, None where the recipe has none.
+        frozen: paths of the discriminator's weights that are not updated.
         step: int64 variable, steps so far.
         workers: the `Workers` that take part.
         log_names: names of the values that `replica_step` returns, then those of the lazy terms; known once a step has been
@@ -63,6 +65,7 @@ class Trainer:
             self.game = build()
             for stage in recipe.schedule:
                 self.game.check(stage)
+            self.frozen = {v.path for v in freeze(self.game.discriminator, recipe.freeze_discriminator)}
             self.step = tf.Variable(0, dtype=tf.int64, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
             self.apply_schedules()
             averaging = recipe.averaging
@@ -213,7 +216,7 @@ class Trainer:
         share = total // (self.replicas * parts)
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         sums = None
-        with preserving_statistics(opponent):
+        with preserving_statistics(opponent, self.frozen if player == "generator" else ()):
             for part in range(parts):
                 # A part waits for the one before it, or the activations of all of them would be in memory at once.
                 with tf.control_dependencies(tf.nest.flatten(sums) if sums else []):
