@@ -71,12 +71,29 @@ def downsampling_matrix(size: int) -> np.ndarray:
     return matrix / 2**0.5
 
 
-def along_both(images: tf.Tensor, rows: np.ndarray, columns: np.ndarray) -> tf.Tensor:
-    """images [B, H, W, C] times rows [R, H] along the height and columns [S, W] along the width: [B, R, S, C]."""
+def along_height(images: tf.Tensor, matrix: np.ndarray) -> tf.Tensor:
+    """images [B, H, W, C] times a matrix [R, H] along the height: [B, R, W, C]."""
     _, height, width, channels = images.shape
-    x = tf.matmul(tf.constant(rows, images.dtype), tf.reshape(images, [-1, height, width * channels]))
-    x = tf.matmul(tf.constant(columns, images.dtype), tf.reshape(x, [-1, width, channels]))
-    return tf.reshape(x, [-1, len(rows), len(columns), channels])
+    x = tf.matmul(tf.constant(matrix, images.dtype), tf.reshape(images, [-1, height, width * channels]))
+    return tf.reshape(x, [-1, len(matrix), width, channels])
+
+
+def transposed(images: tf.Tensor) -> tf.Tensor:
+    """[B, H, W, C] -> [B, W, H, C]"""
+    return tf.transpose(images, [0, 2, 1, 3])
+
+
+def upsampled(images: tf.Tensor) -> tf.Tensor:
+    """[B, H, W, C] -> [B, 4 (H - 1) + 2, 4 (W - 1) + 2, C]: see `upsampling_matrix`."""
+    height, width = images.shape[1:3]
+    x = along_height(transposed(images), upsampling_matrix(width))  # tall products are faster than many small ones
+    return along_height(transposed(x), upsampling_matrix(height))
+
+
+def downsampled(samples: tf.Tensor, height: int, width: int) -> tf.Tensor:
+    """[B, 2 H + 10, 2 W + 10, C] -> [B, H, W, C]: see `downsampling_matrix`."""
+    x = along_height(samples, downsampling_matrix(height))
+    return transposed(along_height(transposed(x), downsampling_matrix(width)))
 
 
 def sources(inverse: tf.Tensor, rows: np.ndarray, columns: np.ndarray, size: tuple[int, int]) -> tuple[tf.Tensor, ...]:
@@ -130,17 +147,17 @@ def resampled(images: tf.Tensor, inverse: tf.Tensor) -> tf.Tensor:
         [1.0, 0.0, 1.0, 2.0]
     """
     _, height, width, _ = images.shape
-    fine = along_both(images, upsampling_matrix(height), upsampling_matrix(width))
-    samples = [np.arange(-REACH, 2 * side + REACH) / 2 for side in (height, width)]
-    y, x = (2 * position for position in sources(inverse, *samples, (height, width)))
+    fine = upsampled(images)
+    rows, columns = (np.arange(-REACH, 2 * side + REACH) / 2 for side in (height, width))
+    y, x = (2 * position for position in sources(inverse, rows, columns, (height, width)))
     y, x = wrapped(y, fine.shape[1] - 2), wrapped(x, fine.shape[2] - 2)
     top, left = tf.floor(y), tf.floor(x)
     down, right = y - top, x - left
     corner = tf.cast(top, tf.int32) * fine.shape[2] + tf.cast(left, tf.int32)
-    corners = tf.stack([corner, corner + 1, corner + fine.shape[2], corner + fine.shape[2] + 1], axis=-1)
+    corners = tf.stack([corner, corner + 1, corner + fine.shape[2], corner + fine.shape[2] + 1], axis=1)
     weights = [(1 - down) * (1 - right), (1 - down) * right, down * (1 - right), down * right]
-    sampled = tf.reduce_sum(tf.stack(weights, axis=-1)[..., None] * taken(fine, corners), axis=-2)
-    return along_both(sampled, downsampling_matrix(height), downsampling_matrix(width))
+    sampled = tf.reduce_sum(tf.stack(weights, axis=1)[..., None] * taken(fine, corners), axis=1)
+    return downsampled(sampled, height, width)
 
 
 def copied(images: tf.Tensor, inverse: tf.Tensor) -> tf.Tensor:

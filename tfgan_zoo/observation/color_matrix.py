@@ -18,7 +18,7 @@ SATURATION = 1.0  # standard deviation of the logarithm to base 2
 CHANNELS = (1, 3, 4)  # gray, RGB, RGBA
 
 GRAY = np.full([3, 3], 1 / 3, np.float32)  # projects a colour onto the axis of grays, v = (1, 1, 1) / sqrt(3)
-CROSS = np.float32([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / np.float32(3**0.5)  # CROSS c = v x c
+CROSS = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]], np.float32) / np.float32(3**0.5)  # CROSS c = v x c
 
 
 def along_gray(on_axis: tf.Tensor | float, across: tf.Tensor, around: tf.Tensor | float = 0.0) -> tf.Tensor:
@@ -30,7 +30,7 @@ def along_gray(on_axis: tf.Tensor | float, across: tf.Tensor, around: tf.Tensor 
     one = tf.ones_like(across)
     part = lambda x, of: (x * one)[:, None, None] * of  # noqa: E731
     linear = part(on_axis, GRAY) + part(across, np.eye(3, dtype=np.float32) - GRAY) + part(around, CROSS)
-    return tf.pad(linear, [[0, 0], [0, 1], [0, 1]]) + tf.constant(np.diag(np.float32([0, 0, 0, 1])))
+    return tf.pad(linear, [[0, 0], [0, 1], [0, 1]]) + tf.linalg.diag([0.0, 0.0, 0.0, 1.0])
 
 
 def color_transform(draws: Draws, probability: float | tf.Tensor, purpose: str = "") -> tf.Tensor:
@@ -51,7 +51,9 @@ def color_transform(draws: Draws, probability: float | tf.Tensor, purpose: str =
     hue = chosen(u[6], probability, math.pi * (2 * u[7] - 1), 0.0)
     saturation = power_of_two(chosen(u[8], probability, SATURATION * normal_of(u[9]), 0.0))
     one = tf.ones_like(flip)
-    brighter = matrix((1.0, 0.0, 0.0, brightness), (0.0, 1.0, 0.0, brightness), (0.0, 0.0, 1.0, brightness), (0.0, 0.0, 0.0, one))
+    brighter = matrix(
+        (1.0, 0.0, 0.0, brightness), (0.0, 1.0, 0.0, brightness), (0.0, 0.0, 1.0, brightness), (0.0, 0.0, 0.0, one)
+    )
     scaled = along_gray(contrast, contrast)
     flipped = along_gray(1 - 2 * flip, one)
     turned = along_gray(1.0, position_independent(tf.cos, hue), position_independent(tf.sin, hue))

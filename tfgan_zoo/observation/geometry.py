@@ -139,7 +139,11 @@ def transformed(
         True
     """
     height, width = images.shape[1:3]
-    inverses = [of(draws, probability, (height, width), purpose) for of, on in ((blit_inverse, blit), (geometry_inverse, geometry)) if on]
+    inverses = [
+        of(draws, probability, (height, width), purpose)
+        for of, on in ((blit_inverse, blit), (geometry_inverse, geometry))
+        if on
+    ]
     inverse = product(*inverses)
     if not geometry and (height - width) % 2 == 0:
         return copied(images, inverse)
