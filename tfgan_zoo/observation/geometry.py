@@ -85,9 +85,9 @@ def geometry_inverse(
 ) -> tf.Tensor:
     """The inverse [B, 3, 3] of a random scale, rotation, stretch, second rotation and shift, in this order.
 
-    The scale is 2^N(0, 0.2^2); the stretch divides the height by the same factor by which it multiplies the width, 2^N(0, 0.2^2); angles are uniform;
-    the shift is normal, with 1/8 of each side as its standard deviation. Each rotation has the probability 1 - sqrt(1 - p), so
-    that p is that of at least one.
+    The scale is 2^N(0, 0.2^2); the stretch multiplies the width by 2^N(0, 0.2^2) and divides the height by the same; angles are
+    uniform; the shift is normal, with 1/8 of each side as its standard deviation. Each rotation has the probability
+    1 - sqrt(1 - p), so that p is that of at least one.
 
     Args:
         draws: `Draws` for B examples.
