@@ -23,8 +23,11 @@ def chosen(uniform: tf.Tensor, probability: float | tf.Tensor, value: tf.Tensor,
 
 def matrix(*rows: tuple[float | tf.Tensor, ...]) -> tf.Tensor:
     """[B, n, m] of n rows of m numbers or tensors [B], of which at least one is a tensor."""
-    like = next(x for row in rows for x in row if tf.is_tensor(x))
-    return tf.stack([tf.stack([x + tf.zeros_like(like) for x in row], axis=-1) for row in rows], axis=-2)
+    entries = [x for row in rows for x in row]
+    zero = tf.zeros_like(next(x for x in entries if tf.is_tensor(x)))
+    numbers = {x: zero + x for x in entries if not tf.is_tensor(x)}
+    filled = [x if tf.is_tensor(x) else numbers[x] for x in entries]
+    return tf.reshape(tf.stack(filled, axis=-1), [-1, len(rows), len(rows[0])])
 
 
 def product(*matrices: tf.Tensor) -> tf.Tensor:
