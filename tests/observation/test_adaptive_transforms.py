@@ -38,11 +38,11 @@ def normal(u):
 def blit_by_numpy(image, u, p):
     """Flips, turns and shifts one after the other. Square images, whose shifts stay within the mirrored border."""
     side = len(image)
-    if u[0] < p and u[1] >= 0.5:
+    if u[0] < p and u[3] >= 0.5:
         image = np.flip(image, 1)
-    if u[2] < p:
-        image = np.rot90(image, int(4 * u[3]))
-    right, down = (round((2 * v - 1) * side / 8) if u[4] < p else 0 for v in (u[5], u[6]))
+    if u[1] < p:
+        image = np.rot90(image, int(4 * u[4]))
+    right, down = (round((2 * v - 1) * side / 8) if u[2] < p else 0 for v in (u[5], u[6]))
     padded = np.pad(image, [(side // 2, side // 2)] * 2 + [(0, 0)], mode="reflect")
     top, left = side // 2 - down, side // 2 - right
     return padded[top : top + side, left : left + side]
@@ -67,16 +67,16 @@ def matrices_by_numpy(u, v, p, height, width):
 
     parts, once = [np.eye(3)], 1 - np.sqrt(1 - p)
     if u is not None:
-        parts += [np.diag([-1, 1, 1])] if u[0] < p and u[1] >= 0.5 else []
-        parts += [turn(-np.pi / 2 * int(4 * u[3]))] if u[2] < p else []
-        parts += [shift(round((2 * u[5] - 1) * width / 8), round((2 * u[6] - 1) * height / 8))] if u[4] < p else []
+        parts += [np.diag([-1, 1, 1])] if u[0] < p and u[3] >= 0.5 else []
+        parts += [turn(-np.pi / 2 * int(4 * u[4]))] if u[1] < p else []
+        parts += [shift(round((2 * u[5] - 1) * width / 8), round((2 * u[6] - 1) * height / 8))] if u[2] < p else []
     if v is not None:
-        parts += [np.diag([2 ** (0.2 * normal(v[1]))] * 2 + [1])] if v[0] < p else []
-        parts += [turn(-np.pi * (2 * v[5] - 1))] if v[4] < once else []
-        stretch = 2 ** (0.2 * normal(v[3]))
-        parts += [np.diag([stretch, 1 / stretch, 1])] if v[2] < p else []
-        parts += [turn(-np.pi * (2 * v[7] - 1))] if v[6] < once else []
-        parts += [shift(normal(v[9]) * width / 8, normal(v[10]) * height / 8)] if v[8] < p else []
+        parts += [np.diag([2 ** (0.2 * normal(v[5]))] * 2 + [1])] if v[0] < p else []
+        parts += [turn(-np.pi * (2 * v[9] - 1))] if v[3] < once else []
+        stretch = 2 ** (0.2 * normal(v[6]))
+        parts += [np.diag([stretch, 1 / stretch, 1])] if v[1] < p else []
+        parts += [turn(-np.pi * (2 * v[10] - 1))] if v[4] < once else []
+        parts += [shift(normal(v[7]) * width / 8, normal(v[8]) * height / 8)] if v[2] < p else []
     forward = np.eye(3)
     for part in parts:
         forward = np.array(part) @ forward
@@ -100,18 +100,18 @@ def colors_by_numpy(image, u, p):
     """One colour transform after the other, on the pixels."""
     image = image.astype(np.float64)
     if u[0] < p:
-        image = image + 0.2 * normal(u[1])
-    if u[2] < p:
-        image = image * 2 ** (0.5 * normal(u[3]))
-    if u[4] < p and u[5] >= 0.5:
+        image = image + 0.2 * normal(u[5])
+    if u[1] < p:
+        image = image * 2 ** (0.5 * normal(u[6]))
+    if u[3] < p and u[8] >= 0.5:
         image = image - 2 * image.mean(-1, keepdims=True)
-    if u[6] < p and image.shape[-1] == 3:
-        axis = np.full(3, 3**-0.5) * np.pi * (2 * u[7] - 1)
+    if u[4] < p and image.shape[-1] == 3:
+        axis = np.full(3, 3**-0.5) * np.pi * (2 * u[9] - 1)
         turned = scipy.spatial.transform.Rotation.from_rotvec(axis).apply(image.reshape(-1, 3))
         image = turned.reshape(image.shape)
-    if u[8] < p:
+    if u[2] < p:
         mean = image.mean(-1, keepdims=True)
-        image = mean + (image - mean) * 2 ** normal(u[9])
+        image = mean + (image - mean) * 2 ** normal(u[7])
     return image
 
 
@@ -173,7 +173,7 @@ def test_orientations_can_be_told_below_a_probability_of_one_and_not_at_one():
     singular value is (1 - p)^2 for flips and turns: 0.04 at p = 0.8, 0 at 1."""
     for p, smallest in ((0.8, 0.04), (1.0, 0.0)):
         u = draws(100_000).uniform("blit", [7]).numpy()
-        flip, quarter = np.where(u[:, 0] < p, u[:, 1] >= 0.5, 0), np.where(u[:, 2] < p, 4 * u[:, 3], 0).astype(int)
+        flip, quarter = np.where(u[:, 0] < p, u[:, 3] >= 0.5, 0), np.where(u[:, 1] < p, 4 * u[:, 4], 0).astype(int)
         inverse = blit_inverse(draws(100_000), p, (8, 8)).numpy()[:, :2, :2]
         turn = np.array([[[1, 0], [0, 1]], [[0, -1], [1, 0]], [[-1, 0], [0, -1]], [[0, 1], [-1, 0]]])
         np.testing.assert_array_equal(inverse, np.diag([-1, 1]) ** flip[:, None, None] * np.eye(2) @ turn[quarter])

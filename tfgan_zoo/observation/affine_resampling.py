@@ -110,8 +110,8 @@ def sources(inverse: tf.Tensor, rows: np.ndarray, columns: np.ndarray, size: tup
     middle = [(side - 1) / 2 for side in size]
     y = tf.constant(rows - middle[0], inverse.dtype)[None, :, None]
     x = tf.constant(columns - middle[1], inverse.dtype)[None, None, :]
-    entry = lambda i, j: inverse[:, i, j, None, None]  # noqa: E731
-    return tuple(entry(i, 0) * x + (entry(i, 1) * y + (entry(i, 2) + middle[1 - i])) for i in (1, 0))
+    m = tf.unstack(tf.reshape(inverse, [-1, 9, 1, 1]), axis=1)
+    return m[3] * x + (m[4] * y + (m[5] + middle[0])), m[0] * x + (m[1] * y + (m[2] + middle[1]))
 
 
 def taken(images: tf.Tensor, index: tf.Tensor) -> tf.Tensor:

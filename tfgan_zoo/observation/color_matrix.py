@@ -1,7 +1,7 @@
 """Random affine maps of the colours of images. Karras et al. 2020, arXiv:2006.06676, appendix B.
 
-Every transform of an image is drawn by itself and happens with the probability that is asked for; all that happen are multiplied
-to one matrix. The colours of the result may leave [-1, 1].
+Every transform of an image is drawn by itself and happens with the probability that is asked for; all that happen are one
+matrix. The colours of the result may leave [-1, 1].
 """
 
 import math
@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_zoo.core.draws import Draws, normal_of, position_independent
-from tfgan_zoo.observation.geometry import chosen, matrix, power_of_two, product
+from tfgan_zoo.observation.geometry import power_of_two
 
 BRIGHTNESS = 0.2  # standard deviation, for images in [-1, 1]
 CONTRAST = 0.5  # standard deviation of the logarithm to base 2
@@ -21,20 +21,8 @@ GRAY = np.full([3, 3], 1 / 3, np.float32)  # projects a colour onto the axis of 
 CROSS = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]], np.float32) / np.float32(3**0.5)  # CROSS c = v x c
 
 
-def along_gray(on_axis: tf.Tensor | float, across: tf.Tensor, around: tf.Tensor | float = 0.0) -> tf.Tensor:
-    """[B, 4, 4]: colours times `on_axis` along the axis of grays and `across` at right angles to it, plus `around` v x c.
-
-    Args:
-        on_axis, across, around: [B], or numbers.
-    """
-    one = tf.ones_like(across)
-    part = lambda x, of: (x * one)[:, None, None] * of  # noqa: E731
-    linear = part(on_axis, GRAY) + part(across, np.eye(3, dtype=np.float32) - GRAY) + part(around, CROSS)
-    return tf.pad(linear, [[0, 0], [0, 1], [0, 1]]) + tf.linalg.diag([0.0, 0.0, 0.0, 1.0])
-
-
 def color_transform(draws: Draws, probability: float | tf.Tensor, purpose: str = "") -> tf.Tensor:
-    """The matrix [B, 4, 4] on (red, green, blue, 1) of a random brightness, contrast, luma flip, hue and saturation, in this order.
+    """The matrix [B, 3, 4] on (red, green, blue, 1) of a random brightness, contrast, luma flip, hue and saturation, in this order.
 
     Brightness adds N(0, 0.2^2); contrast multiplies by 2^N(0, 0.5^2); the luma flip, one of two, mirrors the axis of grays at 0; hue
     rotates about that axis by any angle; saturation multiplies the distance from it by 2^N(0, 1).
@@ -44,50 +32,49 @@ def color_transform(draws: Draws, probability: float | tf.Tensor, purpose: str =
         probability: of each, in [0, 1].
         purpose: prefix of the purposes of the draws.
     """
-    u = tf.unstack(draws.uniform(f"{purpose}color matrix", [10]), axis=1)
-    brightness = chosen(u[0], probability, BRIGHTNESS * normal_of(u[1]), 0.0)
-    contrast = power_of_two(chosen(u[2], probability, CONTRAST * normal_of(u[3]), 0.0))
-    flip = chosen(u[4], probability, tf.floor(2 * u[5]), 0.0)
-    hue = chosen(u[6], probability, math.pi * (2 * u[7] - 1), 0.0)
-    saturation = power_of_two(chosen(u[8], probability, SATURATION * normal_of(u[9]), 0.0))
-    one = tf.ones_like(flip)
-    brighter = matrix(
-        (1.0, 0.0, 0.0, brightness), (0.0, 1.0, 0.0, brightness), (0.0, 0.0, 1.0, brightness), (0.0, 0.0, 0.0, one)
-    )
-    scaled = along_gray(contrast, contrast)
-    flipped = along_gray(1 - 2 * flip, one)
-    turned = along_gray(1.0, position_independent(tf.cos, hue), position_independent(tf.sin, hue))
-    return product(along_gray(1.0, saturation), turned, flipped, scaled, brighter)
+    u = draws.uniform(f"{purpose}color matrix", [10])
+    picks, turns, normals, ways = tf.split(u, [3, 2, 3, 2], axis=1)
+    normals = tf.where(picks < probability, normal_of(normals) * [BRIGHTNESS, CONTRAST, SATURATION], 0.0)
+    brightness, contrast, saturation = tf.unstack(normals, axis=1)
+    contrast, saturation = tf.unstack(power_of_two(tf.stack([contrast, saturation])))
+    flip, hue = tf.unstack(tf.where(turns < probability, ways, 0.0), axis=1)
+    hue = tf.where(turns[:, 1] < probability, math.pi * (2 * hue - 1), 0.0)
+    # All but brightness multiply the part of a colour on the axis of grays, and multiply and turn the part across it.
+    on_axis, across = contrast * (1 - 2 * tf.floor(2 * flip)), contrast * saturation
+    parts = [on_axis, across * position_independent(tf.cos, hue), across * position_independent(tf.sin, hue)]
+    bases = np.stack([GRAY, np.eye(3, dtype=np.float32) - GRAY, CROSS])
+    linear = tf.add_n([tf.reshape(part, [-1, 1, 1]) * base for part, base in zip(parts, bases, strict=True)])
+    return tf.concat([linear, tf.ones([3, 1]) * tf.reshape(on_axis * brightness, [-1, 1, 1])], axis=2)
 
 
 def recolored(images: tf.Tensor, transform: tf.Tensor) -> tf.Tensor:
-    """Images under a matrix [B, 4, 4] on (red, green, blue, 1) each.
+    """Images under a matrix on (red, green, blue, 1) each.
 
     A gray image is taken for the colour (x, x, x), and the mean of the result's channels is returned: brightness, contrast and
     the luma flip act, hue and saturation do not. The alpha channel of RGBA is unchanged.
 
     Args:
         images: [B, H, W, C], C 1, 3 or 4.
-        transform: [B, 4, 4].
+        transform: [B, 3, 4].
 
     Examples:
         Twice as bright, plus a half:
 
-        >>> double = tf.constant([[[2.0, 0, 0, 0.5], [0, 2, 0, 0.5], [0, 0, 2, 0.5], [0, 0, 0, 1]]])
+        >>> double = tf.constant([[[2.0, 0, 0, 0.5], [0, 2, 0, 0.5], [0, 0, 2, 0.5]]])
         >>> recolored(tf.constant([[[[0.25]]]]), double).numpy().tolist()
         [[[[1.0]]]]
         >>> recolored(tf.constant([[[[0.0, 0.25, 0.5, 0.75]]]]), double).numpy().tolist()
         [[[[0.5, 1.0, 1.5, 0.75]]]]
     """
-    linear, offset = transform[:, :3, :3], transform[:, :3, 3]
-    if images.shape[-1] == 1:
-        linear = tf.reduce_mean(tf.reduce_sum(linear, axis=2), axis=1)[:, None, None]
-        offset = tf.reduce_mean(offset, axis=1, keepdims=True)
-    count = linear.shape[-1]
-    result = offset[:, None, None, :]
-    for channel in range(count):
-        result += images[..., channel, None] * linear[:, None, None, :, channel]
-    return result if images.shape[-1] == count else tf.concat([result, images[..., count:]], axis=-1)
+    channels = tf.split(images, images.shape[-1], axis=-1)
+    if len(channels) == 1:
+        whole = tf.reduce_mean(transform, axis=1, keepdims=True)
+        transform = tf.concat([tf.reduce_sum(whole[..., :3], axis=2, keepdims=True), whole[..., 3:]], axis=2)
+    *columns, offset = tf.unstack(tf.expand_dims(tf.expand_dims(transform, 1), 1), axis=-1)
+    result = offset
+    for channel, column in zip(channels, columns, strict=False):
+        result += channel * column
+    return tf.concat([result, *channels[len(columns) :]], axis=-1)
 
 
 def color_matrix(images: tf.Tensor, draws: Draws, probability: float | tf.Tensor, purpose: str = "") -> tf.Tensor:

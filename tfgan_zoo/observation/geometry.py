@@ -16,11 +16,6 @@ SHIFT = 1 / 8  # of the side: the largest shift by whole pixels, and the standar
 SCALE = 0.2  # standard deviation of the logarithm to base 2 of the scales
 
 
-def chosen(uniform: tf.Tensor, probability: float | tf.Tensor, value: tf.Tensor, neutral: float) -> tf.Tensor:
-    """`value` where `uniform` is below the probability, and elsewhere `neutral`, which changes nothing: [B]."""
-    return tf.where(uniform < probability, value, tf.constant(neutral, value.dtype))
-
-
 def matrix(*rows: tuple[float | tf.Tensor, ...]) -> tf.Tensor:
     """[B, n, m] of n rows of m numbers or tensors [B], of which at least one is a tensor."""
     entries = [x for row in rows for x in row]
@@ -32,32 +27,31 @@ def matrix(*rows: tuple[float | tf.Tensor, ...]) -> tf.Tensor:
 
 def product(*matrices: tf.Tensor) -> tf.Tensor:
     """The product of matrices [B, n, n] from left to right, in the full precision of their dtype on every device."""
-    return functools.reduce(lambda a, b: tf.reduce_sum(a[:, :, :, None] * b[:, None, :, :], axis=2), matrices)
+    return functools.reduce(
+        lambda a, b: tf.reduce_sum(tf.expand_dims(a, 3) * tf.expand_dims(b, 1), axis=2),
+        matrices,
+    )
 
 
-def scaling(x: float | tf.Tensor, y: float | tf.Tensor) -> tf.Tensor:
-    """[B, 3, 3]"""
-    return matrix((x, 0.0, 0.0), (0.0, y, 0.0), (0.0, 0.0, 1.0))
+def linear(a: tf.Tensor, b: tf.Tensor, c: tf.Tensor, d: tf.Tensor) -> tf.Tensor:
+    """[B, 3, 3]: x, y -> a x + b y, c x + d y."""
+    return matrix((a, b, 0.0), (c, d, 0.0), (0.0, 0.0, 1.0))
 
 
-def turning(cosine: tf.Tensor, sine: tf.Tensor) -> tf.Tensor:
-    """[B, 3, 3]: a rotation by the angle of this cosine and sine."""
-    return matrix((cosine, -sine, 0.0), (sine, cosine, 0.0), (0.0, 0.0, 1.0))
-
-
-def rotation(angle: tf.Tensor) -> tf.Tensor:
-    """[B, 3, 3]; angle: [B]."""
-    return turning(position_independent(tf.cos, angle), position_independent(tf.sin, angle))
-
-
-def translation(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
-    """[B, 3, 3]"""
+def translation(shift: tf.Tensor) -> tf.Tensor:
+    """[B, 3, 3]; shift: [B, 2], x and y."""
+    x, y = tf.unstack(shift, axis=1)
     return matrix((1.0, 0.0, x), (0.0, 1.0, y), (0.0, 0.0, 1.0))
 
 
 def power_of_two(exponent: tf.Tensor) -> tf.Tensor:
-    """2 ** exponent, [B]."""
+    """2 ** exponent, of any shape."""
     return position_independent(tf.exp, math.log(2) * exponent)
+
+
+def reach(size: tuple[int, int]) -> tf.Tensor:
+    """[2]: `SHIFT` of the width and of the height, in pixels."""
+    return tf.constant([SHIFT * size[1], SHIFT * size[0]], tf.float32)
 
 
 def blit_inverse(draws: Draws, probability: float | tf.Tensor, size: tuple[int, int], purpose: str = "") -> tf.Tensor:
@@ -71,16 +65,15 @@ def blit_inverse(draws: Draws, probability: float | tf.Tensor, size: tuple[int, 
         size: (height, width).
         purpose: prefix of the purposes of the draws.
     """
-    u = tf.unstack(draws.uniform(f"{purpose}blit", [7]), axis=1)
-    flip = chosen(u[0], probability, tf.floor(2 * u[1]), 0.0)
-    quarters = chosen(u[2], probability, tf.floor(4 * u[3]), 0.0)
-    right, down = (
-        chosen(u[4], probability, tf.round((2 * v - 1) * SHIFT * side), 0.0)
-        for v, side in ((u[5], size[1]), (u[6], size[0]))
-    )
+    picks, ways, shift = tf.split(draws.uniform(f"{purpose}blit", [7]), [3, 2, 2], axis=1)
+    happens = picks < probability
+    ways = tf.where(happens[:, :2], tf.floor(ways * [2.0, 4.0]), 0.0)
+    flip, quarters = tf.unstack(ways, axis=1)
+    shift = tf.where(happens[:, 2:], tf.round((2 * shift - 1) * reach(size)), 0.0)
     odd = quarters - 2 * tf.floor(quarters / 2)  # 0, 1, 0, 1
     cosine, sine = (1 - odd) * (1 - quarters), odd * (2 - quarters)  # 1, 0, -1, 0 and 0, 1, 0, -1
-    return product(scaling(1 - 2 * flip, 1.0), turning(cosine, sine), translation(-right, -down))
+    mirror = 1 - 2 * flip
+    return product(linear(mirror * cosine, -mirror * sine, sine, cosine), translation(-shift))
 
 
 def geometry_inverse(
@@ -98,20 +91,16 @@ def geometry_inverse(
         size: (height, width).
         purpose: prefix of the purposes of the draws.
     """
-    u = tf.unstack(draws.uniform(f"{purpose}geometry", [11]), axis=1)
+    u = draws.uniform(f"{purpose}geometry", [11])
+    picks, turns, normals, angles = tf.split(u, [3, 2, 4, 2], axis=1)
+    happens, normals = picks < probability, normal_of(normals)
+    scale, stretch = tf.unstack(power_of_two(tf.where(happens[:, :2], SCALE * normals[:, :2], 0.0)), axis=1)
+    shift = tf.where(happens[:, 2:], normals[:, 2:] * reach(size), 0.0)
     once = 1 - tf.sqrt(1 - tf.convert_to_tensor(probability, tf.float32))
-    scale, stretch = (
-        power_of_two(chosen(pick, probability, SCALE * normal_of(v), 0.0)) for pick, v in ((u[0], u[1]), (u[2], u[3]))
-    )
-    before, after = (
-        rotation(chosen(pick, once, math.pi * (2 * v - 1), 0.0)) for pick, v in ((u[4], u[5]), (u[6], u[7]))
-    )
-    right, down = (
-        chosen(u[8], probability, SHIFT * side * normal_of(v), 0.0) for v, side in ((u[9], size[1]), (u[10], size[0]))
-    )
-    return product(
-        scaling(1 / scale, 1 / scale), before, scaling(1 / stretch, stretch), after, translation(-right, -down)
-    )
+    angles = tf.where(turns < once, math.pi * (2 * angles - 1), 0.0)
+    (c, d), (s, t) = (tf.unstack(position_independent(f, angles), axis=1) for f in (tf.cos, tf.sin))
+    narrower = matrix((1 / (scale * stretch), 0.0, 0.0), (0.0, stretch / scale, 0.0), (0.0, 0.0, 1.0))
+    return product(linear(c, -s, s, c), narrower, linear(d, -t, t, d), translation(-shift))
 
 
 def transformed(
