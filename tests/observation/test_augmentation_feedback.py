@@ -215,7 +215,7 @@ def test_discriminators_without_logits_are_refused(model):
 
 # --- every model
 
-QUICK = ("acgan", "began", "dragan", "pggan")  # the others with pytest -m slow
+QUICK = ("acgan", "began", "pggan")  # the others with pytest -m slow
 
 
 @pytest.mark.parametrize(
