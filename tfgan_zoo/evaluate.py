@@ -104,8 +104,7 @@ def main() -> int:
     source = load_source(data)
     with make_strategy(STRATEGY.value, several_workers=False).scope():
         network = network_of(evaluation, source.image_shape, source.class_names)
-    own_data = target.recipe is not None and data == target.recipe.data
-    progress = command_line.with_progress
+    own_data, progress = target.recipe is not None and data == target.recipe.data, command_line.with_progress
     evaluator = targets.make_evaluator(data, network, evaluation, source, RESAMPLES.value, progress, own_data)
     target.check_source(source, data)
     evaluator.check(names, target.players())

@@ -40,7 +40,7 @@ def test_a_model_and_a_number_of_steps_make_a_recipe_with_defaults_for_the_rest(
     assert (minimal.data.source, minimal.data.split, minimal.data.flip) == ("mnist5k", "all", False)
     assert (minimal.data.resolution, minimal.data.channels, minimal.data.fit) == (None, None, "pad")
     assert (minimal.averaging.decay, minimal.averaging.start_step) == (0.999, 0)
-    assert (minimal.evaluation.samples, minimal.evaluation.features) == (5000, "mnist_cnn")
+    assert (minimal.evaluation.samples, minimal.evaluation.features) == (5000, "auto")
     assert (minimal.checkpoints.every_steps, minimal.checkpoints.keep) == (1000, 3)
 
 

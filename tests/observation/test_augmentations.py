@@ -216,7 +216,10 @@ def test_points_and_measurements_are_refused():
 def test_repeated_or_unknown_augmentations_are_refused():
     with pytest.raises(ZooError, match="names one twice"):
         settings(["color", "color"])
-    with pytest.raises(ZooError, match=r"augmentation\.0: Input should be 'color', 'translation' or 'cutout'"):
+    with pytest.raises(
+        ZooError,
+        match=r"augmentation\.0: Input should be 'color', 'translation', 'cutout', 'blit', 'geometry', 'color_matrix' or 'bgc'",
+    ):
         settings(["colour"])
     game = object()
     assert augment(game, ()) is game

@@ -87,4 +87,4 @@ class ChosenRecipe:
         if not self.file:
             return ""
         changed = " without --set" if self.changes else ""
-        return f"The recipe {self.file.parent.name}/{self.file.stem}{changed}: {catalog.tried(self.file)}"
+        return f"The recipe{changed}: {catalog.tried(self.file)}"

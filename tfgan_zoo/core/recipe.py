@@ -13,6 +13,7 @@ from pydantic import Field
 
 from tfgan_zoo.core.errors import ZooError, no_such
 from tfgan_zoo.core.recipe_tables import (
+    AugmentationFeedbackSettings,
     AveragingSettings,
     CheckpointSettings,
     Count,
@@ -32,6 +33,8 @@ from tfgan_zoo.core.recipe_tables import (
 IMAGES = re.compile(r"([\d_]+(?:\.\d+)?)\s*([kM]?)\s*images?")
 # The keys of a recipe that count steps, and so may be given in images.
 IN_STEPS = re.compile(r"(\w+_)?steps|from_step|start_step|decay_from|patience|over|after|points")
+
+BGC = ("blit", "geometry", "color_matrix")  # the transformations of ADA's best pipeline
 
 
 def in_steps(table: dict[str, Any]) -> dict[str, Any]:
@@ -109,15 +112,29 @@ class Recipe(Table):
     checkpoints: CheckpointSettings = CheckpointSettings()
     log: LogSettings = LogSettings()
     guard: GuardSettings = GuardSettings()
-    augmentation: tuple[Literal["color", "translation", "cutout"], ...] = Field(
-        (),
-        description="transformations of real and generated images before the discriminator sees them, for small data sets",
+    augmentation: tuple[Literal["color", "translation", "cutout", "blit", "geometry", "color_matrix", "bgc"], ...] = (
+        Field(
+            (),
+            description="transformations of real and generated images before the discriminator sees them, for small data sets; "
+            "bgc is blit, geometry and color_matrix",
+        )
     )
-    augmentation_probability: Number = Field(1.0, description="of each transformation, for each image")
+    augmentation_probability: Number = Field(
+        1.0,
+        description="of each transformation, for each image; with augmentation_feedback, at the start, and 0 by default",
+    )
+    augmentation_feedback: AugmentationFeedbackSettings | None = Field(
+        None, description="lets augmentation_probability follow the discriminator (ADA); {} for the paper's settings"
+    )
     weights: dict[str, Number] = Field(
         default_factory=dict,
         description="of the objective's terms, by name as in the logs, in place of the model's own",
     )
+
+    @pydantic.field_validator("augmentation")
+    @classmethod
+    def expand_bgc(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(part for name in names for part in (BGC if name == "bgc" else (name,)))
 
     @pydantic.field_validator("augmentation_probability")
     @classmethod
@@ -130,8 +147,11 @@ class Recipe(Table):
     @pydantic.model_validator(mode="before")
     @classmethod
     def complete(cls, table: Any) -> Any:
-        """Lengths in images become steps, and `steps`, if left out, the sum over the stages."""
+        """Lengths in images become steps; `steps`, if left out, the sum over the stages; the probability of augmentation 0
+        where it follows the discriminator."""
         table = in_steps(table)
+        if table.get("augmentation_feedback") is not None:
+            table = {"augmentation_probability": 0.0, **table}
         if "steps" in table or not table.get("stages"):
             return table
         try:
@@ -160,6 +180,19 @@ class Recipe(Table):
     def check_augmentation(self) -> Self:
         if len(set(self.augmentation)) < len(self.augmentation):
             raise ValueError(f"augmentation={list(self.augmentation)} names one twice")
+        if not self.augmentation_feedback:
+            return self
+        if not self.augmentation:
+            raise ValueError(
+                'augmentation_feedback sets the probability of augmentation, which is not set; try ["bgc"]'
+            )
+        start, limit = self.augmentation_probability, self.augmentation_feedback.limit
+        if isinstance(start, Schedule):
+            raise ValueError(
+                "augmentation_probability is a schedule, and augmentation_feedback moves it too; leave one out"
+            )
+        if start > limit:
+            raise ValueError(f"augmentation_probability={start} is above augmentation_feedback.limit={limit}")
         return self
 
     @pydantic.model_validator(mode="after")

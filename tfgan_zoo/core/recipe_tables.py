@@ -147,6 +147,25 @@ class DataSettings(Table):
     memory_limit_mb: Count = Field(2048, description="decoded data sets larger than this are stored on disk")
 
 
+class AugmentationFeedbackSettings(Table):
+    """How the probability of augmentation follows the discriminator's confidence in real images (ADA, Karras et al. 2020)."""
+
+    target: float = Field(
+        0.6,
+        gt=-1,
+        lt=1,
+        description="the mean sign of the logits of real images at which the probability stays; above it rises, below it falls",
+    )
+    images: Count = Field(500_000, description="real images over which the probability moves by 1")
+    every_steps: Count = Field(4, description="steps between two changes")
+    limit: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="upper bound of the probability; above about 0.8 the generator may learn the transformations",
+    )
+
+
 class OptimizerSettings(Table):
     """How one player is updated."""
 

@@ -1,4 +1,4 @@
-"""Computations over the global batch when it is split over replicas: means, rows, and random draws."""
+"""Computations over the global batch when it is split over replicas: means, sums, rows, and random draws."""
 
 from typing import Any
 
@@ -17,6 +17,12 @@ def mean_over_replicas(x: tf.Tensor) -> tf.Tensor:
     """The mean over replicas of a tensor of any shape, equal on all of them; differentiable."""
     context, replicas = over_replicas()
     return context.all_reduce(tf.distribute.ReduceOp.MEAN, x) if replicas > 1 else x
+
+
+def sum_over_replicas(x: tf.Tensor) -> tf.Tensor:
+    """The sum over replicas of a tensor of any shape, equal on all of them; differentiable."""
+    context, replicas = over_replicas()
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, x) if replicas > 1 else x
 
 
 def rows_of_all_replicas(x: tf.Tensor) -> tf.Tensor:

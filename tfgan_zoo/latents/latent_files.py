@@ -9,6 +9,7 @@ import numpy as np
 
 from tfgan_zoo.core.atomic_files import write_atomically
 from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.data.file_trees import Folder
 from tfgan_zoo.data.folder import read_image
 from tfgan_zoo.data.resizing import to_shape
 from tfgan_zoo.saved_model.signature_calls import Arrays, BaseSampler
@@ -31,7 +32,7 @@ def read_picture(path: str | Path, generator: BaseSampler, fit: str) -> np.ndarr
     path = Path(path).expanduser()
     if not path.exists():
         raise ZooError(f"{path}: there is no such file; give an image, such as --image=seven.png.")
-    image, reason = read_image(path)
+    image, reason = read_image(Folder(path.parent), path.name)
     if image is None:
         raise ZooError(f"{path} can't be read as an image: {reason}.")
     try:

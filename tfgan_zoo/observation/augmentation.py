@@ -3,8 +3,12 @@
 DiffAugment: Zhao et al. 2020, arXiv:2006.10738, section 3, with the numbers of its code. Images are in [-1, 1], and what a shift
 or a cutout leaves empty is 0, mid-grey. Colours may leave [-1, 1], as in the authors' code. Each function is differentiable in its
 images and draws its parameters per example from `Draws`, for purposes that begin with `purpose`.
+
+ADA: Karras et al. 2020, arXiv:2006.06676. Its transforms are in `geometry` and `color_matrix`, and what sets their probability is
+in `augmentation_feedback`.
 """
 
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -13,6 +17,8 @@ import tensorflow as tf
 from tfgan_zoo.core.draws import Draws
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.core.game import Game
+from tfgan_zoo.observation.color_matrix import CHANNELS, color_matrix
+from tfgan_zoo.observation.geometry import transformed
 
 SHIFT, CUT = 1 / 8, 1 / 2  # of the side: the largest shift, and the side of the square that is cut out
 AUGMENTED = ("images", "labelled_images")  # the images in a batch that a discriminator sees
@@ -122,7 +128,35 @@ def cutout(images: tf.Tensor, draws: Draws, purpose: str = "") -> tf.Tensor:
     return tf.where(cut, tf.zeros([], images.dtype), images)
 
 
-AUGMENTATIONS = {"color": color, "translation": translation, "cutout": cutout}
+AUGMENTATIONS = {"color": color, "translation": translation, "cutout": cutout}  # each as a whole with the probability
+SPATIAL = ("blit", "geometry")  # each of their parts with the probability, and both in one resampling
+
+
+def sometimes(
+    function: Callable, images: tf.Tensor, draws: Draws, probability: float | tf.Tensor, purpose: str
+) -> tf.Tensor:
+    """Applies one of `AUGMENTATIONS` to each image with the probability, and leaves the other images unchanged."""
+    augmented = function(images, draws, purpose)
+    if not tf.is_tensor(probability) and probability == 1:
+        return augmented
+    chosen = draws.uniform(f"{purpose}{function.__name__} chosen") < probability
+    return tf.where(chosen[:, None, None, None], augmented, images)
+
+
+def transforms_of(names: Iterable[str]) -> list[Callable]:
+    """Functions (images, draws, probability, purpose) -> images, in the order of `names`; "blit" and "geometry" are one, in the
+    place of the first of them."""
+    names, transforms = list(names), []
+    spatial = {name: name in names for name in SPATIAL}
+    for name in names:
+        if name == "color_matrix":
+            transforms.append(color_matrix)
+        elif name not in SPATIAL:
+            transforms.append(functools.partial(sometimes, AUGMENTATIONS[name]))
+        elif any(spatial.values()):
+            transforms.append(functools.partial(transformed, blit=spatial["blit"], geometry=spatial["geometry"]))
+            spatial = dict.fromkeys(SPATIAL, False)
+    return transforms
 
 
 def draws_for(draws: Draws, count: int) -> Draws:
@@ -149,11 +183,11 @@ class Augmentation:
     """Augments the images of a batch.
 
     Args:
-        names: keys of `AUGMENTATIONS`, applied in this order.
+        names: keys of `AUGMENTATIONS`, "blit", "geometry" and "color_matrix", applied in this order: see `transforms_of`.
 
     Attributes:
-        probability: with which each of them is applied to an image: a number, or a function without arguments that returns a
-            scalar tensor (a schedule).
+        probability: with which each of them, or each part of the last three, is applied to an image: a number, or a function
+            without arguments that returns a scalar tensor (a schedule).
 
     Examples:
         >>> import numpy as np
@@ -166,7 +200,7 @@ class Augmentation:
     """
 
     def __init__(self, names: Iterable[str]) -> None:
-        self.functions = [AUGMENTATIONS[name] for name in names]
+        self.transforms = transforms_of(names)
         self.probability: float | Callable[[], tf.Tensor] = 1.0
 
     def __call__(self, batch: Mapping[str, Any], draws: Draws, purpose: str) -> dict[str, Any]:
@@ -179,23 +213,14 @@ class Augmentation:
             purpose: a word that differs between reals and fakes.
         """
         augmented = dict(batch)
+        probability = self.probability() if callable(self.probability) else self.probability
         for name in AUGMENTED:
             if name in batch:
-                images = batch[name]
-                for function in self.functions:
-                    images = self.applied(function, images, draws, f"augmented {purpose} {name} ")
+                images, prefix = batch[name], f"augmented {purpose} {name} "
+                for transform in self.transforms:
+                    images = transform(images, draws_for(draws, images.shape[0]), probability, prefix)
                 augmented[name] = images
         return augmented
-
-    def applied(self, function: Callable, images: tf.Tensor, draws: Draws, purpose: str) -> tf.Tensor:
-        """Applies `function` to each image with the probability, and leaves the other images unchanged."""
-        draws = draws_for(draws, images.shape[0])
-        augmented = function(images, draws, purpose)
-        if not callable(self.probability) and self.probability == 1:
-            return augmented
-        probability = self.probability() if callable(self.probability) else self.probability
-        chosen = draws.uniform(f"{purpose}{function.__name__} chosen") < probability
-        return tf.where(chosen[:, None, None, None], augmented, images)
 
 
 def augment(game: Game, names: Iterable[str]) -> Game:
@@ -203,10 +228,11 @@ def augment(game: Game, names: Iterable[str]) -> Game:
 
     Args:
         game: changed in place.
-        names: keys of `AUGMENTATIONS`; empty for no change.
+        names: as in `Augmentation`; empty for no change.
 
     Raises:
-        ZooError: the data is not images, or the discriminator sees something else.
+        ZooError: the data is not images, or not of a number of channels that "color_matrix" knows; or the discriminator sees
+            something else.
 
     Examples:
         >>> from tfgan_zoo.models.sngan import build
@@ -226,6 +252,11 @@ def augment(game: Game, names: Iterable[str]) -> Game:
         raise ZooError(
             f"augmentation={list(names)} applies to images, but this model's discriminator sees measurements of them; "
             "leave out it or data.measurement."
+        )
+    if "color_matrix" in names and shape[2] not in CHANNELS:
+        raise ZooError(
+            f"augmentation={list(names)}: color_matrix applies to images of 1, 3 or 4 channels, and these have {shape[2]}; "
+            "leave it out."
         )
     game.augmentation = Augmentation(names)
     return game

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from tfgan_zoo.core.catalog import checked_arguments, model_module
 from tfgan_zoo.core.errors import ZooError
@@ -54,9 +54,10 @@ def game_builder(a_recipe: Recipe, image_shape: Sequence[int], num_classes: int)
         num_classes: 0 without labels.
 
     Raises:
-        ZooError: the model does not take the arguments, or the images cannot be measured as the recipe says.
+        ZooError: the model does not take the arguments, or the images cannot be measured or augmented as the recipe says.
     """
     from tfgan_zoo.observation.augmentation import augment
+    from tfgan_zoo.observation.augmentation_feedback import adapt
 
     build, image_shape = model_module(a_recipe.model).build, tuple(image_shape)
     arguments = checked_arguments(a_recipe.model, a_recipe.arguments)
@@ -65,6 +66,9 @@ def game_builder(a_recipe: Recipe, image_shape: Sequence[int], num_classes: int)
 
     def build_game() -> Game:
         game = augment(build(image_shape, num_classes, **measured, **arguments), a_recipe.augmentation)
+        if a_recipe.augmentation_feedback:
+            start = cast(float, a_recipe.augmentation_probability)  # the recipe refuses a schedule beside the feedback
+            game = adapt(game, a_recipe.augmentation_feedback, start)
         game.objective.with_weights(dict.fromkeys(a_recipe.weights, 1.0))  # refuses names of no term
         return game
 

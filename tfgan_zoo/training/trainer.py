@@ -112,7 +112,8 @@ class Trainer:
         if self.recipe.weights:
             weights = {name: moving(weight, self.step) for name, weight in self.recipe.weights.items()}
             self.game.objective = self.game.objective.with_weights(weights)
-        if self.recipe.augmentation and self.recipe.augmentation_probability != 1:
+        fixed = self.recipe.augmentation_feedback is None
+        if self.recipe.augmentation and fixed and self.recipe.augmentation_probability != 1:
             self.game.augmentation.probability = moving(self.recipe.augmentation_probability, self.step)
 
     def clamp(self, network: keras.Model, settings: OptimizerSettings) -> None:
