@@ -47,7 +47,9 @@ def recipe_of(model, preset, share=1.0, chips=1):
 
     batches = {name: scaled(getattr(found, name)) for name in ("batch_size", "generator_batch_size")}
     stages = tuple(stage.model_copy(update={"batch_size": scaled(stage.batch_size)}) for stage in found.stages)
-    return found.model_copy(update={**batches, "stages": stages, "accumulation": 1, "jit_compile": False})
+    precision = "mixed_bfloat16" if found.precision == "auto" else found.precision
+    fixed = {"accumulation": 1, "jit_compile": False, "precision": precision}
+    return found.model_copy(update={**batches, "stages": stages, **fixed})
 
 
 def side_of(model, preset):
@@ -58,8 +60,8 @@ def side_of(model, preset):
 
 
 def paper_preset(model, largest):
-    """The preset of the largest images, up to `largest` pixels, apart from the quickstart; the first of equals."""
-    presets = [name for name in catalog.preset_files(model) if name != "quickstart"]
+    """The preset of the largest images, up to `largest` pixels, apart from those for CPUs; the first of equals."""
+    presets = [name for name in catalog.preset_files(model) if name not in ("quickstart", "emoji")]
     return max(presets, key=lambda name: (side := side_of(model, name)) * (side <= largest))
 
 

@@ -47,7 +47,7 @@ def dry_run(recipe: Any) -> None:
 
     from tfgan_zoo.data.sources import load_source
     from tfgan_zoo.runs import building
-    from tfgan_zoo.training.strategies import precision
+    from tfgan_zoo.training.native_precision import precision
 
     print(json.dumps(recipe.as_dict(), indent=2))
     data = recipe.data

@@ -103,7 +103,7 @@ def test_unknown_key_lists_the_keys_of_its_own_table():
         ({"steps": 2.5}, "steps", "integer", "2.5"),
         ({"seed": -1}, "seed", "greater than or equal to 0", "-1"),
         ({"batch_size": "many"}, "batch_size", "integer", "'many'"),
-        ({"precision": "float16"}, "precision", "'float32', 'mixed_bfloat16' or 'float64'", "'float16'"),
+        ({"precision": "float16"}, "precision", "'float32', 'mixed_bfloat16', 'float64' or 'auto'", "'float16'"),
         ({"averaging": {"decay": 1.0}}, "averaging.decay", "less than 1", "1.0"),
         ({"generator_optimizer": {"learning_rate": 0}}, "generator_optimizer.learning_rate", "greater than 0", "0"),
         ({"discriminator_optimizer": {"beta_2": -0.1}}, "discriminator_optimizer.beta_2", "or equal to 0", "-0.1"),

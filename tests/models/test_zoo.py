@@ -30,7 +30,8 @@ from tfgan_zoo.saved_model.signature_calls import Sampler
 from tfgan_zoo.saved_model.signatures import ExportedGenerator, SeededDraws
 from tfgan_zoo.training.checkpoints import Checkpoints
 from tfgan_zoo.training.loop import Callback, train
-from tfgan_zoo.training.strategies import make_strategy, precision
+from tfgan_zoo.training.native_precision import native_precision, precision
+from tfgan_zoo.training.strategies import make_strategy
 from tfgan_zoo.training.trainer import Trainer
 
 MODELS = catalog.model_names()
@@ -245,7 +246,7 @@ def exported(played, tmp_path_factory):
 def generator_as_exported(played):
     """A generator of the same shape in float32, as runs export it, whatever it is trained in."""
     settings, source = played.settings, played.source
-    if settings.precision == "float32":
+    if settings.precision == "float32" or (settings.precision == "auto" and native_precision() == "float32"):
         return keras.models.clone_model(played.trainer.average.network)
     with precision("float32"):
         game = building.game_builder(settings, source.image_shape, source.classes)()

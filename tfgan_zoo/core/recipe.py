@@ -93,7 +93,10 @@ class Recipe(Table):
     discriminator_steps: Count = Field(1, description="discriminator updates per step")
     accumulation: Count = Field(1, description="parts that a batch is split into, to save memory")
     steps_per_call: Count = Field(50, description="steps between two returns to Python; affects speed, not results")
-    precision: Literal["float32", "mixed_bfloat16", "float64"] = "float32"
+    precision: Literal["float32", "mixed_bfloat16", "float64", "auto"] = Field(
+        "float32",
+        description="auto: mixed_bfloat16 where the device multiplies in it, which most CPUs do not, else float32",
+    )
     jit_compile: bool = Field(False, description="compile gradients with XLA")
     stages: tuple[Stage, ...] = Field((), description="for models that grow; each has a batch_size of its own")
     data: DataSettings = DataSettings()

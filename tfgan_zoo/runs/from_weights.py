@@ -13,7 +13,7 @@ from tfgan_zoo.core.game import Game
 from tfgan_zoo.runs import building
 from tfgan_zoo.runs.run_folder import Run, write_json
 from tfgan_zoo.runs.scoring_network import with_network
-from tfgan_zoo.training.strategies import precision
+from tfgan_zoo.training.native_precision import precision
 from tfgan_zoo.weight_files.transfer import RecognizedWeights
 
 STEP = 0  # the checkpoint's: nothing was trained here

@@ -27,7 +27,7 @@ from tfgan_zoo.runs.class_tables import ClassRows, ClassTable, class_tables, row
 from tfgan_zoo.runs.run_folder import write_json
 from tfgan_zoo.runs.trained_weights import open_trained
 from tfgan_zoo.training.checkpoints import Checkpoints
-from tfgan_zoo.training.strategies import precision
+from tfgan_zoo.training.native_precision import precision
 from tfgan_zoo.training.trainer import Trainer
 
 NAME = "initialization.json"

@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import json
 import secrets
 from pathlib import Path
 from typing import Any, TextIO
@@ -13,6 +14,7 @@ from tfgan_zoo.metrics.features import feature_network
 from tfgan_zoo.metrics.protocol import Evaluator
 from tfgan_zoo.metrics.score_registry import direction
 from tfgan_zoo.runs.targets import make_evaluator, players_of
+from tfgan_zoo.training.native_precision import native_precision
 from tfgan_zoo.training.trainer import Trainer
 
 
@@ -38,6 +40,14 @@ def in_words(dataset: dict[str, Any]) -> str:
     classes = f"{len(dataset['class_names'])} classes" if dataset["class_names"] else "no classes"
     shape = " x ".join(map(str, dataset["image_shape"]))
     return f"{dataset['source']}, {dataset['size']:,} examples of {shape}, {classes}"
+
+
+def chosen_precision(recipe: Recipe, folder: str | Path) -> str:
+    """The recipe's precision; in place of "auto" that of the run in this folder, or else what this machine is fastest in."""
+    if recipe.precision != "auto":
+        return recipe.precision
+    stored = Path(folder) / "recipe.json"
+    return (stored.exists() and json.loads(stored.read_text()).get("precision")) or native_precision()
 
 
 def lock(folder: str | Path) -> TextIO:

@@ -25,8 +25,8 @@ from tfgan_zoo.metrics.features import score_names
 from tfgan_zoo.metrics.protocol import Protocol, Score
 from tfgan_zoo.runs import building
 from tfgan_zoo.training.checkpoints import Checkpoints
+from tfgan_zoo.training.native_precision import precision
 from tfgan_zoo.training.standing_statistics import refresh_standing_statistics
-from tfgan_zoo.training.strategies import precision
 
 
 def write_json(path: Path, values: Any) -> None:

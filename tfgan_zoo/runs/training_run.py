@@ -23,7 +23,7 @@ from tfgan_zoo.metrics.protocol import Score
 from tfgan_zoo.metrics.score_registry import kinds_of
 from tfgan_zoo.runs import building, publish
 from tfgan_zoo.runs.initialization import Initialization, as_recorded, first_weights
-from tfgan_zoo.runs.preparation import check_accuracy, checked_evaluator, describe, in_words, lock
+from tfgan_zoo.runs.preparation import check_accuracy, checked_evaluator, chosen_precision, describe, in_words, lock
 from tfgan_zoo.runs.run_folder import Run
 from tfgan_zoo.runs.scoring_network import with_network
 from tfgan_zoo.runs.targets import players_of
@@ -71,10 +71,13 @@ class TrainingRun:
         self.source = load_source(recipe.data)
         dataset = describe(self.source)
         report(f"Data: {in_words(dataset)}")
-        self.recipe = recipe = with_network(recipe, self.source.image_shape, self.source.class_names)
+        self.workers, self.total = Workers(devices), recipe.total_steps
+        precision = self.workers.on_chief(lambda: chosen_precision(recipe, folder))
+        self.recipe = recipe = with_network(
+            recipe.model_copy(update={"precision": precision}), self.source.image_shape, self.source.class_names
+        )
         build = building.game_builder(recipe, dataset["image_shape"], dataset["num_classes"])
         self.images, self.measure = training_view(self.source, recipe.data)
-        self.workers, self.total = Workers(devices), recipe.total_steps
         self.workers.check_equal({
             "the recipe": json.dumps(recipe.as_dict(), sort_keys=True), "the sha256 of the images": dataset["sha256"],
             "TensorFlow": tf.__version__, "tfgan_zoo": __version__,

@@ -10,7 +10,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 
-import keras
 import tensorflow as tf
 
 from tfgan_zoo.core.errors import ZooError, no_such
@@ -207,14 +206,3 @@ def keep_freed_memory() -> None:
     if mallopt and not any(name.startswith("MALLOC_") for name in os.environ):
         for option, value in MALLOC.items():
             mallopt(option, value)
-
-
-@contextlib.contextmanager
-def precision(policy: str) -> Iterator[None]:
-    """A context in which layers are built under the Keras dtype policy of this name, such as "mixed_bfloat16"."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(policy)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)

@@ -16,9 +16,9 @@ from tfgan_zoo.core.schedules import moving
 from tfgan_zoo.training.averaging import MovingAverage
 from tfgan_zoo.training.collapse_guard import CollapseGuard
 from tfgan_zoo.training.freezing import freeze
+from tfgan_zoo.training.native_precision import precision
 from tfgan_zoo.training.optimizers import Plateau, make_optimizer, make_plateau
 from tfgan_zoo.training.singular_values import clamp_kernels
-from tfgan_zoo.training.strategies import precision
 from tfgan_zoo.training.workers import Workers
 
 
