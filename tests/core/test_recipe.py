@@ -259,6 +259,15 @@ def test_what_never_changes_the_weights_may_differ(changes):
     assert recipe.differences(parsed(), parsed(**changes)) == {}
 
 
+def test_auto_is_whatever_the_run_has():
+    for precision in ("float32", "mixed_bfloat16"):
+        assert recipe.differences(parsed(precision=precision), parsed(precision="auto")) == {}
+    guarded = {"guard": {"on_collapse": "rollback"}, "checkpoints": {"every_steps": 5}}
+    stored = parsed(**guarded, evaluation={"features": "mnist_cnn"})
+    assert recipe.differences(stored, parsed(**guarded, evaluation={"features": "auto"})) == {}
+    assert recipe.differences(stored, parsed(**guarded, evaluation={"features": "points"})) != {}
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [

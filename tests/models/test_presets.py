@@ -16,6 +16,7 @@ from tfgan_zoo.metrics.features import NETWORKS, FeatureNetwork, feature_network
 from tfgan_zoo.metrics.protocol import Evaluator
 from tfgan_zoo.observation.measurements import measurement_of
 from tfgan_zoo.runs import building
+from tfgan_zoo.runs.scoring_network import with_network
 from tfgan_zoo.runs.targets import mixture_of, players_of
 
 # The largest networks, which take seconds each to build
@@ -87,7 +88,7 @@ def test_its_scores_can_be_computed(built):
     source = stand_in(built)
     settings = built.recipe.evaluation
     evaluator = Evaluator(
-        network_named(settings.features),
+        network_named(with_network(built.recipe, built.shape, source.class_names).evaluation.features),
         source,
         built.recipe.data.split,
         settings.samples,

@@ -275,7 +275,7 @@ def flatten(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 def differences(old: Recipe, new: Recipe) -> dict[str, tuple[Any, Any]]:
     """The keys, as in `--set`, that make two recipes train different weights: {key: (old value, new value)}.
 
-    `steps` may change unless a schedule depends on the run's length.
+    `steps` may change unless a schedule depends on the run's length. What is "auto" in the new one is what it was in the old one.
     """
     a, b = flatten(old.as_dict()), flatten(new.as_dict())
     different = {k: (a.get(k), b.get(k)) for k in a.keys() | b.keys() if a.get(k) != b.get(k)}
@@ -284,6 +284,8 @@ def differences(old: Recipe, new: Recipe) -> dict[str, tuple[Any, Any]]:
     rolls_back = "rollback" in (old.guard.on_collapse, new.guard.on_collapse)
 
     def free(key):
+        if b.get(key) == "auto":
+            return True
         if rolls_back and ROLLBACK_KEYS.fullmatch(key):
             return False
         return FREE_KEYS.fullmatch(key) or (key == "steps" and free_length)
