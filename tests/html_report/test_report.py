@@ -221,7 +221,7 @@ def test_the_gallery_sweeps_every_code_of_images_and_of_points(monkeypatch):
 def test_a_generator_that_copies_is_exposed():
     images = np.random.default_rng(0).integers(0, 256, [30, 8, 8, 1], np.uint8)
     copier = types.SimpleNamespace(sample=lambda seeds: images[np.asarray(seeds) % 30])
-    section, left_out = resemblance_section(copier, images, recipe_tables.EvaluationSettings())
+    section, left_out = resemblance_section(copier, images, recipe_tables.EvaluationSettings(features="mnist_cnn"))
     by_pixels, by_features, duplicates, reals = section.figures
     for figure in (by_pixels, by_features):
         for i, row in enumerate(figure.rows):
@@ -237,7 +237,7 @@ def test_a_generator_that_copies_is_exposed():
 def test_neighbours_by_features_are_left_out_with_the_reason_if_the_network_cannot_read_the_images():
     images = np.random.default_rng(0).integers(0, 256, [30, 8, 8, 3], np.uint8)
     copier = types.SimpleNamespace(sample=lambda seeds: images[np.asarray(seeds) % 30])
-    section, left_out = resemblance_section(copier, images, recipe_tables.EvaluationSettings())
+    section, left_out = resemblance_section(copier, images, recipe_tables.EvaluationSettings(features="mnist_cnn"))
     assert len(section.figures) == 3
     assert "mnist_cnn takes images of 1 channel(s), these have 3" in left_out[0]
 

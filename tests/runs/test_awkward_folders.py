@@ -15,6 +15,7 @@ SETTINGS = (
     "--set=data.resolution=32",
     "--set=data.channels=1",
     "--set=evaluation.samples=0",
+    "--set=evaluation.features=mnist_cnn",
 )
 
 

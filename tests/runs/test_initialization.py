@@ -35,8 +35,12 @@ QUIET = {"evaluation": {"samples": 0}, "log": {"grid": 2, "samples_every_steps":
 
 
 def begun(folder, table, messages=None, **changes):
-    """A `TrainingRun` that has taken no step. messages: a list that its messages are added to."""
-    report = messages.append if messages is not None else lambda text: None
+    """A `TrainingRun` that has taken no step. messages: a list that its messages are added to, but for the one on the data."""
+
+    def report(text):
+        if messages is not None and not text.startswith("Data: "):
+            messages.append(text)
+
     return TrainingRun(recipe.parse({**table, **QUIET, **changes}), folder, report=report)
 
 

@@ -513,7 +513,7 @@ def test_whatever_stops_the_last_scores_the_generator_is_exported_first(begin, m
             r"best_by\) 'fd_mnist'\. Did you mean 'fd_mnist_cnn'",
         ),
         ({"data": {"resolution": 8}}, "set data.split=train"),
-        ({"data": {"source": "toy:ring8"}, "evaluation": {}}, "evaluation.features=points"),
+        ({"data": {"source": "toy:ring8"}, "evaluation": {"features": "mnist_cnn"}}, "evaluation.features=points"),
     ],
 )
 def test_scores_that_cannot_be_computed_are_refused_before_anything_is_written(begin, tmp_path, changes, message):
