@@ -54,7 +54,8 @@ def find(it: "Investigation", subject: "Subject", out: Path) -> Any:
     from tfgan_zoo.latents.search_report import network_or_reason
     from tfgan_zoo.pictures.captions import captioned
 
-    pictures = [read_picture(path, subject.generator, FIT.value or subject.fit) for path in IMAGE.value]
+    shaping = FIT.value or subject.fit, subject.background, subject.white_level
+    pictures = [read_picture(path, subject.generator, *shaping) for path in IMAGE.value]
     settings = Settings(STEPS.value, RESTARTS.value, noise=NOISE.value)
     usual = subject.features, subject.inception_file
     network, reason = network_or_reason(FEATURES.value, *usual, pictures[0].shape[-1])

@@ -76,3 +76,16 @@ def test_show_writes_a_sheet_and_verify_finds_what_is_wrong(commands, tall, tmp_
     found = commands.run("data", "verify", str(tall), cwd=tmp_path)
     assert found.returncode == 1
     assert "empty, 0 bytes" in found.stdout
+
+
+def test_choices_follow_what_set_gives_and_the_table_says_so(commands, tall, tmp_path):
+    for kind in "ab":
+        (tall / kind).mkdir()
+    for number in range(12):
+        (tall / f"{number}.png").rename(tall / "ab"[number % 2] / f"{number}.png")
+    result = commands.run("train", "--model=cgan", f"--data={tall}", "--set=steps=2", "--dry_run", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "data.classes" not in result.stderr
+    lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    assert "steps=2 as given" in lines
+    assert '"classes": 2,' in lines

@@ -23,7 +23,7 @@ from tfgan_zoo.data.mnist5k import FILE
 from tfgan_zoo.data.resizing import all_to_shape, to_shape
 from tfgan_zoo.data.sources import Source, load_source
 from tfgan_zoo.data.tfds import builder_name
-from tfgan_zoo.data.verify import findings
+from tfgan_zoo.data.verify import check, findings
 
 
 def load(source, **changes):
@@ -1130,3 +1130,52 @@ def test_sources_import_neither_tensorflow_nor_tensorflow_datasets():
     root = Path(__file__).parents[2]
     process = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert process.stdout.strip() == "[]"
+
+
+def test_labels_of_dataset_json_are_not_taken_from_the_cache_of_other_ones(labelled_by_json, tmp_path):
+    names = ["00000/0.png", "00000/2.png", "00001/1.png", "00001/3.png"]
+    for labels, expected in (([0, 0, 1, 1], [0, 0, 1, 1]), ([1, 1, 0, 0], [1, 1, 0, 0]), ([1, 1, 0, 2], [1, 1, 0, 2])):
+        write_labels(labelled_by_json, list(zip(names, labels, strict=True)))
+        source = load(f"folder:{labelled_by_json}", memory_limit_mb=0, cache_dir=str(tmp_path / "cache"))
+        assert source.labels.tolist() == expected
+
+
+def test_dataset_json_that_names_a_file_twice_or_is_damaged_within_a_zip_is_refused(labelled_by_json, tmp_path):
+    write_labels(labelled_by_json, [["00000/0.png", 0], ["00000/0.png", 1]])
+    assert "lists 1 files more than once" in refusal(f"folder:{labelled_by_json}")
+    path = zipped(labelled_by_json, tmp_path / "x.zip")
+    content = bytearray(path.read_bytes())
+    at = content.index(b'{"labels"')
+    content[at] ^= 1  # stored as it is, so that its checksum is wrong
+    path.write_bytes(content)
+    assert "dataset.json can't be read (BadZipFile: Bad CRC-32" in refusal(f"folder:{path}")
+
+
+def test_split_without_a_picture_says_so(tmp_path):
+    write(tmp_path / "x" / "a.png", gray(2, 2))
+    np.savez(tmp_path / "x.npz", images=np.zeros((1, 2, 2), np.uint8) + 9)
+    for source in (f"folder:{tmp_path / 'x'}", f"arrays:{tmp_path / 'x.npz'}"):
+        assert "is empty, since it has so few" in refusal(source, split="test")
+
+
+def test_empty_folders_beside_pictures_are_to_be_removed(tmp_path):
+    write(tmp_path / "a.png", gray(2, 2))
+    (tmp_path / "Thumbs").mkdir()
+    assert "holds 1 files, such as a.png, and empty folders (Thumbs); remove these" in refusal(f"folder:{tmp_path}")
+
+
+def test_verify_finds_files_that_are_damaged_behind_their_first_frame(tmp_path):
+    frames = [Image.fromarray(np.random.default_rng(n).integers(0, 256, (32, 32), np.uint8)) for n in range(4)]
+    frames[0].save(tmp_path / "x.gif", save_all=True, append_images=frames[1:])
+    content = (tmp_path / "x.gif").read_bytes()
+    (tmp_path / "x.gif").write_bytes(content[: len(content) // 2])
+    (finding,) = findings(tmp_path)[1]
+    assert (finding.kind, finding.where) == ("corrupt", "x.gif")
+    assert finding.detail.startswith("damaged behind its first frame: ")
+
+
+def test_verify_takes_the_white_level(tmp_path):
+    write(tmp_path / "a.png", np.array([[300, 4000]], np.uint16))
+    assert [f.kind for f in check(str(tmp_path)).problems] == ["dark"]
+    checked = check(str(tmp_path), white_level=4095)
+    assert (checked.problems, checked.levels) == ([], (19, 249))  # 300 and 4000 of 4,095, as parts of 255

@@ -38,7 +38,9 @@ def test_survey_tells_gray_pictures_stored_as_rgb_from_coloured_and_transparent_
     assert survey(f"folder:{colour}").channels == 3
     clear = folder_of(tmp_path / "clear", (8, 6, 4), level=0)
     seen = survey(f"folder:{clear}")
-    assert (seen.channels, seen.light) == (4, True)  # what is transparent counts as white
+    assert (seen.channels, seen.light) == (1, True)  # gray; what is transparent counts as white
+    Image.fromarray(np.full((9, 9, 4), [200, 0, 0, 99], np.uint8)).save(clear / "red.png")
+    assert survey(f"folder:{clear}").channels == 4
 
 
 def test_survey_of_a_folder_tells_its_size_shapes_and_borders(tmp_path):
@@ -128,7 +130,7 @@ def test_scores_of_other_pictures_than_digits_need_effnet_lite(monkeypatch):
 
 
 def test_recipe_of_toy_data_is_refused():
-    with pytest.raises(ZooError, match=r"dragan/ring8 is not for square images \(data.resolution=None\)"):
+    with pytest.raises(ZooError, match=r"dragan/ring8 is not for pictures of a fixed size \(data.resolution=None\)"):
         fitted("dragan", "ring8")
 
 
@@ -160,3 +162,32 @@ def test_check_tells_the_range_of_levels(tmp_path):
     np.savez(tmp_path / "x.npz", images=images[[0, 1, 2, 1]])
     arrays = check(str(tmp_path / "x.npz"))
     assert (arrays.count, arrays.levels, [p.where for p in arrays.problems]) == (4, (0, 200), ["image 3"])
+
+
+def test_the_users_own_recipe_keeps_what_it_says():
+    own = {
+        **catalog.preset_table("sngan", "quickstart"),
+        "augmentation": ["bgc"], "augmentation_feedback": {}, "steps": 7,
+    }  # fmt: skip
+    own["data"] = {**own["data"], "flip": False}
+    own["evaluation"] = {"scores": ["distances", "precision_recall"]}
+    table, choices = own_data.fitted(own, found(size=100), "my.toml", own=True)
+    kept = recipe.parse({"model": "sngan", **table})
+    assert (kept.augmentation, kept.data.flip, kept.steps) == (("blit", "geometry", "color_matrix"), False, 7)
+    assert kept.evaluation.scores == ("distances", "precision_recall")
+    assert (kept.data.source, kept.data.channels, kept.evaluation.features) == ("folder:x", 3, "effnet_lite0")
+    assert "tried" not in described(choices)
+
+
+def test_classes_of_the_data_are_those_of_the_recipe_so_that_it_can_be_dry_run():
+    assert fitted(classes="ab")[0].data.classes == 2
+    assert fitted()[0].data.classes is None
+
+
+def test_a_split_of_the_data_sets_own_is_kept():
+    table, _ = own_data.fitted(
+        catalog.preset_table("sngan", "quickstart"),
+        Survey("tfds:x", 5000, (), ((32, 32),), 3, False, False, "train"),
+        "sngan/quickstart",
+    )
+    assert table["data"]["split"] == "train"

@@ -318,11 +318,9 @@ def test_sums_and_means_of_a_model_with_classes_or_codes_need_no_further_choice(
 def test_a_card_says_how_pictures_get_their_size_and_by_what_they_are_compared(library):
     info = library.info("acgan_mnist")
     assert (info.fit, info.features) == ("pad", "mnist_cnn")
-    assert recipe_of({"recipe": {"data": {"fit": "crop"}, "evaluation": {"features": "inception"}}}) == (
-        "crop",
-        "inception",
-    )
-    assert recipe_of({"recipe": {"data": {"fit": "?"}}}) == ("pad", "mnist_cnn")
+    data = {"fit": "crop", "background": 255}
+    assert recipe_of({"recipe": {"data": data, "evaluation": {"features": "inception"}}}) == ("crop", "inception", 255)
+    assert recipe_of({"recipe": {"data": {"fit": "?", "background": "?"}}}) == ("pad", "mnist_cnn", 0)
 
 
 def test_playground_without_gradio_says_what_to_install(tmp_path, monkeypatch):

@@ -9,6 +9,8 @@ from tfgan_zoo.core import catalog, recipe
 from tfgan_zoo.core.errors import ZooError
 
 DEFAULT = "quickstart"
+# Data settings that --set may give, and without which the pictures of --data cannot be looked at.
+READING = ("split", "bad_files", "white_level", "label_feature", "data_dir", "download", "cache_dir", "memory_limit_mb")
 
 
 class ChosenRecipe:
@@ -65,22 +67,21 @@ class ChosenRecipe:
 
     def fitted(self, table: dict[str, Any], model: str | None, preset: str | None, data: str) -> dict[str, Any]:
         """The recipe for the pictures of --data: the one that was named, or one that was tried on pictures of their size."""
-        from tfgan_zoo.data.survey import described, source_of, survey
+        from tfgan_zoo.data.survey import Choice, described, source_of, survey
         from tfgan_zoo.runs import own_data
 
-        own = recipe.override({}, self.changes).get("data", {})  # what is needed to read the files
-        settings = {
-            key: own[key] for key in ("bad_files", "white_level", "label_feature", "data_dir", "download") if key in own
-        }
-        found = survey(source_of(data), **settings)
+        given = recipe.override({}, self.changes)
+        found = survey(source_of(data), **{key: given["data"][key] for key in READING if key in given.get("data", {})})
         origin = str(self.file)
         if model:
             preset = preset or own_data.preset_for(model, found)
             origin, self.file = f"{model}/{preset}", catalog.preset_file(model, preset)
             table = {"model": model, **catalog.recipe_table(self.file)}
-        table, choices = own_data.fitted(table, found, origin)
+        fitted, choices = own_data.fitted(recipe.override(table, self.changes), found, origin, own=not model)
+        flat = recipe.flatten(given)
+        choices = [Choice(c.key, flat[c.key], "as given") if c.key in flat else c for c in choices]
         self.found = f"{described(choices)}\nChange any of them by --set KEY=VALUE."
-        return table
+        return fitted
 
     def tried(self) -> str:
         """On what the recipe's file was run, as a line of text; "" for the recipe of a folder."""

@@ -43,7 +43,7 @@ CHANNELS = flags.DEFINE_enum(
     "channels", None, ["1", "3", "4"], "Gray, RGB or RGBA; by default the channels of the images."
 )
 BACKGROUND = flags.DEFINE_integer("background", None, "Gray level of padding and transparency; 255 is white.", 0, 255)
-BAD_FILES = flags.DEFINE_enum("bad_files", "refuse", ["refuse", "skip"], "What to do with files that are not images.")
+BAD_FILES = flags.DEFINE_enum("bad_files", None, ["refuse", "skip"], "What to do with files that are not images.")
 WHITE_LEVEL = flags.DEFINE_integer(
     "white_level", None, "The level of 16-bit files that becomes white; 4095 for 12 bits.", 1, 65535
 )
@@ -53,7 +53,7 @@ SHARD_IMAGES = flags.DEFINE_integer("shard_images", 512, "prepare: images per sh
 PNG_FROM = flags.DEFINE_integer(
     "png_from", 1024, "prepare: smallest level to store as PNG, which is smaller but slower; 0: none.", 0
 )
-DATA_DIR = flags.DEFINE_string("data_dir", None, "prepare: where TFDS data sets are stored.")
+DATA_DIR = flags.DEFINE_string("data_dir", None, "Where TFDS data sets are stored.")
 DOWNLOAD = flags.DEFINE_bool("download", False, "prepare: let TFDS download a data set that is missing.")
 CACHE_DIR = flags.DEFINE_string("cache_dir", None, "prepare: where to cache a large TFDS data set once decoded.")
 MOST = flags.DEFINE_integer("most", 20, "verify: how many findings of each kind to list.", lower_bound=1)
@@ -74,7 +74,7 @@ def prepare_pyramid(source: str) -> int:
         "channels": CHANNELS.value and int(CHANNELS.value),
         "fit": FIT.value or "pad",
         "background": BACKGROUND.value or 0,
-        "bad_files": BAD_FILES.value,
+        "bad_files": BAD_FILES.value or "refuse",
         "white_level": WHITE_LEVEL.value,
         "label_feature": LABEL_FEATURE.value,
         "data_dir": DATA_DIR.value,
@@ -90,7 +90,8 @@ def prepare_pyramid(source: str) -> int:
 def verify_data(name: str) -> int:
     from tfgan_zoo.data.verify import check
 
-    found = check(name)
+    flags_given = {"white_level": WHITE_LEVEL, "label_feature": LABEL_FEATURE, "data_dir": DATA_DIR}
+    found = check(name, **{key: flag.value for key, flag in flags_given.items() if flag.value is not None})
     if found.problems:
         show_findings(found.problems)
     print(f"{name}: {found}")

@@ -48,6 +48,10 @@ def load(argument: str, settings: DataSettings) -> tuple[np.ndarray, np.ndarray 
         return images, labels, class_names
     numbers = [str(index) for index in range(len(images))]
     kept = of_split(settings.split, numbers, [-1] * len(images) if labels is None else labels.tolist(), "arrays")
+    if not kept:
+        raise ZooError(
+            f"the split {settings.split!r} of {path} is empty, since it has so few images; use data.split=all."
+        )
     return images[kept], None if labels is None else labels[kept], class_names
 
 

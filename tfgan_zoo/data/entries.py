@@ -10,7 +10,7 @@ from PIL import Image
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.core.recipe_tables import DataSettings
 from tfgan_zoo.data.file_trees import file_tree
-from tfgan_zoo.data.folder import find_files, read_image
+from tfgan_zoo.data.folder import find_files, listed_labels, nothing_held_out, read_image
 from tfgan_zoo.data.images_on_disk import key_of
 from tfgan_zoo.data.resizing import target_size, to_shape
 from tfgan_zoo.data.sources import load_source
@@ -69,6 +69,8 @@ def _of_folder(root, settings):
     files, labels, class_names = find_files(tree, settings.bad_files)
     kept = of_split(settings.split, files, labels, "a folder")
     files, labels = [files[i] for i in kept], [labels[i] for i in kept]
+    if not files:
+        raise nothing_held_out(root, settings.split)
     Image.init()  # registers every file type once, before the threads do
     height, width = target_size(settings)
 
@@ -83,5 +85,6 @@ def _of_folder(root, settings):
 
     decoding = [settings.white_level] if settings.white_level else []
     decoding += [f"on {settings.background}"] if settings.background else []
+    decoding += listed_labels(tree, labels, class_names)
     state = key_of("folder", [files, [tree.state(file) for file in files], *decoding])
     return Entries(f"folder:{root}", state, files, labels, class_names, read)

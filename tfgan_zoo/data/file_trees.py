@@ -6,6 +6,7 @@ import os
 import stat
 import threading
 import zipfile
+import zlib
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -77,7 +78,7 @@ class Zip:
         self.root, self.lock = root, threading.Lock()
         try:
             self.file = zipfile.ZipFile(root)
-        except (zipfile.BadZipFile, OSError) as error:
+        except (zipfile.BadZipFile, NotImplementedError, OSError) as error:
             raise ZooError(
                 f"{root} can't be read as a .zip file ({error}); give a folder or a .zip file of images."
             ) from None
@@ -137,10 +138,12 @@ def json_labels(tree: FileTree) -> dict[str, int] | None:
         with tree.open(LABELS) as file:
             labels = json.load(file)["labels"]
         pairs = [(str(name), label) for name, label in labels or []]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise ZooError(
             f'{path} can\'t be read ({type(error).__name__}: {error}); expected {{"labels": [["FILE", CLASS], ...]}}, or null.'
         ) from None
+    if twice := len(pairs) - len(dict(pairs)):
+        raise ZooError(f"{path} lists {twice} files more than once; list each with one label.")
     for name, label in pairs:
         if type(label) is not int or label < 0:
             raise ZooError(f"{path}: {name} has the label {label!r}; expected a whole number of 0 or more.")

@@ -20,6 +20,7 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -49,7 +50,10 @@ def load(argument: str, settings: DataSettings) -> tuple[np.ndarray, np.ndarray 
     files, labels, class_names = find_files(tree, settings.bad_files)
     kept = of_split(settings.split, files, labels, "a folder")
     files, labels = [files[i] for i in kept], [labels[i] for i in kept]
+    if not files:
+        raise nothing_held_out(tree.root, settings.split)
     facts = [str(tree.root.resolve()), [tree.state(file) for file in files], files, _decoding(settings)]
+    facts += listed_labels(tree, labels, class_names)
     key = key_of("folder", facts)
     bad: list[tuple[str, str]] = []
     levels: list[int] = []
@@ -70,6 +74,16 @@ def load(argument: str, settings: DataSettings) -> tuple[np.ndarray, np.ndarray 
     for label in sorted(set(labels) - set(np.unique(image_labels).tolist())):
         raise ZooError(f"the class {class_names[label]} of {tree.root} has no readable image; fill or remove it.")
     return images, image_labels, class_names
+
+
+def listed_labels(tree: FileTree, labels: Sequence[int], class_names: tuple[str, ...]) -> list[Any]:
+    """What tells data sets apart whose labels are in dataset.json, and not in the paths of the files; [] for others."""
+    return [[*labels], [*class_names]] if LABELS in tree.entries()[1] else []
+
+
+def nothing_held_out(root: Path, split: str) -> ZooError:
+    """The error for a split without a file."""
+    return ZooError(f"the split {split!r} of {root} is empty, since it has so few pictures; use data.split=all.")
 
 
 def unused_levels(levels: Sequence[int], white_level: int | None = None) -> str:
@@ -107,6 +121,11 @@ def find_files(tree: FileTree, bad_files: str = "refuse") -> tuple[list[str], li
         return _by_dataset_json(tree, by_file, bad_files)
     if not folders:
         return files, [-1] * len(files), ()
+    empty = [name for name in folders if not tree.below(name)]
+    if files and len(empty) == len(folders):
+        raise ZooError(
+            f"{root} holds {len(files)} files, such as {files[0]}, and empty folders ({empty[0]}); remove these."
+        )
     if files and bad_files != "skip":
         raise ZooError(
             f"{root} holds both subfolders ({folders[0]}, {len(folders)} in all) and files ({files[0]}, {len(files)} "

@@ -12,6 +12,7 @@ from tfgan_zoo.data.sources import load_source
 from tfgan_zoo.data.survey import Choice, data_choices, spread, survey, usual_resolution
 
 SHOWN, COLUMNS = 64, 8
+READING = ("bad_files", "white_level", "label_feature", "data_dir")  # settings without which nothing can be looked at
 
 
 def choices_for(source: str, given: dict[str, Any]) -> list[Choice]:
@@ -20,7 +21,7 @@ def choices_for(source: str, given: dict[str, Any]) -> list[Choice]:
     Raises:
         ZooError: as `survey`.
     """
-    found = survey(source, **{key: given[key] for key in ("bad_files", "white_level", "label_feature") if key in given})
+    found = survey(source, **{key: given[key] for key in READING if key in given})
     resolution = given.get("resolution") or usual_resolution(found)
     chosen = {choice.key: choice for choice in data_choices(found, resolution)}
     chosen |= {f"data.{key}": Choice(f"data.{key}", value, "as given") for key, value in given.items()}

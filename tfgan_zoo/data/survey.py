@@ -1,8 +1,10 @@
 """What a data set is like, from a look at some of its pictures, and the data settings that suit it. Imports no TensorFlow for files."""
 
 import dataclasses
+import os
 import warnings
-from collections.abc import Iterable
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,9 @@ from tfgan_zoo.data.file_trees import file_tree
 from tfgan_zoo.data.folder import find_files, read_image
 from tfgan_zoo.data.resizing import to_shape
 from tfgan_zoo.data.sources import LOADERS, load_source
+from tfgan_zoo.data.splits import of_split
 
-LOOKED_AT = 200  # pictures
+LOOKED_AT = 100  # pictures
 LIGHT = 128  # the median level of the borders from which the background is white
 
 
@@ -29,9 +32,10 @@ class Survey:
         size: the number of pictures, bad files included.
         class_names: one per class, () without labels.
         shapes: (height, width) of the pictures that were looked at.
-        channels: 1 if all of these are gray, though stored as RGB perhaps; 4 if some have transparency; else 3.
+        channels: 1 if all of these are gray, though stored as RGB or with transparency perhaps; 4 if some are transparent; else 3.
         light: whether most of their borders are light, or transparent.
-        splits: whether the source has the splits "train" and "test".
+        splits: whether the source has the splits "train" and "test" of a tenth.
+        split: the one that was looked at.
     """
 
     source: str
@@ -41,6 +45,7 @@ class Survey:
     channels: int
     light: bool
     splits: bool
+    split: str = "all"
 
     def __str__(self) -> str:
         """In one sentence, without its end.
@@ -56,7 +61,7 @@ class Survey:
         classes = (
             "without classes" if not count else f"{count} classes" if count > 1 else f"one class, {self.class_names[0]}"
         )
-        return f"{self.source}: {self.size:,} pictures {colours}, {sizes} (height x width), {classes}"
+        return f"{self.source}: {self.size:,} picture{'s' * (self.size > 1)} {colours}, {sizes} (height x width), {classes}"
 
 
 def source_of(name: str) -> str:
@@ -90,25 +95,30 @@ def survey(source: str, **settings: Any) -> Survey:
 
     Args:
         source: as in a recipe.
-        settings: of `DataSettings`, such as bad_files="skip".
+        settings: of `DataSettings`, such as bad_files="skip". The split is "train" of TensorFlow Datasets, else "all".
 
     Raises:
         ZooError: as `load_source`; or the source holds points.
     """
-    data = DataSettings(source=source, **settings)
     kind, _, argument = source.partition(":")
+    data = DataSettings(source=source, **{"split": "train" if kind == "tfds" else "all", **settings})
     splits = kind in ("folder", "arrays", "mnist5k", "emoji")
     if kind == "folder" and argument:
         tree = file_tree(Path(argument).expanduser())
-        files, _, class_names = find_files(tree, data.bad_files)
+        files, labels, class_names = find_files(tree, data.bad_files)
+        files = [files[i] for i in of_split(data.split, files, labels, "a folder")]
         chosen = spread(len(files))
-        with warnings.catch_warnings():
+
+        def look_at(index: int) -> Look | None:
+            image = read_image(tree, files[index], data.white_level)[0]
+            return None if image is None else look(image)  # at once, since photographs are large
+
+        with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
             warnings.simplefilter("ignore")  # training tells of them
-            read = (read_image(tree, files[i], data.white_level)[0] for i in chosen)
-            images = [image for image in with_progress(read, len(chosen), f"Looking at {source}") if image is not None]
-        if not images:
+            looks = list(with_progress(pool.map(look_at, chosen), len(chosen), f"Looking at {source}"))
+        if not any(looks):
             raise ZooError(f"none of {len(chosen)} of the {len(files)} files in {tree.root} is a readable image.")
-        return of_images(source, len(files), class_names, images, splits)
+        return of_looks(source, len(files), class_names, [seen for seen in looks if seen], splits, data.split)
     try:
         loaded = load_source(data)
     except ZooError as error:
@@ -117,7 +127,23 @@ def survey(source: str, **settings: Any) -> Survey:
         loaded = load_source(data.model_copy(update={"resolution": 64, "fit": "crop", "channels": 3}))
     if loaded.points:
         raise ZooError(f"{source} holds points, not pictures; see --list for the presets of toy data.")
-    return of_images(source, loaded.size, loaded.class_names, loaded.images[spread(loaded.size)], splits)
+    looks = [look(image) for image in loaded.images[spread(loaded.size)]]
+    return of_looks(source, loaded.size, loaded.class_names, looks, splits, data.split)
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """The facts about one picture: (height, width), and what `is_gray`, `is_transparent` and `border_level` say."""
+
+    shape: tuple[int, int]
+    gray: bool
+    transparent: bool
+    border: float
+
+
+def look(image: np.ndarray) -> Look:
+    """The `Look` of uint8 [h, w, c]."""
+    return Look(image.shape[:2], is_gray(image[..., :3]), is_transparent(image), border_level(image))
 
 
 def spread(count: int, most: int = LOOKED_AT) -> np.ndarray:
@@ -130,21 +156,15 @@ def spread(count: int, most: int = LOOKED_AT) -> np.ndarray:
     return np.unique(np.linspace(0, count - 1, min(count, most)).astype(int))
 
 
-def of_images(
-    source: str, size: int, class_names: tuple[str, ...], images: Iterable[np.ndarray], splits: bool
+def of_looks(
+    source: str, size: int, class_names: tuple[str, ...], looks: Sequence[Look | None], splits: bool, split: str
 ) -> Survey:
-    """The `Survey` of a source by some of its images, uint8 [h, w, c] each."""
-    images = list(images)
-    borders = [border_level(image) for image in images]
-    return Survey(
-        source,
-        size,
-        class_names,
-        tuple(image.shape[:2] for image in images),
-        4 if any(is_transparent(image) for image in images) else 1 if all(map(is_gray, images)) else 3,
-        float(np.median(borders)) >= LIGHT,
-        splits,
-    )
+    """The `Survey` of a source by looks at some of its pictures."""
+    seen = [one for one in looks if one]
+    gray, clear = all(one.gray for one in seen), any(one.transparent for one in seen)
+    channels = 1 if gray else 4 if clear else 3
+    light = float(np.median([one.border for one in seen])) >= LIGHT
+    return Survey(source, size, class_names, tuple(one.shape for one in seen), channels, light, splits, split)
 
 
 def is_gray(image: np.ndarray) -> bool:

@@ -113,8 +113,8 @@ def findings(folder: str | Path) -> tuple[int, list[Finding]]:
     return found.count, found.problems
 
 
-def check(name: str) -> Check:
-    """Checks a data set: what `train --data` takes.
+def check(name: str, **settings: Any) -> Check:
+    """Checks a data set: what `train --data` takes. settings: of `DataSettings`, such as white_level or data_dir.
 
     Raises:
         ZooError: there is no such data set; it is empty; it holds points; it is a pyramid of another layout.
@@ -124,12 +124,14 @@ def check(name: str) -> Check:
         return Check(*of_pyramid(path))
     source = source_of(name)
     kind, _, argument = source.partition(":")
-    return of_files(file_tree(Path(argument).expanduser())) if kind == "folder" else of_source(source)
+    if kind == "folder":
+        return of_files(file_tree(Path(argument).expanduser()), settings.get("white_level"))
+    return of_source(DataSettings(source=source, **settings))
 
 
-def of_source(name: str) -> Check:
+def of_source(settings: DataSettings) -> Check:
     """`check` of a source that is no folder."""
-    source = load_source(DataSettings(source=name))
+    source, name = load_source(settings), settings.source
     if source.points:
         raise ZooError(f"{name} holds points, not pictures.")
     images, low, high = [], 255, 0
@@ -146,7 +148,7 @@ def of_source(name: str) -> Check:
     return Check(source.size, duplicates(images), (low, high))
 
 
-def of_files(tree: FileTree) -> Check:
+def of_files(tree: FileTree, white_level: int | None = None) -> Check:
     """`check` of a folder or .zip file of images: flat, with one subfolder per class, or with StyleGAN's dataset.json."""
     root, (folders, files) = tree.root, tree.entries()
     if not folders and not files:
@@ -167,7 +169,11 @@ def of_files(tree: FileTree) -> Check:
     Image.init()  # registers every file type once, before the threads do
     with records.threads() as pool:
         chunks = (members[start : start + CHUNK] for start in range(0, len(members), CHUNK))
-        rows = (row for chunk in chunks for row in pool.map(lambda member: inspect(tree, *member), chunk))
+        rows = (
+            row
+            for chunk in chunks
+            for row in pool.map(lambda member: inspect(tree, member[0], member[1], white_level), chunk)
+        )
         images = list(with_progress(rows, len(members), str(root), "files"))
     readable = [image for image in images if not image.reason]
     problems += [Finding("corrupt", image.where, image.reason) for image in images if image.reason]
@@ -175,7 +181,7 @@ def of_files(tree: FileTree) -> Check:
         problems.append(Finding("class", name, "has no readable image"))
     problems += duplicates(readable) + outliers(readable)
     deep = [image.level for image in readable if image.level is not None]
-    if detail := unused_levels(deep):
+    if detail := unused_levels(deep, white_level):
         problems.append(Finding("dark", str(root), detail))
     lowest, highest = (pick((pick(image.levels) for image in readable), default=0) for pick in (min, max))
     return Check(
@@ -186,14 +192,17 @@ def of_files(tree: FileTree) -> Check:
     )
 
 
-def inspect(tree: FileTree, file: str, label: str | None) -> InspectedImage:
+def inspect(tree: FileTree, file: str, label: str | None, white_level: int | None = None) -> InspectedImage:
     """Decodes a file."""
     levels: list[int] = []
-    pixels, reason = read_image(tree, file, tell=levels.append)
+    pixels, reason = read_image(tree, file, white_level, levels.append)
     if pixels is None:
         return InspectedImage(file, label, reason)
-    with tree.open(file) as opened, Image.open(opened) as image:
-        frames = getattr(image, "n_frames", 1) if image.format in ("GIF", "PNG", "WEBP", "TIFF") else 1
+    try:
+        with tree.open(file) as opened, Image.open(opened) as image:
+            frames = getattr(image, "n_frames", 1) if image.format in ("GIF", "PNG", "WEBP", "TIFF") else 1
+    except Exception as error:  # as in `read_image`
+        return InspectedImage(file, label, f"damaged behind its first frame: {error or type(error).__name__}")
     level, extremes = levels[0] if levels else None, (int(pixels.min()), int(pixels.max()))
     return InspectedImage(file, label, None, hash_of(pixels), pixels.shape, frames, level, extremes)
 

@@ -22,7 +22,7 @@ class ModelInfo:
 
     name, version: of its folder; summary: a paragraph that names the paper; facts: short clauses; classes: their names, () if
     it takes no labels; codes: a `Codes` or None; points: True if it makes points in the plane, not images; truncation: what
-    it means, None to offer none; fit: how its training images got their size; features: the network that it is scored with.
+    it means, None to offer none; fit, background: how its training images got their size; features: the network that it is scored with.
     """
 
     name: str
@@ -35,6 +35,7 @@ class ModelInfo:
     truncation: Truncation | None = LATENT_BOUND
     fit: str = "pad"
     features: str = "mnist_cnn"
+    background: int = 0
 
 
 class ModelLibrary:
@@ -108,11 +109,12 @@ def read_info(name: str, folder: Path) -> ModelInfo:
         return ModelInfo(name, folder.name)
 
 
-def recipe_of(card: Card) -> tuple[str, str]:
-    """(fit, features) of the recipe in a card, or what a recipe has that leaves them out."""
+def recipe_of(card: Card) -> tuple[str, str, int]:
+    """(fit, features, background) of the recipe in a card, or what a recipe has that leaves them out."""
     a_recipe = card.get("recipe", {})
-    fit = a_recipe.get("data", {}).get("fit", "pad")
-    return (fit if fit in FITS else "pad"), str(a_recipe.get("evaluation", {}).get("features", "mnist_cnn"))
+    data, features = a_recipe.get("data", {}), str(a_recipe.get("evaluation", {}).get("features", "mnist_cnn"))
+    fit, background = data.get("fit", "pad"), data.get("background", 0)
+    return (fit if fit in FITS else "pad"), features, (background if background in range(256) else 0)
 
 
 def common_classes(*infos: ModelInfo) -> tuple[str, ...]:

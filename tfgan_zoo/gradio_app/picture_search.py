@@ -65,7 +65,7 @@ def find(
         raise ZooError("there is no picture yet; upload one.")
     it = Investigation(generator, info.classes)
     try:
-        picture = read_picture(path, generator, info.fit)
+        picture = read_picture(path, generator, info.fit, info.background)
     except ZooError as error:  # the folder is the server's
         raise ZooError(str(error).replace(path, Path(path).name)) from None
     chosen = None if label == BY_SEED or not info.classes else label

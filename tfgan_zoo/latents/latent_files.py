@@ -15,13 +15,16 @@ from tfgan_zoo.data.resizing import to_shape
 from tfgan_zoo.saved_model.signature_calls import Arrays, BaseSampler
 
 
-def read_picture(path: str | Path, generator: BaseSampler, fit: str) -> np.ndarray:
+def read_picture(
+    path: str | Path, generator: BaseSampler, fit: str, background: int = 0, white_level: int | None = None
+) -> np.ndarray:
     """An image file in the shape of a generator's images, brought there as training data is: `data.resizing`.
 
     Args:
         path: of any type that Pillow reads.
         generator: gives height, width and channels.
         fit: "pad", "crop" or "refuse".
+        background, white_level: as in a recipe's data settings.
 
     Returns:
         uint8 [H, W, C].
@@ -32,12 +35,12 @@ def read_picture(path: str | Path, generator: BaseSampler, fit: str) -> np.ndarr
     path = Path(path).expanduser()
     if not path.exists():
         raise ZooError(f"{path}: there is no such file; give an image, such as --image=seven.png.")
-    image, reason = read_image(Folder(path.parent), path.name)
+    image, reason = read_image(Folder(path.parent), path.name, white_level)
     if image is None:
         raise ZooError(f"{path} can't be read as an image: {reason}.")
     try:
         height, width, channels = generator.sample_shape
-        return to_shape(image, height, width, channels, fit)
+        return to_shape(image, height, width, channels, fit, background)
     except ZooError as error:
         raise ZooError(f"{path} {error}".replace("data.fit", "--fit") if fit == "refuse" else str(error)) from None
 

@@ -160,7 +160,7 @@ class Initialization:
         trained, names = self.trained, self.dataset["class_names"]
         return {
             "init_from": self.recipe.init_from,
-            "folder": os.path.realpath(str(self.recipe.init_from)),
+            "folder": os.path.realpath(os.path.expanduser(str(self.recipe.init_from))),
             "kind": trained.kind,
             "model": trained.model,
             "step": trained.step,
@@ -226,7 +226,7 @@ def as_recorded(recipe: Recipe, folder: Path) -> Recipe:
     if not recipe.init_from or not path.exists():
         return recipe
     record = json.loads(path.read_text())
-    same = os.path.realpath(recipe.init_from) == record["folder"]
+    same = os.path.realpath(os.path.expanduser(recipe.init_from)) == record["folder"]
     return recipe.model_copy(update={"init_from": record["init_from"]}) if same else recipe
 
 

@@ -8,6 +8,7 @@ from tfgan_zoo.core import recipe
 from tfgan_zoo.core.errors import ZooError, no_such
 from tfgan_zoo.core.locations import pretrained_folder
 from tfgan_zoo.core.recipe_tables import DataSettings, EvaluationSettings
+from tfgan_zoo.metrics.features import network_for
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,14 +59,16 @@ def open_server(address: str, model: str | None, **settings: Any) -> "RemoteSamp
 
 @dataclasses.dataclass(frozen=True)
 class Subject:
-    """A generator and what its recipe says of its data. class_names: () if there are none; fit: how images are brought to its size;
-    features, inception_file: the network that it is scored with."""
+    """A generator and what its recipe says of its data. class_names: () if there are none; fit, background, white_level: how images
+    are brought to its size; features, inception_file: the network that it is scored with."""
 
     generator: "Sampler"
     class_names: tuple[str, ...] = ()
     fit: str = "pad"
     features: str = "mnist_cnn"
     inception_file: str | None = None
+    background: int = 0
+    white_level: int | None = None
 
 
 def open_subject(
@@ -97,7 +100,12 @@ def described(generator: "Sampler", a_recipe: recipe.Recipe | None, dataset: dic
     names = tuple(map(str, dataset.get("class_names") or ()))
     names = names if len(names) == generator.num_classes else ()
     data, scores = (a_recipe.data, a_recipe.evaluation) if a_recipe else (DataSettings(), EvaluationSettings())
-    return Subject(generator, names, data.fit, scores.features, scores.inception_file)
+    features = (
+        network_for([size or 0 for size in generator.sample_shape], names)
+        if scores.features == "auto"
+        else scores.features
+    )
+    return Subject(generator, names, data.fit, features, scores.inception_file, data.background, data.white_level)
 
 
 def known_export(name: str) -> Path:

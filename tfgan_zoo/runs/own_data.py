@@ -1,7 +1,6 @@
-"""A recipe for pictures of the user's own: one that was tried on pictures of that size, with the data's own facts in it."""
+"""A recipe for pictures of the user's own: one that is made for pictures of that size, with the data's own facts in it."""
 
 import copy
-import dataclasses
 from typing import Any
 
 from tfgan_zoo.core import catalog
@@ -29,13 +28,14 @@ def preset_for(model: str, found: Survey) -> str:
     raise ZooError(f"{model} has no preset {' or '.join(OWN.values())}; give --preset, or a recipe by --config.")
 
 
-def fitted(table: dict[str, Any], found: Survey, origin: str) -> tuple[dict[str, Any], list[Choice]]:
+def fitted(table: dict[str, Any], found: Survey, origin: str, own: bool = False) -> tuple[dict[str, Any], list[Choice]]:
     """(the recipe's table with what these pictures ask for, what was chosen and why).
 
     Args:
         table: of a recipe, nested plain values.
         found: a `Survey` of the pictures.
         origin: what to call the recipe, such as "sngan/emoji".
+        own: whether it is the user's: then only what the data is changes, and what the recipe does not say.
 
     Raises:
         ZooError: the recipe has no resolution.
@@ -43,33 +43,60 @@ def fitted(table: dict[str, Any], found: Survey, origin: str) -> tuple[dict[str,
     table = copy.deepcopy(table)
     data = table.setdefault("data", {})
     resolution = data.get("resolution")
-    if not isinstance(resolution, int):
-        raise ZooError(f"{origin} is not for square images (data.resolution={resolution}); give another --preset.")
-    measured = data.get("measurement", {}).get("kind", "none") != "none"
-    choices = data_choices(found, resolution)
-    choices[1] = dataclasses.replace(
-        choices[1], why=f"{choices[1].why}, and {origin} was tried at {resolution}x{resolution}"
-    )
-    coloured = found.channels != 1
-    if found.splits and found.size >= HELD_OUT_FROM:
-        choices.append(Choice("data.split", "train", "a tenth is held out for scores, such as discriminator_accuracy"))
-    else:
-        choices.append(Choice("data.split", "all", "too few to hold some out" if found.splits else "it has no splits"))
-    if coloured:
-        choices.append(Choice("data.flip", True, "mirrored at random; false for text, or where left and right differ"))
-    if found.size <= FEW and not measured:
-        names = ["color", "translation", "cutout"] if coloured else ["translation", "cutout"]
-        choices.append(
-            Choice("augmentation", names, f"at most {FEW:,} pictures, which the discriminator would learn by heart")
+    if not resolution:
+        raise ZooError(
+            f"{origin} is not for pictures of a fixed size (data.resolution={resolution}); give another --preset."
         )
-    choices += length(table, found)
-    choices += scores(found)
+    choices = data_choices(found, resolution if isinstance(resolution, int) else min(resolution))
+    tried = f"{origin} has it" if own else f"{origin} is made for it"
+    choices[1] = Choice("data.resolution", resolution, f"{choices[1].why}, and {tried}")
+    choices.append(split(found))
+    if own:
+        choices += [choice for choice in of_images(table, found) if not is_set(table, choice.key)]
+    else:
+        choices += [*of_images(table, found), *length(table, found)]
     for choice in choices:
         put(table, choice.key, choice.value)
     for key in ("classes", "labels_per_class"):
         data.pop(key, None)
+    if found.class_names:
+        data["classes"] = len(found.class_names)
     table["summary"] = f"{origin} on {found.source}"
     return table, choices
+
+
+def split(found: Survey) -> Choice:
+    """Which part of the pictures is trained on."""
+    if found.split != "all":
+        return Choice("data.split", found.split, "of the data set's own; the others are not trained on")
+    if not found.splits:
+        return Choice("data.split", "all", "it has no others")
+    if found.size < HELD_OUT_FROM:
+        return Choice("data.split", "all", "too few to hold some out")
+    return Choice("data.split", "train", "a tenth is held out for scores, such as discriminator_accuracy")
+
+
+def of_images(table: dict[str, Any], found: Survey) -> list[Choice]:
+    """Mirroring, augmentation and scores."""
+    coloured, choices = found.channels != 1, []
+    if coloured:
+        choices.append(Choice("data.flip", True, "mirrored at random; false for text, or where left and right differ"))
+    measured = table["data"].get("measurement", {}).get("kind", "none") != "none"
+    if found.size <= FEW and not measured:
+        names = ["color", "translation", "cutout"] if coloured else ["translation", "cutout"]
+        why = f"at most {FEW:,} pictures, which the discriminator would learn by heart"
+        choices.append(Choice("augmentation", names, why))
+    return choices + scores(found)
+
+
+def is_set(table: dict[str, Any], key: str) -> bool:
+    """Whether a recipe's table says something of a key such as "data.flip"."""
+    if key == "augmentation" and any(name.startswith(key) for name in table):
+        return True
+    *path, last = key.split(".")
+    for part in path:
+        table = table.get(part, {})
+    return last in table
 
 
 def length(table: dict[str, Any], found: Survey) -> list[Choice]:

@@ -55,7 +55,7 @@ def open_trained(folder: str | Path, checkpoint: str | int = "latest") -> Traine
     Raises:
         ZooError: the folder is none of these, it has no such checkpoint, or its files are damaged or changed.
     """
-    folder = Path(folder)
+    folder = Path(folder).expanduser()
     if not folder.exists():
         raise ZooError(f"init_from={folder}: there is no such folder; {EXPECTED}.")
     if (folder / "recipe.json").is_file():
