@@ -66,7 +66,7 @@ class ChosenRecipe:
         return recipe.parse(changed, origin)
 
     def fitted(self, table: dict[str, Any], model: str | None, preset: str | None, data: str) -> dict[str, Any]:
-        """The recipe for the pictures of --data: the one that was named, or one that was tried on pictures of their size."""
+        """The recipe for the pictures of --data: the one that was named, or one that is made for pictures of their size."""
         from tfgan_zoo.data.survey import Choice, described, source_of, survey
         from tfgan_zoo.runs import own_data
 

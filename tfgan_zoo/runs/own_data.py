@@ -8,11 +8,11 @@ from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.data.survey import Choice, Survey, data_choices, usual_resolution
 from tfgan_zoo.metrics import features
 
-OWN = {64: "emoji", 32: "quickstart"}  # the preset that was tried at a resolution, the largest first
+OWN = {64: "emoji", 32: "quickstart"}  # the preset that is made for a resolution, the largest first
 FEW = 10_000  # pictures up to which they are augmented
 HELD_OUT_FROM = 1000  # pictures from which a tenth is held out
 PASSES = 20  # times that each picture is shown at least
-LONGEST = 4  # at most so many times the steps of the tried recipe
+LONGEST = 4  # at most so many times the steps of the recipe
 
 
 def preset_for(model: str, found: Survey) -> str:
@@ -48,8 +48,8 @@ def fitted(table: dict[str, Any], found: Survey, origin: str, own: bool = False)
             f"{origin} is not for pictures of a fixed size (data.resolution={resolution}); give another --preset."
         )
     choices = data_choices(found, resolution if isinstance(resolution, int) else min(resolution))
-    tried = f"{origin} has it" if own else f"{origin} is made for it"
-    choices[1] = Choice("data.resolution", resolution, f"{choices[1].why}, and {tried}")
+    fits = f"{origin} has it" if own else f"{origin} is made for it"
+    choices[1] = Choice("data.resolution", resolution, f"{choices[1].why}, and {fits}")
     choices.append(split(found))
     if own:
         choices += [choice for choice in of_images(table, found) if not is_set(table, choice.key)]
@@ -106,9 +106,15 @@ def length(table: dict[str, Any], found: Survey) -> list[Choice]:
     shown = table["steps"] * table.get("batch_size", 64) * table.get("discriminator_steps", 1)
     factor = min(LONGEST, max(1.0, PASSES * found.size / shown))
     if factor == 1:
-        return [Choice("steps", table["steps"], f"as tried; each picture is shown {shown // found.size:,} times")]
+        return [
+            Choice("steps", table["steps"], f"as in the recipe; each picture is shown {shown // found.size:,} times")
+        ]
     return [
-        Choice("steps", round(factor * table["steps"]), f"{factor:.1f} times as many as tried, for so many pictures")
+        Choice(
+            "steps",
+            round(factor * table["steps"]),
+            f"{factor:.1f} times as many as in the recipe, for so many pictures",
+        )
     ]
 
 
