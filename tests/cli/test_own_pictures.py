@@ -49,6 +49,11 @@ def test_mistakes_with_data_are_one_sentence(commands, tall, tmp_path):
         ([f"--data={tmp_path / 'none'}"], f"there is no {tmp_path / 'none'}; expected a folder of pictures"),
         ([f"--data={tall}", "--workdir=runs/x"], "1 of the 13 files in"),
         (["--data=toy:ring8"], "toy:ring8 holds points, not pictures"),
+        (
+            [f"--data={tall}", "--set=data.source=emoji"],
+            "--set data.source=emoji were both given; leave one of them out.",
+        ),
+        ([f"--data={tall}", "--set=data.split=val"], "no split of a folder 'val'"),
     ):
         result = commands.run("train", "--model=sngan", *TINY, *arguments, cwd=tmp_path)
         assert (result.returncode, result.stderr.startswith("error: ")) == (2, True), result.stderr

@@ -9,8 +9,6 @@ from tfgan_zoo.core import catalog, recipe
 from tfgan_zoo.core.errors import ZooError
 
 DEFAULT = "quickstart"
-# Data settings that --set may give, and without which the pictures of --data cannot be looked at.
-READING = ("split", "bad_files", "white_level", "label_feature", "data_dir", "download", "cache_dir", "memory_limit_mb")
 
 
 class ChosenRecipe:
@@ -67,11 +65,16 @@ class ChosenRecipe:
 
     def fitted(self, table: dict[str, Any], model: str | None, preset: str | None, data: str) -> dict[str, Any]:
         """The recipe for the pictures of --data: the one that was named, or one that is made for pictures of their size."""
-        from tfgan_zoo.data.survey import Choice, described, source_of, survey
+        from tfgan_zoo.data.survey import READING, Choice, described, source_of, survey
         from tfgan_zoo.runs import own_data
 
         given = recipe.override({}, self.changes)
-        found = survey(source_of(data), **{key: given["data"][key] for key in READING if key in given.get("data", {})})
+        own = given.get("data", {})
+        if "source" in own:
+            raise ZooError(
+                f"--data={data} and --set data.source={own['source']} were both given; leave one of them out."
+            )
+        found = survey(source_of(data), **{key: own[key] for key in READING if key in own})
         origin = str(self.file)
         if model:
             preset = preset or own_data.preset_for(model, found)

@@ -9,10 +9,9 @@ from tfgan_zoo import pictures
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.core.recipe_tables import DataSettings
 from tfgan_zoo.data.sources import load_source
-from tfgan_zoo.data.survey import Choice, data_choices, spread, survey, usual_resolution
+from tfgan_zoo.data.survey import READING, Choice, data_choices, spread, survey, usual_resolution
 
 SHOWN, COLUMNS = 64, 8
-READING = ("bad_files", "white_level", "label_feature", "data_dir")  # settings without which nothing can be looked at
 
 
 def choices_for(source: str, given: dict[str, Any]) -> list[Choice]:

@@ -14,12 +14,14 @@ from tfgan_zoo.core.errors import ZooError, no_such
 from tfgan_zoo.core.recipe_tables import DataSettings
 from tfgan_zoo.core.waiting import with_progress
 from tfgan_zoo.data.file_trees import file_tree
-from tfgan_zoo.data.folder import find_files, read_image
+from tfgan_zoo.data.folder import find_files, nothing_held_out, read_image
 from tfgan_zoo.data.resizing import to_shape
 from tfgan_zoo.data.sources import LOADERS, load_source
 from tfgan_zoo.data.splits import of_split
 
 LOOKED_AT = 100  # pictures
+# Data settings that decide on what is there to look at.
+READING = ("split", "bad_files", "white_level", "label_feature", "data_dir", "download", "cache_dir", "memory_limit_mb")
 LIGHT = 128  # the median level of the borders from which the background is white
 
 
@@ -107,6 +109,8 @@ def survey(source: str, **settings: Any) -> Survey:
         tree = file_tree(Path(argument).expanduser())
         files, labels, class_names = find_files(tree, data.bad_files)
         files = [files[i] for i in of_split(data.split, files, labels, "a folder")]
+        if not files:
+            raise nothing_held_out(tree.root, data.split)
         chosen = spread(len(files))
 
         def look_at(index: int) -> Look | None:
@@ -115,10 +119,11 @@ def survey(source: str, **settings: Any) -> Survey:
 
         with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
             warnings.simplefilter("ignore")  # training tells of them
-            looks = list(with_progress(pool.map(look_at, chosen), len(chosen), f"Looking at {source}"))
-        if not any(looks):
+            seen = with_progress(pool.map(look_at, chosen), len(chosen), f"Looking at {source}")
+            looks = [one for one in seen if one]
+        if not looks:
             raise ZooError(f"none of {len(chosen)} of the {len(files)} files in {tree.root} is a readable image.")
-        return of_looks(source, len(files), class_names, [seen for seen in looks if seen], splits, data.split)
+        return of_looks(source, len(files), class_names, looks, splits, data.split)
     try:
         loaded = load_source(data)
     except ZooError as error:
@@ -157,10 +162,9 @@ def spread(count: int, most: int = LOOKED_AT) -> np.ndarray:
 
 
 def of_looks(
-    source: str, size: int, class_names: tuple[str, ...], looks: Sequence[Look | None], splits: bool, split: str
+    source: str, size: int, class_names: tuple[str, ...], seen: Sequence[Look], splits: bool, split: str
 ) -> Survey:
     """The `Survey` of a source by looks at some of its pictures."""
-    seen = [one for one in looks if one]
     gray, clear = all(one.gray for one in seen), any(one.transparent for one in seen)
     channels = 1 if gray else 4 if clear else 3
     light = float(np.median([one.border for one in seen])) >= LIGHT
