@@ -21,6 +21,7 @@ SMALL = [
     "--model=gan", "--preset=ring8", "--set", "steps_per_call=2", "--set", "checkpoints.every_steps=4", "--set",
     "checkpoints.keep=9", "--set", "evaluation.samples=0",
 ]  # fmt: skip
+SCORED = ["--set", "evaluation.samples=250", "--set", "evaluation.every_steps=4"]
 # Sums of floats depend on the number of threads.
 ENVIRONMENT = {**os.environ, "TF_NUM_INTRAOP_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
 
@@ -57,7 +58,7 @@ def differing(a, b):
 def two_workers(tmp_path_factory):
     """The folder of a run of 8 steps on two workers."""
     folder = tmp_path_factory.mktemp("workers")
-    changes = ["--set", "steps=8", "--set", "checkpoints.sharded=true"]
+    changes = ["--set", "steps=8", "--set", "checkpoints.sharded=true", *SCORED, "--set", "evaluation.all_workers=true"]
     process = launched("--", "train", *SMALL, "--workdir=run", *changes, cwd=folder)
     assert process.wait(600) == 0, (folder / "chief.log").read_text()
     return folder
@@ -65,9 +66,12 @@ def two_workers(tmp_path_factory):
 
 def test_two_workers_give_the_bits_of_two_replicas_and_resume_on_one_device(two_workers, tmp_path):
     """And one device those of both but for rounding."""
-    train("replicas", "--strategy=mirrored:2", steps=8, cwd=tmp_path)
+    train("replicas", "--strategy=mirrored:2", *SCORED, steps=8, cwd=tmp_path)
     expected, reached = (checkpoint(f, 8) for f in (tmp_path / "replicas", two_workers / "run"))
     assert differing(expected, reached) == []
+    of_two, of_one = ((f / "scores.jsonl").read_text() for f in (two_workers / "run", tmp_path / "replicas"))
+    assert of_two.count("\n") == 4 * 2  # four scores at steps 4 and 8
+    assert of_two == of_one
     resumed = train(two_workers / "run", "--strategy=one", steps=12, cwd=two_workers)
     assert "Resuming at step 8." in resumed.stdout
     train("one", "--strategy=one", steps=12, cwd=tmp_path)

@@ -371,10 +371,10 @@ def test_a_run_in_training_and_its_folder_have_the_same_standing_statistics(tmp_
     ]
     run = TrainingRun(recipe.parse(recipe.override(table, changes)), tmp_path / "run", report=lambda _: None)
     run.save(0, None)
-    run.averaged()
+    run.averaged.generator()
     network, _, _ = Run(tmp_path / "run").generator()
     moving = 0
-    for in_training, from_folder in zip(run.float_game.generator.variables, network.variables, strict=True):
+    for in_training, from_folder in zip(run.averaged.game.generator.variables, network.variables, strict=True):
         np.testing.assert_array_equal(in_training, from_folder, err_msg=in_training.path)
         moving += in_training.name == "moving_mean" and bool(np.any(in_training.numpy()))
     assert moving > 0

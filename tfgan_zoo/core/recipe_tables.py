@@ -284,6 +284,10 @@ class EvaluationSettings(Table):
         description="path of the weights: classify_image_graph_def.pb of 2015, or Keras' .h5 for inception_v3_keras",
     )
     seed: int = Field(0, ge=0)
+    all_workers: bool = Field(
+        False,
+        description="all workers make and embed a share of the samples, each on its first device, not worker 0 alone",
+    )
 
 
 class CheckpointSettings(Table):

@@ -35,19 +35,22 @@ def empty_array(rows: int, columns: int) -> np.ndarray:
     return np.memmap(tempfile.TemporaryFile(), np.float32, "w+", shape=(rows, columns))
 
 
-def embed_batches(network: FeatureNetwork, batches: Iterable[np.ndarray], count: int) -> tuple[np.ndarray, np.ndarray]:
+def embed_batches(
+    network: FeatureNetwork, batches: Iterable[np.ndarray], count: int, size: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """(features [count, D], logits [count, K]) of a `FeatureNetwork`, float32.
 
     Args:
         network: the feature network.
         batches: uint8 images [B, H, W, C].
         count: total number of images.
+        size: to which a smaller batch is padded; by default `BATCH`, or `count` if that is smaller.
     """
     features, logits = empty_array(count, network.dimension), empty_array(count, network.classes)
     start = 0
     for images in batches:
         here = slice(start, start + len(images))
-        features[here], logits[here] = network.embed(images, min(BATCH, count))
+        features[here], logits[here] = network.embed(images, size or min(BATCH, count))
         start = here.stop
     return features, logits
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tfgan_zoo.metrics.distances import Moments, moments
-from tfgan_zoo.metrics.embedding import embed_batches, slices
+from tfgan_zoo.metrics.embedding import BATCH, embed_batches, slices
 
 if TYPE_CHECKING:
     from tfgan_zoo.metrics.estimate import Estimate
@@ -64,13 +64,17 @@ class GeneratedSamples:
         self.evaluator, self.players = evaluator, players
 
     def images(
-        self, count: int, labels: np.ndarray | None = None, codes: np.ndarray | None = None
+        self,
+        count: int,
+        labels: np.ndarray | None = None,
+        codes: np.ndarray | None = None,
+        parts: Sequence[slice] | None = None,
     ) -> Iterator[tuple[slice, np.ndarray]]:
         """Yields (slice, images or points) of `count` examples, whose seeds are evaluator.seed, evaluator.seed + 1, ...
 
-        labels: [count]; codes: [count, size].
+        labels: [count]; codes: [count, size]; parts: the slices to yield, by default all.
         """
-        for here in self.evaluator.watch(slices(count), f"{count:,} samples"):
+        for here in self.evaluator.watch(slices(count) if parts is None else parts, f"{count:,} samples"):
             seeds = self.evaluator.seed + np.arange(here.start, here.stop, dtype=np.int64)
             batch_labels, batch_codes = (None if values is None else values[here] for values in (labels, codes))
             yield here, self.players.generate(seeds, labels=batch_labels, codes=batch_codes)
@@ -78,8 +82,19 @@ class GeneratedSamples:
     @functools.cached_property
     def embedding(self) -> tuple[np.ndarray, np.ndarray]:
         """(features [N, D], logits [N, K]) of evaluator.samples examples, with labels and codes drawn by seed."""
-        images = (batch for _, batch in self.images(self.evaluator.samples))
-        return embed_batches(self.evaluator.network, images, self.evaluator.samples)
+        return self.embedded(cycled=False)
+
+    def embedded(self, cycled: bool) -> tuple[np.ndarray, np.ndarray]:
+        """(features [N, D], logits [N, K]) of evaluator.samples examples, with `cycled_labels` or with labels drawn by seed."""
+        return (self.evaluator.embed or GeneratedSamples.embed)(self, cycled)
+
+    def embed(self, cycled: bool, parts: Sequence[slice] | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Computes `embedded`, or the rows of these `parts` alone, here."""
+        parts = slices(self.evaluator.samples) if parts is None else parts
+        count = sum(part.stop - part.start for part in parts)
+        images = self.images(self.evaluator.samples, self.cycled_labels if cycled else None, parts=parts)
+        size = min(BATCH, self.evaluator.samples)
+        return embed_batches(self.evaluator.network, (batch for _, batch in images), count, size)
 
     @property
     def features(self) -> np.ndarray:
@@ -101,8 +116,7 @@ class GeneratedSamples:
     @functools.cached_property
     def cycled_embedding(self) -> tuple[np.ndarray, np.ndarray]:
         """(features, logits) of evaluator.samples examples with `cycled_labels`."""
-        images = (batch for _, batch in self.images(self.evaluator.samples, self.cycled_labels))
-        return embed_batches(self.evaluator.network, images, self.evaluator.samples)
+        return self.embedded(cycled=True)
 
 
 class ScoreKind:

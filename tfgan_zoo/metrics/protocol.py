@@ -110,7 +110,12 @@ class Evaluator:
         watch: function (list, text) -> the same list, which reports progress through it.
         own_data: whether the players were trained on the source; otherwise no split can be called held out.
         held_out_split: the name of the split that `held_out` returns.
+
+    Attributes:
+        embed: takes the place of `GeneratedSamples.embed` in `GeneratedSamples.embedded`; None for none.
     """
+
+    embed: Callable[[GeneratedSamples, bool], tuple[np.ndarray, np.ndarray]] | None = None
 
     def __init__(
         self,

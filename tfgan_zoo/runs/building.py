@@ -8,7 +8,8 @@ from tfgan_zoo.core.catalog import checked_arguments, model_module
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.core.game import Game
 from tfgan_zoo.core.recipe import Recipe
-from tfgan_zoo.core.recipe_tables import MeasurementSettings
+from tfgan_zoo.core.recipe_tables import MeasurementSettings, Stage
+from tfgan_zoo.training.native_precision import precision
 
 
 def measured_arguments(
@@ -73,3 +74,16 @@ def game_builder(a_recipe: Recipe, image_shape: Sequence[int], num_classes: int)
         return game
 
     return build_game
+
+
+def float_game(build: Callable[[], Game], stage: Stage) -> Game:
+    """A new game in a `Stage`, in float32 whatever precision it is trained in.
+
+    Args:
+        build: see `game_builder`.
+        stage: that it enters.
+    """
+    with precision("float32"):
+        game = build()
+    game.enter(stage)
+    return game

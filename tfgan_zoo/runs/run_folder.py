@@ -25,7 +25,6 @@ from tfgan_zoo.metrics.features import score_names
 from tfgan_zoo.metrics.protocol import Protocol, Score
 from tfgan_zoo.runs import building
 from tfgan_zoo.training.checkpoints import Checkpoints
-from tfgan_zoo.training.native_precision import precision
 from tfgan_zoo.training.standing_statistics import refresh_standing_statistics
 
 
@@ -117,10 +116,8 @@ class Run:
 
     def build_game(self, stage: Stage) -> Game:
         """A new game of the recipe in a `Stage`, in float32 whatever precision it was trained in."""
-        with precision("float32"):
-            game = building.game_builder(self.recipe, self.dataset["image_shape"], self.dataset["num_classes"])()
-        game.enter(stage)
-        return game
+        build = building.game_builder(self.recipe, self.dataset["image_shape"], self.dataset["num_classes"])
+        return building.float_game(build, stage)
 
     def generator(self, which: str | int = "latest") -> tuple[keras.Model, Prior, int]:
         """The averaged generator of a checkpoint.

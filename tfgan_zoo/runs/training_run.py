@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import keras
 import tensorflow as tf
 
 from tfgan_zoo import __version__, pictures
@@ -18,36 +17,27 @@ from tfgan_zoo.data.pipeline import batches
 from tfgan_zoo.data.sources import load_source
 from tfgan_zoo.data.training_view import training_view
 from tfgan_zoo.metrics.discriminator_scores import accuracies
-from tfgan_zoo.metrics.players import Players
-from tfgan_zoo.metrics.protocol import Score
+from tfgan_zoo.metrics.protocol import Evaluator, Score
 from tfgan_zoo.metrics.score_registry import kinds_of
 from tfgan_zoo.runs import building, publish
+from tfgan_zoo.runs.averaged_players import AveragedPlayers
 from tfgan_zoo.runs.initialization import Initialization, as_recorded, first_weights
 from tfgan_zoo.runs.preparation import check_accuracy, checked_evaluator, chosen_precision, describe, in_words, lock
 from tfgan_zoo.runs.run_folder import Run
 from tfgan_zoo.runs.scoring_network import with_network
-from tfgan_zoo.runs.targets import players_of
-from tfgan_zoo.saved_model.signature_calls import Sampler
-from tfgan_zoo.saved_model.signatures import ExportedGenerator
+from tfgan_zoo.runs.shared_scores import SharedEmbedding
 from tfgan_zoo.saved_model.sweeps import overview
 from tfgan_zoo.saved_model.version_folder import newest, versions
 from tfgan_zoo.training.checkpoints import Checkpoints
 from tfgan_zoo.training.collapse_guard import last_good, unrecoverable
 from tfgan_zoo.training.loop import Callback, train
 from tfgan_zoo.training.progress import Progress
-from tfgan_zoo.training.standing_statistics import refresh_standing_statistics
 from tfgan_zoo.training.stopping import Collapse, StopRequest
 from tfgan_zoo.training.strategies import describe as describe_devices
 from tfgan_zoo.training.strategies import make_strategy
 from tfgan_zoo.training.summaries import ScalarWriter
 from tfgan_zoo.training.trainer import Trainer
-from tfgan_zoo.training.workers import Workers, lost_workers
-
-
-def copy_values(network: keras.Model, into: keras.Model) -> None:
-    """Copies the variables of a network to another one of the same layers, of any precision."""
-    for variable, twin in zip(network.variables, into.variables, strict=True):
-        twin.assign(variable.numpy())
+from tfgan_zoo.training.workers import WorkerLost, Workers, lost_workers
 
 
 class TrainingRun:
@@ -84,8 +74,10 @@ class TrainingRun:
         })  # fmt: skip
         with lost_workers(self.workers):  # new variables get the chief's values
             self.trainer = Trainer(recipe, build, devices)
-        self.sampler: Sampler | None = None
-        self.sampled_stage: Stage | None = None
+        self.averaged = AveragedPlayers(self.trainer, recipe, build)
+        self.shared = (
+            SharedEmbedding(self.workers) if recipe.evaluation.all_workers and self.workers.count > 1 else None
+        )
         self.scoring_error: Exception | None = None
         self.start, self.order, self.completed = self.workers.on_chief(lambda: self.open(self.folder, dataset))
         if self.sharded:
@@ -94,6 +86,8 @@ class TrainingRun:
         if self.sharded and not self.workers.chief:
             self.run = Run(self.folder)
             self.checkpoints = self.make_checkpoints()
+        if self.shared and not self.workers.chief:
+            self.evaluator = checked_evaluator(recipe, self.source, self.trainer)
         if self.start:
             report(f"Resuming at step {self.start:,}.")
         if self.start or recipe.init_from:
@@ -182,7 +176,7 @@ class TrainingRun:
         return Path(version) if version and self.workers.chief else None
 
     def callbacks(self) -> list[Callback]:
-        """What happens during the run: on the chief. The other workers pause at the same steps, for the guard's check alone."""
+        """What happens during the run: on the chief. The other workers pause at the same steps, for what all take part in."""
         log, checks, recipe = self.recipe.log, self.recipe.checkpoints, self.recipe
         self.progress: Any = contextlib.nullcontext()
         if self.workers.chief:
@@ -192,13 +186,13 @@ class TrainingRun:
             Callback(min(recipe.steps_per_call, log.scalars_every_steps), self.show_progress),
             Callback(log.scalars_every_steps, self.log_scalars),
             Callback(log.samples_every_steps, self.draw_samples, after_stages=True),
-            Callback(recipe.evaluation.every_steps, self.score),
+            Callback(recipe.evaluation.every_steps, self.score if self.workers.chief else self.help_to_score),
             Callback(self.checked_every, self.check),
             Callback(checks.every_steps, self.save, when_stopped=True),
         ]
         if self.workers.chief:
             return callbacks
-        shared = [self.check, *([self.save] if self.sharded else [])]
+        shared = [self.check, *([self.save] if self.sharded else []), *([self.help_to_score] if self.shared else [])]
         return [c if c.call in shared else dataclasses.replace(c, call=lambda step, means: None) for c in callbacks]
 
     def show_progress(self, step: int, means: dict[str, float]) -> None:
@@ -306,27 +300,10 @@ class TrainingRun:
         """Writes the logs for TensorBoard."""
         self.scalars.write(step, means, self.progress.rate)
 
-    def averaged(self) -> Sampler:
-        """The averaged generator as it is now, in float32, to sample from. Each stage has its own, with its own layers."""
-        stage = self.recipe.stage_at(int(self.trainer.step.numpy()))
-        if self.sampler is None or stage != self.sampled_stage:
-            self.float_game, self.sampled_stage = self.run.build_game(stage), stage
-            self.sampler = ExportedGenerator(self.float_game.generator, self.float_game.prior).generator()
-            self.float_players = players_of(self.float_game, self.sampler)
-        copy_values(self.trainer.average.network, self.float_game.generator)
-        refresh_standing_statistics(self.float_game, self.recipe, stage)
-        return self.sampler
-
-    def players(self) -> Players:
-        """The averaged generator and the discriminator as they are now, in float32, to be scored."""
-        self.averaged()
-        copy_values(self.trainer.game.discriminator, self.float_game.discriminator)
-        return self.float_players
-
     def draw_samples(self, step: int, means: dict[str, float]) -> None:
         """Writes a grid of samples, always of the same latents."""
         self.scalars.write_singular_values(step)
-        sheet = overview(self.averaged(), self.trainer.game.prior, self.recipe.log.grid)
+        sheet = overview(self.averaged.generator(), self.trainer.game.prior, self.recipe.log.grid)
         path = self.run.folder / "samples" / f"step-{step:09d}.png"
         pictures.save_png(pictures.picture(sheet.samples, sheet.columns, real=self.source.images), path)
         self.log_accuracy(step)
@@ -335,22 +312,29 @@ class TrainingRun:
         """Writes the discriminator's accuracy on training and on held-out images; none before the full resolution."""
         count, game = self.recipe.log.accuracy_images, self.trainer.game
         if count and self.evaluator and game.generator.output_shape[1:] == self.source.image_shape:
-            shares = accuracies(self.players(), self.source, self.evaluator.test, count)
+            shares = accuracies(self.averaged.players(), self.source, self.evaluator.test, count)
             self.scalars.scalars(step, {f"discriminator_accuracy/{name}": value for name, value in shares.items()})
 
     def score(self, step: int, means: dict[str, float]) -> None:
         """Computes the recipe's scores. Stages below the full resolution have none: there are no real images to compare
         theirs with, and their scores could not be compared with later ones."""
-        whole = self.trainer.game.generator.output_shape[1:] == self.source.image_shape
-        if not self.evaluator or not whole or self.own_scores(step):
+        evaluator = self.evaluator_now()
+        if not evaluator:
             return
 
         def report(name: str, error: ZooError) -> None:
+            if isinstance(error, WorkerLost):
+                raise error
             self.report(f"Step {step:,}: the score {name} could not be taken: {error}")
 
         try:
-            scores = self.evaluator.scores(self.players(), step, self.recipe.evaluation.scores, report)
+            with self.shared.lead(evaluator) if self.shared else contextlib.nullcontext():
+                if self.own_scores(step):
+                    return
+                scores = evaluator.scores(self.averaged.players(), step, self.recipe.evaluation.scores, report)
             self.run.add_scores(scores)
+        except WorkerLost:
+            raise
         except Exception as error:
             if step < self.total:
                 self.save(step, means, whole=True)  # nothing trained is lost, whatever was wrong with the scores
@@ -358,6 +342,16 @@ class TrainingRun:
             self.scoring_error = error  # raised once the generator is exported
             return
         self.scalars.scalars(step, {f"scores/{s.name}": s.value for s in scores})
+
+    def evaluator_now(self) -> Evaluator | None:
+        """What scores the run; None if it has no scores, or none yet, since it does not make images of the full resolution."""
+        whole = self.trainer.game.generator.output_shape[1:] == self.source.image_shape
+        return self.evaluator if whole else None
+
+    def help_to_score(self, step: int, means: dict[str, float]) -> None:
+        """Does this worker's share of `score`."""
+        if self.shared and (evaluator := self.evaluator_now()):
+            self.shared.follow(evaluator, self.averaged.players)
 
     def save(self, step: int, means: dict[str, float], whole: bool = False) -> None:
         """Writes a checkpoint: this worker's part of it, or the whole."""

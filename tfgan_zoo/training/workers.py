@@ -88,19 +88,24 @@ class Workers:
         """Returns once all workers have called it."""
         self.any(False)
 
+    def gather_bytes(self, data: bytes) -> list[bytes]:
+        """The `data` of each worker, of any sizes, on all workers."""
+        if self.count == 1:
+            return [data]
+        words = self.gather(np.array(divmod(len(data), 2**31), np.int32))
+        sizes = [int(high) * 2**31 + int(low) for high, low in words]
+        parts: list[list[bytes]] = [[] for _ in sizes]
+        for first in range(0, max(sizes), CHUNK):
+            own = np.frombuffer(data[first : first + CHUNK], np.uint8)
+            part = np.zeros(-(-min(CHUNK, max(sizes) - first) // 4) * 4, np.uint8)
+            part[: len(own)] = own
+            for of_worker, row in zip(parts, self.gather(part.view(np.int32)), strict=True):
+                of_worker.append(row.tobytes())
+        return [b"".join(of_worker)[:size] for of_worker, size in zip(parts, sizes, strict=True)]
+
     def from_chief(self, data: bytes) -> bytes:
         """The chief's `data`; what the others pass is ignored."""
-        if self.count == 1:
-            return data
-        words = self.gather(np.array(divmod(len(data), 2**31), np.int32))[0]
-        size, parts = int(words[0]) * 2**31 + int(words[1]), []
-        for first in range(0, size, CHUNK):
-            part = np.zeros(-(-min(CHUNK, size - first) // 4) * 4, np.uint8)
-            if self.chief:
-                own = np.frombuffer(data[first : first + CHUNK], np.uint8)
-                part[: len(own)] = own
-            parts.append(self.gather(part.view(np.int32))[0].tobytes())
-        return b"".join(parts)[:size]
+        return self.gather_bytes(data if self.chief else b"")[0]
 
     def decided_by_chief(self, value: Any) -> Any:
         """The chief's plain value, as JSON holds it."""
