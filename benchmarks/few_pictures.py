@@ -2,6 +2,7 @@
 
     python -m benchmarks.few_pictures --to=runs/few                            every run, one after the other
     python -m benchmarks.few_pictures --to=runs/few --only=augmentation --counts=100,300
+    python -m benchmarks.few_pictures --to=runs/few --preset=quickstart --set=data.source=emoji --set=data.channels=3 ...
     python -m benchmarks.few_pictures --to=runs/few --stored                   trains nothing: tables of what is complete
 
 Augmentation: a model learns from the first N training emoji, without augmentation, with DiffAugment and with ADA.
@@ -21,11 +22,10 @@ from pathlib import Path
 from benchmarks import results
 from benchmarks.seeds import row, train
 
-ADA = ("augmentation=['bgc']", "augmentation_feedback={images=100000}")
 AUGMENTATIONS = {
     "none": ("augmentation=[]",),
     "DiffAugment": ("augmentation=['color','translation','cutout']",),
-    "ADA": ADA,
+    "ADA": ("augmentation=['bgc']",),  # with the feedback of --ada_images
 }
 FLAGS, OTHERS, FEW = "emoji:flags", "emoji:without-flags", 100
 
@@ -47,10 +47,15 @@ class Trial:
         return base / f"{model}-{self.name.replace(' ', '_').replace(',', '')}-{seed}"
 
 
-def augmentation_trials(counts):
-    """Every augmentation at every number of pictures."""
+def augmentation_trials(counts, ada_images=100_000):
+    """Every augmentation at every number of pictures; `ada_images`: in which ADA's probability can move from 0 to 1."""
+    feedback = f"augmentation_feedback={{images={ada_images}}}"
     return [
-        Trial("augmentation", f"{count} pictures, {name}", (f"data.split=train[:{count}]", *changes))
+        Trial(
+            "augmentation",
+            f"{count} pictures, {name}",
+            (f"data.split=train[:{count}]", *changes, *([feedback] if name == "ADA" else [])),
+        )
         for count in counts
         for name, changes in AUGMENTATIONS.items()
     ]
@@ -91,7 +96,7 @@ def run(trial, trials, arguments, seed):
         return known
     if arguments.stored:
         return {}
-    changes = [f"--set={change}" for change in trial.changes]
+    changes = [f"--set={change}" for change in (*arguments.set, *trial.changes)]
     if trial.begins_with:
         source = next(t for t in trials if t.name == trial.begins_with).folder(arguments.to, arguments.model, seed)
         changes.append(f"--init_from={source}")
@@ -126,10 +131,14 @@ def main():
     )
     parser.add_argument("--few_steps", type=int, default=3000, help="of the runs on few flags")
     parser.add_argument("--frozen", type=int, default=2, help="layers that FreezeD freezes")
+    parser.add_argument(
+        "--ada_images", type=int, default=100_000, help="in which ADA's probability can move from 0 to 1"
+    )
+    parser.add_argument("--set", action="append", default=[], help="an assignment for every run, as of train")
     parser.add_argument("--only", choices=["augmentation", "transfer"])
     parser.add_argument("--stored", action="store_true", help="train nothing")
     arguments = parser.parse_args()
-    trials = augmentation_trials([int(count) for count in arguments.counts.split(",")])
+    trials = augmentation_trials([int(count) for count in arguments.counts.split(",")], arguments.ada_images)
     trials = trials * (arguments.only != "transfer")
     trials += transfer_trials(arguments.frozen, arguments.few_steps) if arguments.only != "augmentation" else []
     rows = {}
