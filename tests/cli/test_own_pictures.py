@@ -41,6 +41,13 @@ def test_training_on_a_folder_says_what_it_chose_and_nothing_of_other_data(comma
     assert (recipe["data"]["background"], recipe["data"]["flip"], recipe["precision"] != "auto") == (255, True, True)
     again = commands.run("train", "--model=sngan", f"--data={tall}", *TINY, f"--workdir={tmp_path / 'run'}")
     assert "is complete: all 2 steps have been taken" in again.stdout
+    resumed = commands.run("train", f"--data={tall}", f"--workdir={tmp_path / 'run'}")
+    assert "is complete: all 2 steps have been taken" in resumed.stdout
+    other = commands.run("train", "--data=emoji", f"--workdir={tmp_path / 'run'}")
+    assert other.returncode == 2
+    assert (
+        f"--data=emoji, but the run in {tmp_path / 'run'} is trained on folder:{tall}; leave --data out" in other.stderr
+    )
 
 
 def test_mistakes_with_data_are_one_sentence(commands, tall, tmp_path):

@@ -236,6 +236,8 @@ def test_override_inside_a_value_that_is_not_a_table_is_refused():
 
 def test_overridden_recipe_is_checked_like_any_other():
     assert recipe.parse(recipe.override(MINIMAL, ["data.resolution=[32, 48]", "jit_compile=true"])).jit_compile
+    named = recipe.parse(recipe.override(MINIMAL, ["augmentation=color, bgc", "evaluation.scores=modes"]))
+    assert (named.augmentation, named.evaluation.scores) == (("color", "blit", "geometry", "color_matrix"), ("modes",))
     with pytest.raises(ZooError, match=r"data\.rezolution: no key 'rezolution'\. Did you mean 'resolution'"):
         recipe.parse(recipe.override(MINIMAL, ["data.rezolution=32"]))
 

@@ -45,8 +45,10 @@ class ChosenRecipe:
             self.file = Path(config) if config else catalog.preset_file(str(model), preset or DEFAULT)
             origin, table = config or f"{model}/{preset or DEFAULT}", catalog.recipe_table(self.file)
             table = {**({"model": model} if model else {}), **table}
-        elif stored and stored.exists() and not data:
+        elif stored and stored.exists():
             origin, table = str(stored), json.loads(stored.read_text())
+            check_same_data(table["data"]["source"], data, folder)
+            data = None
         else:
             models = ", ".join(catalog.model_names())
             raise ZooError(f"give --model, one of {models}, or a recipe by --config; see --help.")
@@ -92,3 +94,14 @@ class ChosenRecipe:
             return ""
         changed = " without --set" if self.changes else ""
         return f"The recipe{changed}: {catalog.tried(self.file)}"
+
+
+def check_same_data(own: str, data: str | None, folder: str | None) -> None:
+    """Raises `ZooError` if --data names other pictures than `own`, the source that the run in `folder` is trained on."""
+    from tfgan_zoo.data.survey import source_of
+
+    if data and source_of(data) != own:
+        raise ZooError(
+            f"--data={data}, but the run in {folder} is trained on {own}; leave --data out to resume it, or give --model and"
+            " another --workdir for a new run."
+        )

@@ -6,7 +6,7 @@ import tomllib
 import typing
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self, TypeGuard
+from typing import Annotated, Any, Literal, Self, TypeGuard
 
 import pydantic
 from pydantic import Field
@@ -24,6 +24,7 @@ from tfgan_zoo.core.recipe_tables import (
     Number,
     OptimizerSettings,
     Schedule,
+    SplitNames,
     Stage,
     Steps,
     Table,
@@ -76,6 +77,9 @@ def in_steps(table: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
+Augmentation = Literal["color", "translation", "cutout", "blit", "geometry", "color_matrix", "bgc"]
+
+
 class Recipe(Table):
     """A whole run. Keys that a file leaves out take the defaults given here."""
 
@@ -115,12 +119,10 @@ class Recipe(Table):
     checkpoints: CheckpointSettings = CheckpointSettings()
     log: LogSettings = LogSettings()
     guard: GuardSettings = GuardSettings()
-    augmentation: tuple[Literal["color", "translation", "cutout", "blit", "geometry", "color_matrix", "bgc"], ...] = (
-        Field(
-            (),
-            description="transformations of real and generated images before the discriminator sees them, for small data sets; "
-            "bgc is blit, geometry and color_matrix",
-        )
+    augmentation: Annotated[tuple[Augmentation, ...], SplitNames] = Field(
+        (),
+        description="transformations of real and generated images before the discriminator sees them, for small data sets; "
+        "bgc is blit, geometry and color_matrix",
     )
     augmentation_probability: Number = Field(
         1.0,

@@ -11,6 +11,19 @@ Steps = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
+def split_names(value: object) -> object:
+    """Text with commas as a list of names, so that --set needs neither brackets nor quotes.
+
+    Examples:
+        >>> split_names("color, cutout"), split_names(["bgc"]), split_names("")
+        (['color', 'cutout'], ['bgc'], [])
+    """
+    return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+
+
+SplitNames = pydantic.BeforeValidator(split_names)
+
+
 class Table(pydantic.BaseModel):
     """A table of the recipe. Unknown keys are refused, and it is immutable once validated."""
 
@@ -261,7 +274,7 @@ class AveragingSettings(Table):
 class EvaluationSettings(Table):
     """The scores of a run."""
 
-    scores: tuple[str, ...] = Field(
+    scores: Annotated[tuple[str, ...], SplitNames] = Field(
         ("distances",),
         description="any of distances, kernel_subsets, extrapolated, intra_class, inception_score, precision_recall, "
         "density_coverage, sliced_wasserstein, ms_ssim, class_accuracy, cas, test_error, clustering_error, code_recovery, "
