@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from tfgan_zoo.metrics.embedding import slices
+from tfgan_zoo.metrics.embedding import BATCH, slices
 from tfgan_zoo.metrics.players import GeneratedSamples, Players
 from tfgan_zoo.metrics.protocol import Evaluator
 from tfgan_zoo.training.workers import WorkerLost, Workers
@@ -60,15 +60,14 @@ class SharedEmbedding:
         """Embeds this worker's share, and returns what all have embedded, in the order of the samples."""
         index, count = self.workers.index, self.workers.count
         batches = slices(generated.evaluator.samples)
-        own = generated.embed(cycled, batches[index::count])
-        width = own[0].shape[1]
-        data = self.workers.gather_bytes(np.concatenate(own, axis=1).tobytes())
-        shares = [np.frombuffer(part, np.float32).reshape(-1, sum(x.shape[1] for x in own)) for part in data]
-        whole = np.empty([generated.evaluator.samples, shares[0].shape[1]], np.float32)
-        for i, rows in enumerate(shares):
-            first = 0
-            for batch in batches[i::count]:
-                size = batch.stop - batch.start
-                whole[batch] = rows[first : first + size]
-                first += size
-        return whole[:, :width], whole[:, width:]
+        own = np.concatenate(generated.embed(cycled, batches[index::count]), axis=1)
+        whole = np.empty([generated.evaluator.samples, own.shape[1]], np.float32)
+        for i, data in enumerate(self.workers.gather_bytes(own.tobytes())):
+            rows = np.frombuffer(data, np.float32).reshape(-1, own.shape[1])
+            parts = np.split(rows, range(BATCH, len(rows), BATCH))
+            for batch, part in zip(
+                batches[i::count], parts, strict=False
+            ):  # one empty part of a worker without batches
+                whole[batch] = part
+        features = generated.evaluator.network.dimension
+        return whole[:, :features], whole[:, features:]
