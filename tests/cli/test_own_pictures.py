@@ -82,6 +82,16 @@ def test_show_writes_a_sheet_and_verify_finds_what_is_wrong(commands, tall, tmp_
         pixels = np.asarray(sheet)
     assert pixels.shape == (2 * 65 + 1, 8 * 65 + 1, 3)
     assert pixels[32, 2].tolist() == [255, 255, 255]  # a bar beside the picture, white as its border
+    for name in ("cutout", "bgc"):
+        seen = commands.run(
+            "data", "show", str(tall), "--to=seen.png", "--fit=pad", f"--augmentation={name}", cwd=tmp_path
+        )
+        assert seen.returncode == 0, seen.stderr
+        with Image.open(tmp_path / "seen.png") as sheet:
+            changed = (np.asarray(sheet) != pixels).any(axis=2).mean()
+        assert (0.1 < changed < 0.4) if name == "cutout" else changed > 0.4  # a quarter of each of 12 pictures of 16
+    unknown = commands.run("data", "show", str(tall), "--augmentation=blur", cwd=tmp_path)
+    assert (unknown.returncode, "no augmentation 'blur'" in unknown.stderr) == (2, True), unknown.stderr
     clean = commands.run("data", "verify", str(tall), cwd=tmp_path)
     assert (clean.returncode, clean.stdout) == (0, f"{tall}: 12 images, levels 0 to 255, nothing found.\n")
     (tall / "empty.png").touch()

@@ -15,7 +15,7 @@ files of 16 bits that come out dark; in a pyramid also wrong checksums, wrong co
 status 1 if it finds anything.
 
 show writes a sheet of 64 pictures as training sees them, cropped or padded, and says which settings it chose; --resolution,
---fit, --channels, --background and --white_level change them.
+--fit, --channels, --background and --white_level change them. --augmentation shows what the discriminator sees of them.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -48,6 +48,8 @@ WHITE_LEVEL = flags.DEFINE_integer(
     "white_level", None, "The level of 16-bit files that becomes white; 4095 for 12 bits.", 1, 65535
 )
 LABEL_FEATURE = flags.DEFINE_string("label_feature", None, "The feature of a TFDS data set with the class.")
+AUGMENTATION = flags.DEFINE_list("augmentation", [], "show: as in a recipe, such as bgc or color,translation,cutout.")
+PROBABILITY = flags.DEFINE_float("augmentation_probability", 1.0, "show: of each transformation.", 0, 1)
 SPLIT = flags.DEFINE_string("split", "all", "prepare: all, or a split of the source.")
 SHARD_IMAGES = flags.DEFINE_integer("shard_images", 512, "prepare: images per shard.", lower_bound=1)
 PNG_FROM = flags.DEFINE_integer(
@@ -115,7 +117,7 @@ def show_sheet(name: str) -> int:
     command_line.load_tensorflow()
     choices = sheet.choices_for(source_of(name), {k: v for k, v in flags_given.items() if v is not None})
     path = TO.value or "data.png"
-    sheet.write_sheet(choices, path)
+    sheet.write_sheet(choices, path, AUGMENTATION.value, PROBABILITY.value)
     print(described(choices), f"Written: {path}", sep="\n")
     return 0
 

@@ -1,12 +1,15 @@
-"""A sheet of what training sees of a data set: pictures in the shape that they are brought to, padding included."""
+"""A sheet of what training sees of a data set: pictures in the shape that they are brought to, padding and augmentation included."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from tfgan_zoo import pictures
-from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.core.draws import Draws, seed_of
+from tfgan_zoo.core.errors import ZooError, no_such
+from tfgan_zoo.core.recipe import BGC, Augmentation
 from tfgan_zoo.core.recipe_tables import DataSettings
 from tfgan_zoo.data.sources import load_source
 from tfgan_zoo.data.survey import READING, Choice, data_choices, spread, survey, usual_resolution
@@ -27,15 +30,38 @@ def choices_for(source: str, given: dict[str, Any]) -> list[Choice]:
     return list(chosen.values())
 
 
-def write_sheet(choices: list[Choice], path: str | Path) -> int:
+def write_sheet(
+    choices: list[Choice], path: str | Path, augmentation: Sequence[str] = (), probability: float = 1.0
+) -> int:
     """Writes up to 64 pictures, evenly spread over the source, as one PNG. Returns how many pictures the source has.
 
+    Args:
+        choices: of data settings.
+        path: of the PNG.
+        augmentation: names as in a recipe; each picture is augmented once.
+        probability: of each transformation.
+
     Raises:
-        ZooError: the source can't be read, or `path` does not end in .png.
+        ZooError: the source can't be read, `path` does not end in .png, or there is no such augmentation.
     """
+    transforms = [part for name in augmentation for part in (BGC if name == "bgc" else (name,))]
+    if unknown := set(augmentation) - set(get_args(Augmentation)):
+        raise no_such("augmentation", min(unknown), get_args(Augmentation))
     if Path(path).suffix.lower() != ".png":
         raise ZooError(f"{path}: expected a name that ends in .png.")
     source = load_source(DataSettings(**{choice.key.removeprefix("data."): choice.value for choice in choices}))
     shown = np.asarray(source.images[spread(source.size, SHOWN)])
+    if transforms:
+        shown = pictures.to_uint8(augmented(shown, transforms, probability))
     pictures.save_png(pictures.picture(shown, COLUMNS), path)
     return source.size
+
+
+def augmented(images: np.ndarray, transforms: Sequence[str], probability: float) -> np.ndarray:
+    """uint8 images [N, H, W, C] as float32 in [-1, 1], as a discriminator sees them: beyond it where colours are moved."""
+    from tfgan_zoo.observation import augmentation
+
+    augment = augmentation.Augmentation(transforms)
+    augment.probability = probability
+    batch = {"images": images.astype(np.float32) / 127.5 - 1}
+    return augment(batch, Draws(seed_of(0), len(images)), "real")["images"].numpy()
