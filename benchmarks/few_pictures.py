@@ -103,7 +103,13 @@ def run(trial, trials, arguments, seed):
     if arguments.steps and not any(change.startswith("steps=") for change in trial.changes):
         changes.append(f"--set=steps={arguments.steps}")
     train(arguments.model, arguments.preset, folder, seed, [*changes, "--set=evaluation.samples=0"])
-    flags = [f"--against={trial.against}", "--split=train", "--metrics=distances", "--resamples=0"]
+    flags = [
+        f"--against={trial.against}",
+        "--split=train",
+        "--metrics=distances",
+        "--resamples=0",
+        f"--samples={arguments.samples}",
+    ]
     subprocess.run([sys.executable, "-m", "tfgan_zoo.evaluate", f"--run={folder}", *flags], check=True)
     return scores_of(folder, trial.against)
 
@@ -134,6 +140,7 @@ def main():
     parser.add_argument(
         "--ada_images", type=int, default=100_000, help="in which ADA's probability can move from 0 to 1"
     )
+    parser.add_argument("--samples", type=int, default=5000, help="that each run is scored by")
     parser.add_argument("--set", action="append", default=[], help="an assignment for every run, as of train")
     parser.add_argument("--only", choices=["augmentation", "transfer"])
     parser.add_argument("--stored", action="store_true", help="train nothing")
