@@ -11,18 +11,9 @@ In a folder or .zip file (see folder.py), every image of which is decoded:
     animated     has several frames, of which only the first is used
     dark         files of 16 bits of which few are used, so that white is far above the largest level
 
-In another source, such as arrays:FILE.npz or tfds:NAME, only duplicates.
-
-In a pyramid (see pyramid.py):
-    incomplete   `prepare` hasn't finished
-    checksum     a file is missing, or differs from what was written
-    count        a shard, or the labels, have the wrong number of images
-    level        an image isn't the average-pooled one of the largest level
-    class        a class without an image
-    duplicate    two images are equal at the largest level
+In another source, such as arrays:FILE.npz or tfds:NAME, only duplicates. In a pyramid, what pyramid_checks.py finds.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
@@ -36,38 +27,15 @@ from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.core.file_names import displayed
 from tfgan_zoo.core.recipe_tables import DataSettings
 from tfgan_zoo.core.waiting import with_progress
-from tfgan_zoo.data import pooling, records
+from tfgan_zoo.data import records
 from tfgan_zoo.data.file_trees import LABELS, FileTree, file_tree, json_labels
+from tfgan_zoo.data.findings import CHUNK, Finding, InspectedImage, duplicates, hash_of
 from tfgan_zoo.data.folder import read_image, unused_levels
-from tfgan_zoo.data.pyramid import LevelImages, read_about
+from tfgan_zoo.data.pyramid_checks import of_pyramid
 from tfgan_zoo.data.sources import load_source
 from tfgan_zoo.data.survey import source_of
 
-CHUNK = 64  # images decoded at a time
 LONG, SMALL = 3, 4  # bounds of `unusual_size`
-
-
-@dataclass(frozen=True)
-class Finding:
-    """`kind` is a word of the module's docstring, `where` a file or an image, as text, `detail` the description."""
-
-    kind: str
-    where: str
-    detail: str
-
-
-@dataclass(frozen=True)
-class InspectedImage:
-    """The facts about an image: `pixels` is a hash of them, `label` its class or None, `level` the largest one of 16-bit gray."""
-
-    where: str
-    label: str | None
-    reason: str | None = None
-    pixels: bytes = b""
-    shape: tuple[int, ...] = ()
-    frames: int = 1
-    level: int | None = None
-    levels: tuple[int, int] = (255, 0)
 
 
 @dataclass(frozen=True)
@@ -207,21 +175,6 @@ def inspect(tree: FileTree, file: str, label: str | None, white_level: int | Non
     return InspectedImage(file, label, None, hash_of(pixels), pixels.shape, frames, level, extremes)
 
 
-def hash_of(pixels: np.ndarray) -> bytes:
-    return hashlib.sha256(f"{pixels.shape}".encode() + np.ascontiguousarray(pixels).tobytes()).digest()
-
-
-def duplicates(images: Sequence[InspectedImage]) -> list[Finding]:
-    first: dict[bytes, InspectedImage] = {}
-    problems = []
-    for image in images:
-        earlier = first.setdefault(image.pixels, image)
-        if earlier is not image:
-            classes = "" if earlier.label == image.label else f", but has class {image.label}, not {earlier.label}"
-            problems.append(Finding("duplicate", image.where, f"the pixels of {earlier.where}{classes}"))
-    return problems
-
-
 def outliers(images: Sequence[InspectedImage]) -> list[Finding]:
     """Findings of the kinds mode, size and animated."""
     if not images:
@@ -255,77 +208,3 @@ def unusual_size(height: int, width: int, usual: tuple[int, ...] | None, median:
     if max(height, width) > LONG * min(height, width):
         return f"{size}: long and narrow"
     return f"{size}: small beside a median of {median:g}" if min(height, width) < median / SMALL else ""
-
-
-def of_pyramid(folder: Path) -> tuple[int, list[Finding]]:
-    """`findings` of a pyramid."""
-    if not (folder / "about.json").is_file():
-        detail = "about.json is missing; run the same `prepare` again to resume where it stopped"
-        return 0, [Finding("incomplete", str(folder), detail)]
-    about = read_about(folder)
-    problems = [
-        Finding("checksum", name, detail)
-        for name, recorded in with_progress(
-            about["files"].items(), len(about["files"]), f"{folder}: checksums", "files"
-        )
-        if (detail := difference(folder / name, recorded))
-    ]
-    damaged = {finding.where for finding in problems}
-    if about["class_names"] and "labels.npy" not in damaged:
-        problems += of_labels(np.load(folder / "labels.npy"), about)
-    shards = [shard for shard in range(len(about["counts"])) if not damaged & set(files_of(folder, about, shard))]
-    return about["images"], problems + of_levels(folder, about, shards)
-
-
-def difference(path: Path, recorded: Sequence) -> str:
-    """How a file differs from its recorded [bytes, SHA-256], or ""."""
-    if not path.is_file():
-        return "is missing"
-    size, digest = records.size_and_hash(path)
-    if size != recorded[0]:
-        return f"has {size} bytes, but {recorded[0]} were written"
-    return "" if digest == recorded[1] else "has other bytes than were written"
-
-
-def files_of(folder: Path, about: dict[str, Any], shard: int) -> list[str]:
-    paths = [records.shard_path(folder, side, shard) for side in about["resolutions"]]
-    return [p.relative_to(folder).as_posix() for path in paths for p in (path, records.index_path(path))]
-
-
-def of_labels(labels: np.ndarray, about: dict[str, Any]) -> list[Finding]:
-    names = about["class_names"]
-    if len(labels) != about["images"]:
-        return [Finding("count", "labels.npy", f"{len(labels)} labels for {about['images']} images")]
-    return [Finding("class", names[k], "has no image") for k in sorted(set(range(len(names))) - set(labels.tolist()))]
-
-
-def of_levels(folder: Path, about: dict[str, Any], shards: Sequence[int]) -> list[Finding]:
-    """Findings of the kinds count, level and duplicate, in the shards whose checksums are right."""
-    levels = {side: LevelImages(folder, about, side, checked=False) for side in about["resolutions"]}
-    largest = max(levels)
-    images: list[InspectedImage] = []
-    problems: list[Finding] = []
-    for shard in with_progress(shards, len(shards), f"{folder}: levels", "shards"):
-        start, count = levels[largest].starts[shard], about["counts"][shard]
-        actual = {side: len(level.shard(shard)) if count else 0 for side, level in levels.items()}
-        problems += [
-            Finding("count", f"{side:04}/{shard:05}", f"{number} images, but {count} were written")
-            for side, number in actual.items()
-            if number != count
-        ]
-        if set(actual.values()) != {count}:
-            continue
-        for first in range(start, start + count, CHUNK):
-            indices = np.arange(first, min(first + CHUNK, start + count))
-            pixels = levels[largest].take(indices)
-            images += [
-                InspectedImage(f"image {n}", None, None, hash_of(image))
-                for n, image in zip(indices, pixels, strict=True)
-            ]
-            for side in set(levels) - {largest}:
-                wrong = (levels[side].take(indices) != pooling.pooled(pixels, side)).any(axis=(1, 2, 3))
-                problems += [
-                    Finding("level", f"{side:04}, image {index}", f"isn't the pooled one of {largest}x{largest}")
-                    for index in indices[wrong]
-                ]
-    return problems + duplicates(images)
