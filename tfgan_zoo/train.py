@@ -6,7 +6,7 @@
   python -m tfgan_zoo.train --model=sngan --init_from=runs/other                from what is trained: a run, an export
   python -m tfgan_zoo.train --list                              every model and preset
 
-The same command with the same --workdir, or --workdir alone, resumes a run that was stopped.
+The same command with the same --workdir, or --workdir alone (or with the same --data), resumes a run that was stopped.
 """
 
 import json

@@ -64,7 +64,7 @@ def two_workers(tmp_path_factory):
     return folder
 
 
-def test_two_workers_give_the_bits_of_two_replicas_and_resume_on_one_device(two_workers, tmp_path):
+def test_two_workers_give_the_bits_and_scores_of_two_replicas_and_resume_on_one_device(two_workers, tmp_path):
     """And one device those of both but for rounding."""
     train("replicas", "--strategy=mirrored:2", *SCORED, steps=8, cwd=tmp_path)
     expected, reached = (checkpoint(f, 8) for f in (tmp_path / "replicas", two_workers / "run"))
@@ -90,6 +90,8 @@ def test_the_chief_alone_writes_all_but_parts_of_checkpoints_and_its_export_name
     assert re.search(r"^Devices: 2 workers, 2 replicas \(--strategy=auto\)$", chief, re.MULTILINE)
     assert "Next:" in chief
     assert "Next:" not in other
+    made = re.findall(r"^Step (\d): made and embedded (\d+) of the samples for the scores\.$", other, re.MULTILINE)
+    assert made == [("4", "100"), ("8", "100")]  # the second batch of 250
     assert "Traceback" not in chief + other
 
 

@@ -100,8 +100,14 @@ def check_same_data(own: str, data: str | None, folder: str | None) -> None:
     """Raises `ZooError` if --data names other pictures than `own`, the source that the run in `folder` is trained on."""
     from tfgan_zoo.data.survey import source_of
 
-    if data and source_of(data) != own:
+    if data and located(source_of(data)) != located(own):
         raise ZooError(
             f"--data={data}, but the run in {folder} is trained on {own}; leave --data out to resume it, or give --model and"
             " another --workdir for a new run."
         )
+
+
+def located(source: str) -> str:
+    """A source with its path, if it has one, spelled in one way."""
+    kind, _, argument = source.partition(":")
+    return f"{kind}:{Path(argument).expanduser().resolve()}" if kind in ("folder", "arrays", "pyramid") else source

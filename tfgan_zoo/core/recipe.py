@@ -80,6 +80,22 @@ def in_steps(table: dict[str, Any]) -> dict[str, Any]:
 Augmentation = Literal["color", "translation", "cutout", "blit", "geometry", "color_matrix", "bgc"]
 
 
+def transformations(names: Iterable[str]) -> tuple[str, ...]:
+    """The names of `Recipe.augmentation` without "bgc", in their order.
+
+    Raises:
+        ValueError: one is named twice.
+
+    Examples:
+        >>> transformations(["cutout", "bgc"])
+        ('cutout', 'blit', 'geometry', 'color_matrix')
+    """
+    parts = tuple(part for name in names for part in (BGC if name == "bgc" else (name,)))
+    if len(set(parts)) < len(parts):
+        raise ValueError(f"augmentation={list(parts)} names one twice")
+    return parts
+
+
 class Recipe(Table):
     """A whole run. Keys that a file leaves out take the defaults given here."""
 
@@ -139,7 +155,7 @@ class Recipe(Table):
     @pydantic.field_validator("augmentation")
     @classmethod
     def expand_bgc(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(part for name in names for part in (BGC if name == "bgc" else (name,)))
+        return transformations(names)
 
     @pydantic.field_validator("augmentation_probability")
     @classmethod
@@ -183,14 +199,10 @@ class Recipe(Table):
 
     @pydantic.model_validator(mode="after")
     def check_augmentation(self) -> Self:
-        if len(set(self.augmentation)) < len(self.augmentation):
-            raise ValueError(f"augmentation={list(self.augmentation)} names one twice")
         if not self.augmentation_feedback:
             return self
         if not self.augmentation:
-            raise ValueError(
-                'augmentation_feedback sets the probability of augmentation, which is not set; try ["bgc"]'
-            )
+            raise ValueError("augmentation_feedback sets the probability of augmentation, which is not set; try bgc")
         start, limit = self.augmentation_probability, self.augmentation_feedback.limit
         if isinstance(start, Schedule):
             raise ValueError(

@@ -299,7 +299,8 @@ class EvaluationSettings(Table):
     seed: int = Field(0, ge=0)
     all_workers: bool = Field(
         False,
-        description="all workers make and embed a share of the samples, each on its first device, not worker 0 alone",
+        description="all workers make and embed a share of the samples that features are taken of, each on its first device, "
+        "not worker 0 alone",
     )
 
 

@@ -49,7 +49,7 @@ WHITE_LEVEL = flags.DEFINE_integer(
 )
 LABEL_FEATURE = flags.DEFINE_string("label_feature", None, "The feature of a TFDS data set with the class.")
 AUGMENTATION = flags.DEFINE_list("augmentation", [], "show: as in a recipe, such as bgc or color,translation,cutout.")
-PROBABILITY = flags.DEFINE_float("augmentation_probability", 1.0, "show: of each transformation.", 0, 1)
+PROBABILITY = flags.DEFINE_float("augmentation_probability", None, "show: of each transformation; 1 by default.", 0, 1)
 SPLIT = flags.DEFINE_string("split", "all", "prepare: all, or a split of the source.")
 SHARD_IMAGES = flags.DEFINE_integer("shard_images", 512, "prepare: images per shard.", lower_bound=1)
 PNG_FROM = flags.DEFINE_integer(
@@ -114,10 +114,15 @@ def show_sheet(name: str) -> int:
         "bad_files": BAD_FILES.value,
         "data_dir": DATA_DIR.value,
     }
+    probability = PROBABILITY.value
+    if probability is not None and not AUGMENTATION.value:
+        raise ZooError(
+            "--augmentation_probability is of --augmentation, which is not given; such as --augmentation=bgc."
+        )
     command_line.load_tensorflow()
     choices = sheet.choices_for(source_of(name), {k: v for k, v in flags_given.items() if v is not None})
     path = TO.value or "data.png"
-    sheet.write_sheet(choices, path, AUGMENTATION.value, PROBABILITY.value)
+    sheet.write_sheet(choices, path, AUGMENTATION.value, 1.0 if probability is None else probability)
     print(described(choices), f"Written: {path}", sep="\n")
     return 0
 

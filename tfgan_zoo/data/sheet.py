@@ -9,7 +9,7 @@ import numpy as np
 from tfgan_zoo import pictures
 from tfgan_zoo.core.draws import Draws, seed_of
 from tfgan_zoo.core.errors import ZooError, no_such
-from tfgan_zoo.core.recipe import BGC, Augmentation
+from tfgan_zoo.core.recipe import Augmentation, transformations
 from tfgan_zoo.core.recipe_tables import DataSettings
 from tfgan_zoo.data.sources import load_source
 from tfgan_zoo.data.survey import READING, Choice, data_choices, spread, survey, usual_resolution
@@ -42,11 +42,14 @@ def write_sheet(
         probability: of each transformation.
 
     Raises:
-        ZooError: the source can't be read, `path` does not end in .png, or there is no such augmentation.
+        ZooError: the source can't be read, `path` does not end in .png, or there is no such augmentation, or one is named twice.
     """
-    transforms = [part for name in augmentation for part in (BGC if name == "bgc" else (name,))]
     if unknown := set(augmentation) - set(get_args(Augmentation)):
         raise no_such("augmentation", min(unknown), get_args(Augmentation))
+    try:
+        transforms = transformations(augmentation)
+    except ValueError as error:
+        raise ZooError(f"{error}.") from None
     if Path(path).suffix.lower() != ".png":
         raise ZooError(f"{path}: expected a name that ends in .png.")
     source = load_source(DataSettings(**{choice.key.removeprefix("data."): choice.value for choice in choices}))

@@ -52,16 +52,25 @@ class Players:
         return self.prior.codes if self.prior else None
 
 
+# Takes `GeneratedSamples` and whether its labels cycle over the classes; returns (features [N, D], logits [N, K]).
+Embed = Callable[["GeneratedSamples", bool], tuple[np.ndarray, np.ndarray]]
+
+
 class GeneratedSamples:
     """The samples for one evaluation. Features are computed once, for all scores that need them.
 
     Args:
         evaluator: the `Evaluator`.
         players: the `Players`.
+        embed: what computes features and logits; `embed_here` by default.
+
+    Attributes:
+        made: how many samples have been made here.
     """
 
-    def __init__(self, evaluator: Evaluator, players: Players) -> None:
-        self.evaluator, self.players = evaluator, players
+    def __init__(self, evaluator: Evaluator, players: Players, embed: Embed | None = None) -> None:
+        self.evaluator, self.players, self.made = evaluator, players, 0
+        self.embed: Embed = embed or GeneratedSamples.embed_here
 
     def images(
         self,
@@ -77,19 +86,17 @@ class GeneratedSamples:
         for here in self.evaluator.watch(slices(count) if parts is None else parts, f"{count:,} samples"):
             seeds = self.evaluator.seed + np.arange(here.start, here.stop, dtype=np.int64)
             batch_labels, batch_codes = (None if values is None else values[here] for values in (labels, codes))
+            self.made += len(seeds)
             yield here, self.players.generate(seeds, labels=batch_labels, codes=batch_codes)
 
     @functools.cached_property
     def embedding(self) -> tuple[np.ndarray, np.ndarray]:
         """(features [N, D], logits [N, K]) of evaluator.samples examples, with labels and codes drawn by seed."""
-        return self.embedded(cycled=False)
+        return self.embed(self, False)
 
-    def embedded(self, cycled: bool) -> tuple[np.ndarray, np.ndarray]:
-        """(features [N, D], logits [N, K]) of evaluator.samples examples, with `cycled_labels` or with labels drawn by seed."""
-        return (self.evaluator.embed or GeneratedSamples.embed)(self, cycled)
-
-    def embed(self, cycled: bool, parts: Sequence[slice] | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Computes `embedded`, or the rows of these `parts` alone, here."""
+    def embed_here(self, cycled: bool, parts: Sequence[slice] | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """(features [N, D], logits [N, K]) of evaluator.samples examples, or of those in `parts`, with `cycled_labels` or with
+        labels drawn by seed."""
         parts = slices(self.evaluator.samples) if parts is None else parts
         count = sum(part.stop - part.start for part in parts)
         images = self.images(self.evaluator.samples, self.cycled_labels if cycled else None, parts=parts)
@@ -116,7 +123,7 @@ class GeneratedSamples:
     @functools.cached_property
     def cycled_embedding(self) -> tuple[np.ndarray, np.ndarray]:
         """(features, logits) of evaluator.samples examples with `cycled_labels`."""
-        return self.embedded(cycled=True)
+        return self.embed(self, True)
 
 
 class ScoreKind:

@@ -13,7 +13,7 @@ from tfgan_zoo.metrics.distances import Moments, moments
 from tfgan_zoo.metrics.embedding import FeatureCache
 from tfgan_zoo.metrics.estimate import Estimate
 from tfgan_zoo.metrics.features import FeatureNetwork
-from tfgan_zoo.metrics.players import GeneratedSamples, Players
+from tfgan_zoo.metrics.players import Embed, GeneratedSamples, Players
 from tfgan_zoo.metrics.score_registry import direction, kinds_of
 
 
@@ -110,12 +110,7 @@ class Evaluator:
         watch: function (list, text) -> the same list, which reports progress through it.
         own_data: whether the players were trained on the source; otherwise no split can be called held out.
         held_out_split: the name of the split that `held_out` returns.
-
-    Attributes:
-        embed: takes the place of `GeneratedSamples.embed` in `GeneratedSamples.embedded`; None for none.
     """
-
-    embed: Callable[[GeneratedSamples, bool], tuple[np.ndarray, np.ndarray]] | None = None
 
     def __init__(
         self,
@@ -220,6 +215,7 @@ class Evaluator:
         step: int,
         names: Iterable[str] = ("distances",),
         on_error: Callable[[str, ZooError], None] | None = None,
+        embed: Embed | None = None,
     ) -> list[Score]:
         """The scores of `Players`.
 
@@ -229,11 +225,12 @@ class Evaluator:
             names: keys of `SCORES`.
             on_error: called with the name and the error of a score that can't be taken, and the others still are; None: the
                 error is raised.
+            embed: see `GeneratedSamples`.
 
         Returns:
             `Score`s in the order of names; "distances" gives the Fréchet distance, then the kernel distance.
         """
-        scores, generated = [], GeneratedSamples(self, players)
+        scores, generated = [], GeneratedSamples(self, players, embed)
         for name in dict.fromkeys(names):
             (kind,) = kinds_of([name])
             protocol = kind.protocol(self)

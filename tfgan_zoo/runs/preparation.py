@@ -82,7 +82,7 @@ def checked_evaluator(recipe: Recipe, source: Source, trainer: Trainer) -> Evalu
         )
     if not settings.samples:
         return None
-    # The devices of other workers wait while the chief takes scores.
+    # On several workers each has a network of its own, on one device: the others may wait while the chief takes scores.
     with trainer.strategy.scope() if trainer.workers.count == 1 else contextlib.nullcontext():
         network = feature_network(settings.features, settings.inception_file)
     evaluator = make_evaluator(recipe.data, network, settings, source)

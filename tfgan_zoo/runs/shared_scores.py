@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from tfgan_zoo.metrics.embedding import BATCH, slices
-from tfgan_zoo.metrics.players import GeneratedSamples, Players
+from tfgan_zoo.core.errors import ZooError, sentence_of
+from tfgan_zoo.metrics.embedding import BATCH, empty_array, slices
+from tfgan_zoo.metrics.players import Embed, GeneratedSamples, Players
 from tfgan_zoo.metrics.protocol import Evaluator
 from tfgan_zoo.training.workers import WorkerLost, Workers
 
@@ -25,49 +26,64 @@ class SharedEmbedding:
         self.workers = workers
 
     @contextlib.contextmanager
-    def lead(self, evaluator: Evaluator) -> Iterator[None]:
-        """A context, on the chief, in which all workers embed the samples that `evaluator` scores."""
-        evaluator.embed = self.embed
+    def lead(self) -> Iterator[Embed]:
+        """A context, on the chief, with the function that has all workers embed samples, for `Evaluator.scores`."""
         try:
-            yield
+            yield self.embed
         except WorkerLost:
             raise  # nobody is left to be told
-        except BaseException:
+        except Exception:
             self.workers.decided_by_chief("done")
             raise
-        finally:
-            evaluator.embed = None
         self.workers.decided_by_chief("done")
 
-    def follow(self, evaluator: Evaluator, players: Callable[[], Players]) -> None:
+    def follow(self, evaluator: Evaluator, players: Callable[[], Players]) -> int:
         """Embeds, on another worker, what the chief asks for, until the chief has left its context.
 
         Args:
             evaluator: as the chief's.
             players: returns the `Players` of this step; called if anything is embedded.
+
+        Returns:
+            How many samples this worker has made.
         """
         generated: GeneratedSamples | None = None
         while (request := self.workers.decided_by_chief(None)) != "done":
             generated = generated or GeneratedSamples(evaluator, players())
-            self.share(generated, request == "cycled labels")
+            self.exchange(generated, request == "cycled labels")
+        return generated.made if generated else 0
 
     def embed(self, generated: GeneratedSamples, cycled: bool) -> tuple[np.ndarray, np.ndarray]:
-        """`GeneratedSamples.embed` on all workers, told to them by the chief."""
-        self.workers.decided_by_chief("cycled labels" if cycled else "labels by seed")
-        return self.share(generated, cycled)
+        """`GeneratedSamples.embed_here`, by all workers.
 
-    def share(self, generated: GeneratedSamples, cycled: bool) -> tuple[np.ndarray, np.ndarray]:
-        """Embeds this worker's share, and returns what all have embedded, in the order of the samples."""
-        index, count = self.workers.index, self.workers.count
-        batches = slices(generated.evaluator.samples)
-        own = np.concatenate(generated.embed(cycled, batches[index::count]), axis=1)
-        whole = np.empty([generated.evaluator.samples, own.shape[1]], np.float32)
-        for i, data in enumerate(self.workers.gather_bytes(own.tobytes())):
-            rows = np.frombuffer(data, np.float32).reshape(-1, own.shape[1])
-            parts = np.split(rows, range(BATCH, len(rows), BATCH))
-            for batch, part in zip(
-                batches[i::count], parts, strict=False
-            ):  # one empty part of a worker without batches
-                whole[batch] = part
-        features = generated.evaluator.network.dimension
-        return whole[:, :features], whole[:, features:]
+        Raises:
+            ZooError: another worker could not embed its share.
+            Exception: this one could not.
+        """
+        self.workers.decided_by_chief("cycled labels" if cycled else "labels by seed")
+        error, shares = self.exchange(generated, cycled)
+        if error:
+            raise error
+        samples, network = generated.evaluator.samples, generated.evaluator.network
+        features, logits = empty_array(samples, network.dimension), empty_array(samples, network.classes)
+        worker_of = np.arange(samples) // BATCH % self.workers.count
+        for worker, data in enumerate(shares):
+            rows = np.frombuffer(data, np.float32).reshape(-1, network.dimension + network.classes)
+            features[worker_of == worker] = rows[:, : network.dimension]
+            logits[worker_of == worker] = rows[:, network.dimension :]
+        return features, logits
+
+    def exchange(self, generated: GeneratedSamples, cycled: bool) -> tuple[Exception | None, list[bytes]]:
+        """Embeds this worker's share. Returns (this worker's error, or one that names another's; the rows of each worker)."""
+        error, data = None, b""
+        parts = slices(generated.evaluator.samples)[self.workers.index :: self.workers.count]
+        try:
+            data = np.concatenate(generated.embed_here(cycled, parts), axis=1).tobytes()
+        except Exception as problem:  # whatever it is, the others must be told before they wait for the rows
+            error = problem
+        messages = self.workers.gather_bytes(f"{sentence_of(error) or type(error).__name__}".encode() if error else b"")
+        shares = self.workers.gather_bytes(data)
+        for worker, message in enumerate(messages):
+            if message and not error:
+                error = ZooError(f"worker {worker} could not embed its share of the samples: {message.decode()}")
+        return error, shares

@@ -86,8 +86,11 @@ class TrainingRun:
         if self.sharded and not self.workers.chief:
             self.run = Run(self.folder)
             self.checkpoints = self.make_checkpoints()
-        if self.shared and not self.workers.chief:
-            self.evaluator = checked_evaluator(recipe, self.source, self.trainer)
+        if self.shared:
+            if not self.workers.chief:
+                self.evaluator = checked_evaluator(recipe, self.source, self.trainer)
+            weights = self.evaluator.network.sha256 if self.evaluator else "none"
+            self.workers.check_equal({"the sha256 of evaluation.features": weights})
         if self.start:
             report(f"Resuming at step {self.start:,}.")
         if self.start or recipe.init_from:
@@ -192,7 +195,7 @@ class TrainingRun:
         ]
         if self.workers.chief:
             return callbacks
-        shared = [self.check, *([self.save] if self.sharded else []), *([self.help_to_score] if self.shared else [])]
+        shared = [self.check, self.help_to_score, *([self.save] if self.sharded else [])]
         return [c if c.call in shared else dataclasses.replace(c, call=lambda step, means: None) for c in callbacks]
 
     def show_progress(self, step: int, means: dict[str, float]) -> None:
@@ -328,10 +331,10 @@ class TrainingRun:
             self.report(f"Step {step:,}: the score {name} could not be taken: {error}")
 
         try:
-            with self.shared.lead(evaluator) if self.shared else contextlib.nullcontext():
+            with self.shared.lead() if self.shared else contextlib.nullcontext() as embed:
                 if self.own_scores(step):
                     return
-                scores = evaluator.scores(self.averaged.players(), step, self.recipe.evaluation.scores, report)
+                scores = evaluator.scores(self.averaged.players(), step, self.recipe.evaluation.scores, report, embed)
             self.run.add_scores(scores)
         except WorkerLost:
             raise
@@ -351,7 +354,8 @@ class TrainingRun:
     def help_to_score(self, step: int, means: dict[str, float]) -> None:
         """Does this worker's share of `score`."""
         if self.shared and (evaluator := self.evaluator_now()):
-            self.shared.follow(evaluator, self.averaged.players)
+            made = self.shared.follow(evaluator, self.averaged.players)
+            self.report(f"Step {step:,}: made and embedded {made:,} of the samples for the scores.")
 
     def save(self, step: int, means: dict[str, float], whole: bool = False) -> None:
         """Writes a checkpoint: this worker's part of it, or the whole."""

@@ -45,7 +45,7 @@ class Workers:
     Attributes:
         addresses: "host:port" of each worker; [] for one.
         count: of the workers.
-        index: of this one. Worker 0, the chief, alone takes scores and writes files, but for its parts of sharded checkpoints.
+        index: of this one. Worker 0, the chief, alone computes scores and writes files, but for its parts of sharded checkpoints.
     """
 
     def __init__(self, strategy: tf.distribute.Strategy) -> None:
@@ -99,9 +99,10 @@ class Workers:
             own = np.frombuffer(data[first : first + CHUNK], np.uint8)
             part = np.zeros(-(-min(CHUNK, max(sizes) - first) // 4) * 4, np.uint8)
             part[: len(own)] = own
-            for of_worker, row in zip(parts, self.gather(part.view(np.int32)), strict=True):
-                of_worker.append(row.tobytes())
-        return [b"".join(of_worker)[:size] for of_worker, size in zip(parts, sizes, strict=True)]
+            rows = self.gather(part.view(np.int32)).view(np.uint8)
+            for of_worker, row, size in zip(parts, rows, sizes, strict=True):
+                of_worker.append(row[: max(0, size - first)].tobytes())
+        return [b"".join(of_worker) for of_worker in parts]
 
     def from_chief(self, data: bytes) -> bytes:
         """The chief's `data`; what the others pass is ignored."""
