@@ -2,7 +2,7 @@
 
     python -m benchmarks.few_pictures --to=runs/few                            every run, one after the other
     python -m benchmarks.few_pictures --to=runs/few --only=augmentation --counts=100,300
-    python -m benchmarks.few_pictures --to=runs/few --preset=quickstart --set=data.source=emoji --set=data.channels=3 ...
+    python -m benchmarks.few_pictures --to=runs/few32 --preset=quickstart --set=data.source=emoji --set=data.channels=3 ...
     python -m benchmarks.few_pictures --to=runs/few --stored                   trains nothing: tables of what is complete
 
 Augmentation: a model learns from the first N training emoji, without augmentation, with DiffAugment and with ADA.
@@ -79,11 +79,11 @@ def transfer_trials(frozen, steps):
     ]
 
 
-def scores_of(folder, against):
-    """{score: value} that `evaluate` stored for the last step against a source; {} if it has not."""
+def scores_of(folder, against, samples):
+    """{score: value} that `evaluate` stored for the last step, of so many samples against a source; {} if it has not."""
     path = folder / "scores.jsonl"
     lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-    protocol = {"real": against, "real_split": "train"}
+    protocol = {"real": against, "real_split": "train", "generated_images": samples}
     lines = [line for line in lines if protocol.items() <= line["protocol"].items()]
     last = max((line["step"] for line in lines), default=None)
     return {line["name"]: line["value"] for line in lines if line["step"] == last}
@@ -92,17 +92,19 @@ def scores_of(folder, against):
 def run(trial, trials, arguments, seed):
     """Trains and scores one run, from wherever it is. Returns its scores."""
     folder = trial.folder(arguments.to, arguments.model, seed)
-    if known := scores_of(folder, trial.against):
-        return known
     if arguments.stored:
-        return {}
+        return scores_of(folder, trial.against, arguments.samples)
     changes = [f"--set={change}" for change in (*arguments.set, *trial.changes)]
     if trial.begins_with:
         source = next(t for t in trials if t.name == trial.begins_with).folder(arguments.to, arguments.model, seed)
         changes.append(f"--init_from={source}")
     if arguments.steps and not any(change.startswith("steps=") for change in trial.changes):
         changes.append(f"--set=steps={arguments.steps}")
-    train(arguments.model, arguments.preset, folder, seed, [*changes, "--set=evaluation.samples=0"])
+    train(
+        arguments.model, arguments.preset, folder, seed, [*changes, "--set=evaluation.samples=0"]
+    )  # refuses a run of another recipe
+    if known := scores_of(folder, trial.against, arguments.samples):
+        return known
     flags = [
         f"--against={trial.against}",
         "--split=train",
@@ -111,7 +113,7 @@ def run(trial, trials, arguments, seed):
         f"--samples={arguments.samples}",
     ]
     subprocess.run([sys.executable, "-m", "tfgan_zoo.evaluate", f"--run={folder}", *flags], check=True)
-    return scores_of(folder, trial.against)
+    return scores_of(folder, trial.against, arguments.samples)
 
 
 def tables(rows):

@@ -35,10 +35,11 @@ PEERS = ("lightweight_gan", "stylegan2_pytorch", "torch_mimicry")
 
 def environment(folder):
     """The Python of the peers' environment."""
-    python = folder / "bin" / "python"
-    if not python.exists():
+    python, complete = folder / "bin" / "python", folder / "packages.txt"
+    if not complete.exists() or complete.read_text().split() != list(PACKAGES):
         venv.create(folder, with_pip=True)
         subprocess.run([python, "-m", "pip", "install", "-q", *PACKAGES], check=True)
+        complete.write_text("\n".join(PACKAGES))
     return python
 
 
@@ -70,10 +71,10 @@ def train_ours(model, minutes, seed, samples, folder):
     ]
     process = subprocess.Popen([sys.executable, "-m", "tfgan_zoo.train", f"--model={model}", *flags])
     try:
-        process.wait(began + 60 * minutes - time.monotonic())
+        raise SystemExit(f"{model} ended with status {process.wait(began + 60 * minutes - time.monotonic())}.")
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGTERM)  # it saves, and ends with 1
-    if process.wait() not in (0, 1):
+    if process.wait() != 1:
         raise SystemExit(f"{model} ended with status {process.returncode}.")
     from tfgan_zoo.runs.open_generator import open_run
 
@@ -120,7 +121,8 @@ def run(name, arguments, seed, real, python):
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
             if name in PEERS:
-                flags = [f"--minutes={arguments.minutes}", f"--seed={seed}", f"--samples={samples}"]
+                until = time.time() + 60 * arguments.minutes
+                flags = [f"--until={until}", f"--seed={seed}", f"--samples={samples}"]
                 subprocess.run([python, DRIVER, "train", name, f"--data={real}", f"--to={folder}", *flags], check=True)
             else:
                 train_ours(name, arguments.minutes, seed, samples, folder)
@@ -140,7 +142,7 @@ def main():
     parser.add_argument("--stored", action="store_true", help="train nothing")
     arguments = parser.parse_args()
     arguments.to = arguments.to.resolve()
-    real = emoji_folder(arguments.to / "emoji")
+    real = None if arguments.stored else emoji_folder(arguments.to / "emoji")
     python = None if arguments.stored else environment(arguments.environment.resolve())
     names = [name for name in (arguments.ours + "," + arguments.peers).split(",") if name]
     rows = {}

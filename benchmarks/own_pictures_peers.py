@@ -1,10 +1,11 @@
 """What benchmarks.own_pictures runs in the peers' environment: PyTorch's packages, as they are shipped, on CPUs.
 
-    python benchmarks/own_pictures_peers.py train lightweight_gan --data=DIR --to=DIR --minutes=60 --seed=0 --samples=3000
+    python benchmarks/own_pictures_peers.py train lightweight_gan --data=DIR --to=DIR --until=$(date -d "+1 hour" +%s)
     python benchmarks/own_pictures_peers.py embed --data=DIR --to=features.npy
 
 lightweight-gan and stylegan2-pytorch refuse to start without a GPU; here their tensors stay on the CPU, and nothing else of them is
-changed: networks, losses, penalties, batch sizes and augmentation are their defaults at this resolution.
+changed: networks, losses, penalties, batch sizes, rates and augmentation are those of their command lines at this resolution. Both begin to
+average their generator after step 20,000, so until then the generator itself is sampled.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import torch
 from PIL import Image
 
 SIZE = 64
+AVERAGED_FROM = 20_000  # the step from which lightweight-gan and stylegan2-pytorch average
 
 
 class OnCpu:
@@ -47,7 +49,7 @@ def without_gpu(name):
 
 
 def train_lucidrains(name, arguments, until, **options):
-    """Trains `Trainer` of lightweight-gan or stylegan2-pytorch. Returns (it, its module)."""
+    """Trains `Trainer` of lightweight-gan or stylegan2-pytorch. Returns (it, its module, whether its average is in use)."""
     module = without_gpu(f"{name}.{name}")
     trainer = module.Trainer(
         name="run", base_dir=arguments.to / "run", image_size=SIZE, num_workers=0, save_every=10**9, evaluate_every=10**9,
@@ -55,30 +57,39 @@ def train_lucidrains(name, arguments, until, **options):
     )  # fmt: skip
     trainer.evaluate = lambda *_: None
     trainer.set_data_src(arguments.data)
-    while time.monotonic() < until:
-        trainer.train()
+    while time.time() < until:
+        with contextlib.suppress(module.NanException):  # their command lines go on, too
+            trainer.train()
     trainer.GAN.eval()
-    return trainer, module
+    return trainer, module, trainer.steps > AVERAGED_FROM
 
 
 def lightweight_gan(arguments, until):
-    trainer, _ = train_lucidrains(
+    trainer, _, averaged = train_lucidrains(
         "lightweight_gan", arguments, until, batch_size=10, gradient_accumulate_every=4, attn_res_layers=[32],
         disc_output_size=1, use_aim=False,
     )  # fmt: skip
-    return trainer.steps, lambda count: trainer.generate_(trainer.GAN.GE, torch.randn(count, trainer.latent_dim))
+    generator = trainer.GAN.GE if averaged else trainer.GAN.G
+    return trainer.steps, lambda count: trainer.generate_(generator, torch.randn(count, trainer.latent_dim))
 
 
 def stylegan2_pytorch(arguments, until):
-    trainer, module = train_lucidrains(
-        "stylegan2_pytorch", arguments, until, batch_size=5, gradient_accumulate_every=6, network_capacity=16
+    trainer, module, averaged = train_lucidrains(
+        "stylegan2_pytorch",
+        arguments,
+        until,
+        batch_size=5,
+        gradient_accumulate_every=6,
+        network_capacity=16,
+        ttur_mult=1.5,
     )
     gan = trainer.GAN
+    mapping, synthesis = (gan.SE, gan.GE) if averaged else (gan.S, gan.G)
 
     def generate(count):
         styles = module.noise_list(count, gan.G.num_layers, gan.G.latent_dim, device=0)
         noise = module.image_noise(count, SIZE, device=0)
-        return gan.GE(module.styles_def_to_tensor(module.latent_to_w(gan.SE, styles)), noise)
+        return synthesis(module.styles_def_to_tensor(module.latent_to_w(mapping, styles)), noise)
 
     return trainer.steps, generate
 
@@ -101,7 +112,7 @@ def torch_mimicry(arguments, until):
     class Timed(trainer.Trainer):
         def _fetch_data(self, iter_dataloader):
             nonlocal steps
-            if time.monotonic() > until:
+            if time.time() > until:
                 raise TimeIsUp
             steps += 1
             return super()._fetch_data(iter_dataloader)
@@ -121,12 +132,11 @@ PEERS = {function.__name__: function for function in (lightweight_gan, stylegan2
 
 
 def train(arguments):
-    """Trains a peer for the given time, imports included, and writes its samples."""
-    until = BEGAN + 60 * arguments.minutes
+    """Trains a peer until the given time, and writes its samples."""
     random.seed(arguments.seed)
     np.random.seed(arguments.seed)
     torch.manual_seed(arguments.seed)
-    steps, generate = PEERS[arguments.peer](arguments, until)
+    steps, generate = PEERS[arguments.peer](arguments, arguments.until)
     folder = arguments.to / "samples"
     folder.mkdir(parents=True, exist_ok=True)
     with torch.no_grad():
@@ -154,10 +164,10 @@ def embed(arguments):
         batch = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 127.5 - 1
         with torch.no_grad():
             features.append(network.extract_features(batch).mean((2, 3)).numpy())
-    np.save(arguments.to, np.concatenate(features))
+    half = arguments.to.with_suffix(".partial.npy")
+    np.save(half, np.concatenate(features))
+    half.rename(arguments.to)
 
-
-BEGAN = time.monotonic()
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -169,7 +179,7 @@ if __name__ == "__main__":
         command.add_argument("--to", type=Path, required=True)
         if function is train:
             command.add_argument("peer", choices=PEERS)
-            command.add_argument("--minutes", type=float, default=60)
+            command.add_argument("--until", type=float, required=True, help="seconds since 1970")
             command.add_argument("--seed", type=int, default=0)
             command.add_argument("--samples", type=int, default=3000)
     arguments = parser.parse_args()

@@ -22,15 +22,18 @@ def test_every_trial_is_a_recipe(trial):
 
 
 def test_stored_scores_against_all_pictures_become_tables(tmp_path):
-    options = SimpleNamespace(to=tmp_path, model="dcgan", preset="emoji", stored=True, steps=0)
+    options = SimpleNamespace(to=tmp_path, model="dcgan", preset="emoji", stored=True, steps=0, samples=100)
     none, diffaugment = TRIALS[:2]
     folder = none.folder(tmp_path, "dcgan", 0)
     folder.mkdir()
-    own, all_pictures = {"real": "emoji", "real_split": "train[:100]"}, {"real": "emoji", "real_split": "train"}
+    own, all_pictures = (
+        {"real": "emoji", "real_split": split, "generated_images": 100} for split in ("train[:100]", "train")
+    )
     lines = [
         {"name": "fd", "step": 9, "value": 1.0, "protocol": own},  # of the pictures that it saw
         {"name": "fd", "step": 5, "value": 7.0, "protocol": all_pictures},
         {"name": "fd", "step": 9, "value": 3.0, "protocol": all_pictures},
+        {"name": "fd", "step": 9, "value": 2.0, "protocol": {**all_pictures, "generated_images": 50}},
     ]
     (folder / "scores.jsonl").write_text("\n".join(map(json.dumps, lines)))
     scores = few_pictures.run(none, TRIALS, options, 0)
