@@ -128,3 +128,13 @@ def test_runs_without_a_common_score_or_with_different_protocols_are_refused():
         targets.comparison(one, other)
     with pytest.raises(ZooError, match="have no score in common"):
         targets.comparison(one, run_with("other"))
+
+
+def test_another_source_is_read_whole_and_without_what_the_recipe_says_of_its_own():
+    """It kept the recipe's split: of a folder, a part of it, or a split that no folder has."""
+    own = recipe_tables.DataSettings(source="mnist5k", split="train", labels_per_class=10, classes=10, resolution=32)
+    other = targets.changed_data(own, {"source": "folder:pictures", "channels": 3})
+    assert (other.source, other.split, other.labels_per_class, other.classes) == ("folder:pictures", "all", None, None)
+    assert (other.resolution, other.channels) == (32, 3)
+    assert targets.changed_data(own, {"source": "folder:pictures", "split": "test"}).split == "test"
+    assert targets.changed_data(own, {"resolution": 16}).split == "train"
