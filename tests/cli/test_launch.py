@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -218,6 +219,18 @@ def test_a_missing_worker_ends_the_others_in_a_sentence(tmp_path):
     process = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100)
     assert process.returncode == -signal.SIGKILL
     assert f"error: after 1 s not all of these workers had started: {', '.join(addresses)}." in process.stderr
+
+
+def test_a_worker_whose_port_is_taken_ends_in_a_sentence(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        addresses = [f"127.0.0.1:{port}" for port in (taken.getsockname()[1], *free_ports(1))]
+        config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": 0}}
+        environment = {**ENVIRONMENT, "TF_CONFIG": json.dumps(config), "TFGAN_ZOO_WORKERS_TIMEOUT": "60"}
+        command = [sys.executable, "-m", "tfgan_zoo.train", *SMALL, "--workdir=run"]
+        process = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100)
+    assert process.returncode == 2
+    assert f"error: worker 0 cannot listen on {addresses[0]}: another process does." in process.stderr
+    assert "Traceback" not in process.stderr
 
 
 def test_a_command_is_needed_and_must_exist(commands, tmp_path):

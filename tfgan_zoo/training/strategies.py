@@ -102,7 +102,11 @@ def ended_after(seconds: float, message: str) -> Iterator[None]:
 
 
 def multi_worker(count: int) -> tf.distribute.Strategy:
-    """The GPUs, or the CPUs, of all workers that TF_CONFIG or SLURM name; returns once all have started."""
+    """The GPUs, or the CPUs, of all workers that TF_CONFIG or SLURM name; returns once all have started.
+
+    Raises:
+        ZooError: only one worker is named, or another process listens on this one's port.
+    """
     resolver = cluster()
     if resolver is None:
         raise ZooError(
@@ -120,8 +124,17 @@ def multi_worker(count: int) -> tf.distribute.Strategy:
         "TFGAN_ZOO_WORKERS_TIMEOUT is the number of seconds to wait."
     )
     before = signal.getsignal(signal.SIGTERM)
-    with ended_after(seconds, message):
-        strategy = tf.distribute.MultiWorkerMirroredStrategy(resolver)
+    try:
+        with ended_after(seconds, message):
+            strategy = tf.distribute.MultiWorkerMirroredStrategy(resolver)
+    except tf.errors.UnknownError as error:
+        if "Could not start gRPC server" not in str(error):
+            raise
+        own = addresses[int(resolver.task_id or 0)]
+        raise ZooError(
+            f"worker {resolver.task_id} cannot listen on {own}: another process does. If this worker was started twice, end one "
+            "of the two; otherwise give the workers other ports."
+        ) from None
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, before)  # TensorFlow's own handler ignores it
     return strategy
