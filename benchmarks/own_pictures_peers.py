@@ -17,8 +17,10 @@ import time
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
+
+with contextlib.suppress(ModuleNotFoundError):  # it is in the peers' environment alone
+    import torch
 
 SIZE = 64
 AVERAGED_FROM = 20_000  # the step from which lightweight-gan and stylegan2-pytorch average

@@ -14,7 +14,8 @@ README = (results.ROOT / "README.md").read_text(encoding="utf-8")
 RECORDS = sorted(results.FOLDER.rglob("*.json"))
 # They draw pictures, compare bits, or are parts of other benchmarks.
 WITHOUT_FIGURES = {"__init__", "beside", "measurements", "results", "same_bits", "scaling", "strangers", "tables"} | {
-    "tpu_compiler"
+    "tpu_compiler",
+    "own_pictures_peers",
 }
 
 

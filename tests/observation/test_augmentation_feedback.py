@@ -194,7 +194,7 @@ def test_p_starts_at_zero_unless_given():
 
 
 def test_feedback_is_refused_where_it_has_nothing_to_move_or_another_hand_does():
-    with pytest.raises(ZooError, match=r'which is not set; try \["bgc"\]'):
+    with pytest.raises(ZooError, match=r"which is not set; try bgc"):
         settings(augmentation=[])
     with pytest.raises(ZooError, match="is a schedule, and augmentation_feedback moves it too"):
         settings(augmentation_probability={"start": 0, "end": 1, "over": 10})

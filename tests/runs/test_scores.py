@@ -459,7 +459,7 @@ def test_the_best_checkpoint_is_chosen_by_the_score_that_the_recipe_names(play, 
     precisions = iter([0.1, 0.9, 0.3, 0.2])
     measured = Evaluator.scores
 
-    def staged(self, players, step, names, on_error):
+    def staged(self, players, step, names, on_error, embed):
         precision = next(precisions)
         return [
             dataclasses.replace(s, value=precision if s.name == "precision" else s.value)
