@@ -10,10 +10,12 @@ average their generator after step 20,000, so until then the generator itself is
 
 import argparse
 import contextlib
-import importlib
+import importlib.util
 import json
 import random
+import sys
 import time
+import types
 from pathlib import Path
 
 import numpy as np
@@ -96,38 +98,41 @@ def stylegan2_pytorch(arguments, until):
     return trainer.steps, generate
 
 
-class TimeIsUp(Exception):
-    pass
+class NoLog:
+    """In place of torch-mimicry's log, which is not needed here."""
+
+    def add_metric(self, *_, **__):
+        return self
 
 
 def torch_mimicry(arguments, until):
     """SNGAN at 64x64, with the settings of its README: batches of 64, five updates of the discriminator."""
+    package = types.ModuleType("torch_mimicry")  # its own imports TensorFlow beside PyTorch, where the process dies
+    package.__path__ = importlib.util.find_spec("torch_mimicry").submodule_search_locations
+    sys.modules["torch_mimicry"] = package
     from torch_mimicry.nets import sngan
-    from torch_mimicry.training import trainer
 
     images = np.stack([np.asarray(Image.open(path).convert("RGB")) for path in sorted(arguments.data.glob("*.png"))])
     images = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
-    data = torch.utils.data.TensorDataset(images, torch.zeros(len(images), dtype=torch.long))
-    generator, discriminator = sngan.SNGANGenerator64(), sngan.SNGANDiscriminator64()
-    steps = 0
+    players = sngan.SNGANGenerator64(), sngan.SNGANDiscriminator64()
+    generator, discriminator = players
+    of_generator, of_discriminator = (torch.optim.Adam(net.parameters(), 2e-4, betas=(0.0, 0.9)) for net in players)
+    steps, common = 0, {"log_data": NoLog(), "device": torch.device("cpu"), "scaler": None}
 
-    class Timed(trainer.Trainer):
-        def _fetch_data(self, iter_dataloader):
-            nonlocal steps
-            if time.time() > until:
-                raise TimeIsUp
+    def batches():
+        while True:
+            for rows in torch.randperm(len(images)).split(64)[: len(images) // 64]:
+                yield images[rows], torch.zeros(64, dtype=torch.long)
+
+    for number, batch in enumerate(batches(), 1):
+        if time.time() > until:
+            break
+        discriminator.train_step(real_batch=batch, netG=generator, optD=of_discriminator, global_step=steps, **common)
+        if number % 5 == 0:
+            generator.train_step(real_batch=batch, netD=discriminator, optG=of_generator, global_step=steps, **common)
             steps += 1
-            return super()._fetch_data(iter_dataloader)
-
-    optimizers = [torch.optim.Adam(net.parameters(), 2e-4, betas=(0.0, 0.9)) for net in (discriminator, generator)]
-    loader = torch.utils.data.DataLoader(data, batch_size=64, shuffle=True, drop_last=True)
-    with contextlib.suppress(TimeIsUp):
-        Timed(
-            discriminator, generator, *optimizers, loader, num_steps=10**9, n_dis=5, log_dir=str(arguments.to / "run"),
-            device=torch.device("cpu"), vis_steps=10**9, save_steps=10**9,
-        ).train()  # fmt: skip
     generator.eval()
-    return steps // 5, lambda count: (generator(torch.randn(count, generator.nz)) + 1) / 2
+    return steps, lambda count: (generator(torch.randn(count, generator.nz)) + 1) / 2
 
 
 PEERS = {function.__name__: function for function in (lightweight_gan, stylegan2_pytorch, torch_mimicry)}

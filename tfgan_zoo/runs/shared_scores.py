@@ -81,7 +81,7 @@ class SharedEmbedding:
             data = np.concatenate(generated.embed_here(cycled, parts), axis=1).tobytes()
         except Exception as problem:  # whatever it is, the others must be told before they wait for the rows
             error = problem
-        messages = self.workers.gather_bytes(f"{sentence_of(error) or type(error).__name__}".encode() if error else b"")
+        messages = self.workers.gather_bytes((sentence_of(error) or type(error).__name__).encode() if error else b"")
         shares = self.workers.gather_bytes(data)
         for worker, message in enumerate(messages):
             if message and not error:
