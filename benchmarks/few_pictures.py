@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 
 from benchmarks import results
-from benchmarks.seeds import row, train
+from benchmarks.seeds import table, train
 
 AUGMENTATIONS = {
     "none": ("augmentation=[]",),
@@ -100,9 +100,10 @@ def run(trial, trials, arguments, seed):
         changes.append(f"--init_from={source}")
     if arguments.steps and not any(change.startswith("steps=") for change in trial.changes):
         changes.append(f"--set=steps={arguments.steps}")
+    changes.append("--set=evaluation.samples=0")
     train(
-        arguments.model, arguments.preset, folder, seed, [*changes, "--set=evaluation.samples=0"]
-    )  # refuses a run of another recipe
+        arguments.model, arguments.preset, folder, seed, changes
+    )  # a complete run is left as it is, one of another recipe refused
     if known := scores_of(folder, trial.against, arguments.samples):
         return known
     flags = [
@@ -118,13 +119,10 @@ def run(trial, trials, arguments, seed):
 
 def tables(rows):
     """Markdown tables of {(table, name): [scores of each seed]}."""
-    lines = []
-    for table in dict.fromkeys(table for table, _ in rows):
-        of_table = {name: runs for (other, name), runs in rows.items() if other == table}
-        lines += ["", "| " + " | ".join([table, *next(iter(of_table.values()))[0]]) + " |"]
-        lines.append("|---" * lines[-1].count(" | ") + "|---|")
-        lines += [row(name, runs) for name, runs in of_table.items()]
-    return "\n".join(lines)
+    titles = dict.fromkeys(title for title, _ in rows)
+    return "\n".join(
+        "\n" + table(title, {name: runs for (other, name), runs in rows.items() if other == title}) for title in titles
+    )
 
 
 def main():

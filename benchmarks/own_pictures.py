@@ -23,7 +23,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks import results
-from benchmarks.seeds import row
+from benchmarks.seeds import table
 
 PACKAGES = (
     "torch==2.14.1", "torchvision==0.29.1", "lightweight-gan==1.2.1", "stylegan2-pytorch==1.9.0", "torch-mimicry==0.1.16",
@@ -86,24 +86,28 @@ def train_ours(model, minutes, seed, samples, folder):
     (folder / "run.json").write_text(json.dumps({"steps": steps}))
 
 
+def features(folder, name, python):
+    """float32 [N, D] of the PNG files of a folder by one of the two networks, computed once and stored beside the folder."""
+    path = folder.with_name(f"{folder.name}-{name}.npy")
+    if not path.exists() and name == "effnet_lite2":
+        subprocess.run([python, DRIVER, "embed", f"--data={folder}", f"--to={path}"], check=True)
+    elif not path.exists():
+        from tfgan_zoo.core.atomic_files import write_atomically
+        from tfgan_zoo.metrics.features import feature_network
+
+        images = [np.asarray(Image.open(file).convert("RGB")) for file in sorted(folder.glob("*.png"))]
+        found = feature_network(name).features(np.stack(images))
+        write_atomically(path, lambda file: np.save(file, found))
+    return np.load(path)
+
+
 def scores(samples, real, python):
     """{score: value} of a folder of PNG files against another one."""
     from tfgan_zoo.metrics import frechet_distance, kernel_distance, moments
-    from tfgan_zoo.metrics.features import feature_network
-
-    def lite0(folder):
-        images = [np.asarray(Image.open(path).convert("RGB")) for path in sorted(folder.glob("*.png"))]
-        return feature_network("effnet_lite0").features(np.stack(images))
-
-    def lite2(folder):
-        path = folder.with_name(folder.name + "-lite2.npy")
-        if not path.exists():
-            subprocess.run([python, DRIVER, "embed", f"--data={folder}", f"--to={path}"], check=True)
-        return np.load(path)
 
     found = {}
-    for name, features in (("effnet_lite0", lite0), ("effnet_lite2", lite2)):
-        true, fake = features(real), features(samples)
+    for name in ("effnet_lite0", "effnet_lite2"):
+        true, fake = (features(folder, name, python) for folder in (real, samples))
         found[f"kd_{name}"] = kernel_distance(true, fake).value
         found[f"fd_{name}"] = float(frechet_distance(moments(true), moments(fake)))
     return found
@@ -152,10 +156,7 @@ def main():
                 rows.setdefault(name, []).append(found)
     if not rows:
         raise SystemExit(f"{arguments.to} holds no complete run of {arguments.minutes:g} minutes.")
-    print("\n| " + " | ".join([f"{arguments.minutes:g} minutes", *next(iter(rows.values()))[0]]) + " |")
-    print("|---" * (len(next(iter(rows.values()))[0]) + 1) + "|")
-    for name, runs in rows.items():
-        print(row(name, runs))
+    print("\n" + table(f"{arguments.minutes:g} minutes", rows))
     results.save("own_pictures", rows, arguments)
 
 

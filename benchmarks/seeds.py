@@ -50,6 +50,13 @@ def row(name, runs):
     return "| " + " | ".join(cells) + " |"
 
 
+def table(title, rows):
+    """A Markdown table of {name: [{score: value} of each run]}, a row a name."""
+    scores = next(iter(rows.values()))[0]
+    lines = ["| " + " | ".join([title, *scores]) + " |", "|---" * (len(scores) + 1) + "|"]
+    return "\n".join([*lines, *(row(name, runs) for name, runs in rows.items())])
+
+
 def main():
     parser = results.parser(__doc__)
     parser.add_argument("--model", required=True)
@@ -66,11 +73,7 @@ def main():
             folder = arguments.to / f"{arguments.model}-{name.replace(' ', '_')}-{seed}"
             train(arguments.model, arguments.preset, folder, seed, changes)
             rows.setdefault(name, []).append(final_scores(folder))
-    names = list(next(iter(rows.values()))[0])
-    print("\n| " + " | ".join([f"{arguments.model}, {len(seeds)} seeds", *names]) + " |")
-    print("|---" * (len(names) + 1) + "|")
-    for name, runs in rows.items():
-        print(row(name, runs))
+    print("\n" + table(f"{arguments.model}, {len(seeds)} seeds", rows))
     results.save(f"seeds/{arguments.model}-{arguments.preset}", rows, arguments)
 
 

@@ -62,9 +62,12 @@ def write_sheet(
 
 def augmented(images: np.ndarray, transforms: Sequence[str], probability: float) -> np.ndarray:
     """uint8 images [N, H, W, C] as float32 in [-1, 1], as a discriminator sees them: beyond it where colours are moved."""
+    import tensorflow as tf
+
+    from tfgan_zoo.data.pipeline import as_floats
     from tfgan_zoo.observation import augmentation
 
     augment = augmentation.Augmentation(transforms)
     augment.probability = probability
-    batch = {"images": images.astype(np.float32) / 127.5 - 1}
+    batch = {"images": as_floats(tf.constant(images))}
     return augment(batch, Draws(seed_of(0), len(images)), "real")["images"].numpy()

@@ -355,7 +355,8 @@ class TrainingRun:
         """Does this worker's share of `score`."""
         if self.shared and (evaluator := self.evaluator_now()):
             made = self.shared.follow(evaluator, self.averaged.players)
-            self.report(f"Step {step:,}: made and embedded {made:,} of the samples for the scores.")
+            if made:
+                self.report(f"Step {step:,}: made and embedded {made:,} of the samples for the scores.")
 
     def save(self, step: int, means: dict[str, float], whole: bool = False) -> None:
         """Writes a checkpoint: this worker's part of it, or the whole."""
