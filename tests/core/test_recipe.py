@@ -298,6 +298,26 @@ def test_steps_may_change_unless_a_learning_rate_depends_on_them():
         assert recipe.differences(parsed(**stalling), parsed(steps=20, **stalling)) == {}
 
 
+def test_a_schedule_without_over_lasts_for_the_whole_run_however_long_that_is():
+    falling = {
+        "weights": {"r1": {"start": 2, "end": 1}},
+        "averaging": {"half_life": {"start": 0, "end": 9, "shape": "cosine"}},
+    }
+    short, long = parsed(steps=10, **falling), parsed(steps="6400 images", **falling)
+    assert [r.weights["r1"].over for r in (short, long)] == [10, 100]
+    assert short.averaging.half_life.over == 10
+    stages = [{"steps": 3, "batch_size": 4}, {"steps": 7, "batch_size": 4}]
+    grown = recipe.parse({"model": "pggan", "stages": stages, **falling})
+    assert grown.weights["r1"].over == 10
+    assert set(recipe.differences(short, parsed(steps=11, **falling))) == {
+        "weights.r1.over",
+        "averaging.half_life.over",
+    }
+    with pytest.raises(ZooError, match="expected start and end, or points"):
+        parsed(weights={"r1": {"start": 2}})
+    assert refusal(steps="many", **falling).count("\n") == 0  # of steps alone
+
+
 # --------------------------------------------------------------------------------------------------------------- files
 
 

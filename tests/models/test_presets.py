@@ -25,6 +25,7 @@ SLOW = {
     ("gan", "cifar10"),
     ("projection", "imagenet128"),
     ("sagan", "imagenet128"),
+    ("r3gan", "imagenet32"),
     ("sngan", "stl10"),
     ("wgan_gp", "lsun"),
 }
@@ -132,6 +133,12 @@ def network_named(name):
         ("sagan", "cifar10", 4_304_387 + 5 * 256**2 // 4 + 1, 1_055_105 + 5 * 128**2 // 4 + 1),
         # the paper's table 2, counted in test_pggan.py
         ("pggan", "celebahq1024", 23_079_115, 23_087_249),
+        # as the authors' networks have them
+        ("r3gan", "cifar10", 20_781_952, 21_280_512),
+        ("r3gan", "cifar10_unconditional", 20_732_160, 20_683_776),
+        ("r3gan", "ffhq64", 22_429_824, 22_381_440),
+        ("r3gan", "ffhq256", 23_057_952, 23_009_568),
+        pytest.param("r3gan", "imagenet32", 82_914_304, 86_548_992, marks=pytest.mark.slow),
         # as counted by the authors' PyTorch code
         ("biggan", "cifar10", 4_304_387, 4_207_361),
         pytest.param("biggan", "imagenet128", 70_433_988, 87_982_370, marks=pytest.mark.slow),

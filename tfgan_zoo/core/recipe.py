@@ -1,5 +1,6 @@
 """What a recipe (a TOML file in zoo_configs/) may contain: every number of a run, checked before anything starts."""
 
+import contextlib
 import copy
 import re
 import tomllib
@@ -75,6 +76,22 @@ def in_steps(table: dict[str, Any]) -> dict[str, Any]:
             for i, s in enumerate(table["stages"] or [])
         ]
     return result
+
+
+def over_all_steps(table: dict[str, Any]) -> dict[str, Any]:
+    """A copy of a recipe's plain values in which schedules from `start` to `end` that leave out `over` last for all steps."""
+
+    def completed(value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        value = {key: completed(part) for key, part in value.items()}
+        if {"start", "end"} <= value.keys() and not {"over", "points"} & value.keys():
+            value["over"] = length
+        return value
+
+    length = table.get("steps")
+    length = length if isinstance(length, int) else 1  # anything else is refused elsewhere
+    return completed(table)
 
 
 Augmentation = Literal["color", "translation", "cutout", "blit", "geometry", "color_matrix", "bgc"]
@@ -168,17 +185,15 @@ class Recipe(Table):
     @pydantic.model_validator(mode="before")
     @classmethod
     def complete(cls, table: Any) -> Any:
-        """Lengths in images become steps; `steps`, if left out, the sum over the stages; the probability of augmentation 0
-        where it follows the discriminator."""
+        """Lengths in images become steps; `steps`, if left out, the sum over the stages; `over` of a schedule, all steps; the
+        probability of augmentation 0 where it follows the discriminator."""
         table = in_steps(table)
         if table.get("augmentation_feedback") is not None:
             table = {"augmentation_probability": 0.0, **table}
-        if "steps" in table or not table.get("stages"):
-            return table
-        try:
-            return {**table, "steps": sum(stage["steps"] for stage in table["stages"])}
-        except (KeyError, TypeError):
-            return table  # something is wrong with a stage, which its own check tells
+        if "steps" not in table and table.get("stages"):
+            with contextlib.suppress(KeyError, TypeError):  # something is wrong with a stage, which its own check tells
+                table = {**table, "steps": sum(stage["steps"] for stage in table["stages"])}
+        return over_all_steps(table)
 
     @pydantic.model_validator(mode="after")
     def check_batches(self) -> Self:

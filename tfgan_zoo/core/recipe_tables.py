@@ -35,7 +35,7 @@ class Schedule(Table):
 
     start: float = Field(0.0, description="value at first")
     end: float = Field(0.0, description="value in the end")
-    over: Count = Field(1, description="steps from the first to the last value")
+    over: Count = Field(1, description="steps from the first to the last value; all of the run by default")
     after: Steps = Field(0, description="steps before it begins to change")
     shape: Literal["linear", "cosine"] = Field("linear", description="a straight line, or half a cosine")
     points: tuple[tuple[Steps, float], ...] = Field(
@@ -52,7 +52,7 @@ class Schedule(Table):
         if self.points and any(value != type(self).model_fields[name].default for name, value in others.items()):
             raise ValueError("points stand alone; leave out start, end, over, after and shape")
         if not self.points and not {"start", "end", "over"} <= self.model_fields_set:
-            raise ValueError("expected start, end and over, or points")
+            raise ValueError("expected start and end, or points")
         return self
 
     @property

@@ -28,6 +28,7 @@ from tfgan_zoo.layers.orthogonal_regularizer import OrthogonalRegularizer
 from tfgan_zoo.layers.pixel_norm import PixelNorm
 from tfgan_zoo.layers.rectifiers import LeakyReLU, ReLU
 from tfgan_zoo.layers.resampling_conv import ConvDownsample2D, Upsample2D, UpsampleConv2D
+from tfgan_zoo.layers.scaled_basis import ScaledBasis
 from tfgan_zoo.layers.self_attention import SelfAttention
 from tfgan_zoo.layers.spectral_normalization import SpectralNormalization
 from tfgan_zoo.layers.top_singular_clamp import TopSingularClamp, top_singular_clamped
@@ -63,6 +64,7 @@ __all__ = [
     "OrthogonalRegularizer",
     "PixelNorm",
     "ReLU",
+    "ScaledBasis",
     "SelfAttention",
     "SpectralNormalization",
     "TopSingularClamp",

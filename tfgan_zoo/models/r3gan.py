@@ -1,0 +1,58 @@
+"""R3GAN: a relativistic loss with penalties on the gradients at real and at generated images, and plain modern networks.
+Huang et al. 2024, arXiv:2501.05441.
+
+`loss` and `r2` also offer the paper's baselines: the non-saturating loss, and R1 alone.
+
+Deviations from the paper: none known in networks and losses. Its data augmentation is the recipe's `bgc` and `cutout`.
+"""
+
+from typing import Literal
+
+from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.core.game import Game
+from tfgan_zoo.core.priors import Prior
+from tfgan_zoo.core.recipe_tables import Count
+from tfgan_zoo.networks import r3gan
+from tfgan_zoo.objectives import R1, R2, NonSaturating, RelativisticPairing
+
+LOSSES = {"relativistic": RelativisticPairing, "non_saturating": NonSaturating}
+
+
+def build(
+    image_shape: tuple[int, ...],
+    num_classes: int = 0,
+    *,
+    widths: tuple[Count, ...],
+    groups: tuple[Count, ...],
+    blocks: Count = 2,
+    noise_size: Count = 64,
+    conditional: bool = False,
+    loss: Literal["relativistic", "non_saturating"] = "relativistic",
+    r2: bool = True,
+) -> Game:
+    """The game of R3GAN. The recipe's `weights.r1` and `weights.r2` are the paper's gamma, of gamma / 2 |grad D|^2.
+
+    Args:
+        image_shape: (H, W, C) of the data.
+        num_classes: of the data.
+        widths: channels of each stage of both players, the lowest resolution first; one stage more than halvings.
+        groups: of each stage's 3x3 convolutions, which are twice as wide as the stage.
+        blocks: residual blocks per stage.
+        noise_size: length of the latent, from N(0, 1).
+        conditional: the class is an input of both players.
+        loss: of pairs of a real and a generated image as in the paper, or the non-saturating one.
+        r2: penalise the gradient at generated images as well as at real ones.
+
+    Raises:
+        ZooError: conditional, and the data has no labels; sizes that do not go together.
+    """
+    if conditional and not num_classes:
+        raise ZooError("arguments.conditional=true needs labels, and the data has none; leave it out.")
+    classes = num_classes if conditional else 0
+    sizes = image_shape, noise_size, widths, groups, blocks
+    generator = r3gan.generator(*sizes, num_classes=classes)
+    discriminator = r3gan.discriminator(image_shape, widths, groups, blocks, classes)
+    objective = LOSSES[loss]() + R1()
+    if r2:
+        objective += R2()
+    return Game(generator, discriminator, Prior(noise_size, num_classes=classes), objective, one_pass=True)
