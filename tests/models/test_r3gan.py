@@ -13,9 +13,10 @@ from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.core.schedules import value_at
 from tfgan_zoo.layers import ScaledBasis
 from tfgan_zoo.models import r3gan
+from tfgan_zoo.networks import r3gan as networks
 
 REFERENCES = Path(__file__).parents[1] / "references"
-SMALL = {"widths": (8, 4, 4), "groups": (2, 2, 1), "blocks": 1, "noise_size": 6}
+SMALL = {"channels": 8, "full_resolution": 4, "group_size": 8, "blocks": 1, "noise_size": 6}
 SHAPE = (16, 16, 1)
 
 # What the authors' networks, with random weights, compute in float32 on a CPU: widths, groups, blocks, classes
@@ -59,12 +60,10 @@ def test_the_networks_compute_what_the_authors_networks_do(name):
     widths, groups, blocks, classes = CASES[name]
     with np.load(REFERENCES / f"r3gan_{name}.npz") as file:
         authors = dict(file)
-    shape = (32, 32, 3)
-    game = r3gan.build(
-        shape, classes, widths=widths, groups=groups, blocks=blocks, noise_size=16, conditional=bool(classes)
-    )
+    generator = networks.generator((32, 32, 3), 16, widths, groups, blocks, classes)
+    discriminator = networks.discriminator((32, 32, 3), widths, groups, blocks, classes)
     used = set()
-    for player, network in (("G", game.generator), ("D", game.discriminator)):
+    for player, network in (("G", generator), ("D", discriminator)):
         for variable in network.variables:
             key = authors_key(player, variable, len(widths), blocks)
             variable.assign(in_our_layout(authors[key]))
@@ -72,10 +71,10 @@ def test_the_networks_compute_what_the_authors_networks_do(name):
     left = {key for key in authors if key.startswith(("G.", "D."))} - used
     assert all(key.endswith("Resampler.Kernel") for key in left)  # the filter is fixed: [1, 3, 3, 1] in both directions
     labels = {"labels": authors["c"].argmax(1).astype(np.int32)} if classes else {}
-    images = game.generator({"noise": authors["z"], **labels}).numpy()
+    images = generator({"noise": authors["z"], **labels}).numpy()
     expected = authors["out.images"].transpose(0, 2, 3, 1)
     np.testing.assert_allclose(images, expected, atol=1e-5 * np.abs(expected).max())
-    logits = game.discriminator({"images": expected, **labels})["logits"].numpy()[:, 0]
+    logits = discriminator({"images": expected, **labels})["logits"].numpy()[:, 0]
     np.testing.assert_allclose(logits, authors["out.logits"], atol=1e-5 * np.abs(authors["out.logits"]).max())
 
 
@@ -89,7 +88,7 @@ def test_the_objective_is_relativistic_with_both_penalties():
 @pytest.mark.parametrize("player", ["generator", "discriminator"])
 def test_blocks_are_the_identity_at_first_and_kernels_have_the_papers_sizes(player):
     keras.utils.set_random_seed(0)
-    game = r3gan.build((16, 16, 3), widths=(64, 64, 64), groups=(8, 8, 8), blocks=2, noise_size=64)
+    game = r3gan.build((16, 16, 3), channels=64, group_size=16)
     network = getattr(game, player)
     assert not np.any(network.get_layer("stage_1_block_0_narrow").kernel)
     gain = np.sqrt(2 / 1.04) * 6**-0.25  # six blocks in all
@@ -119,16 +118,26 @@ def test_a_basis_is_scaled_per_channel():
 @pytest.mark.parametrize(
     ("shape", "changes", "message"),
     [
-        ((2,), {}, "expects images"),
-        (SHAPE, {"groups": (2, 2)}, "groups has 2 numbers and arguments.widths 3"),
-        ((20, 16, 1), {"widths": (8, 4, 4, 4), "groups": (1, 1, 1, 1)}, "cannot be halved 3 times"),
-        (SHAPE, {"groups": (3, 2, 1)}, "which 3 groups do not divide"),
+        ((2,), {}, "expect images"),
+        ((18, 16, 1), {}, "cannot be halved 2 times"),
+        (SHAPE, {"channels": 3}, "channels=3 halves 2 times up to 16 pixels; use 4 or more"),
+        (SHAPE, {"group_size": 6}, "group_size=6 does not divide the 16 channels .* use 2"),
         (SHAPE, {"conditional": True}, "needs labels"),
     ],
 )
 def test_what_does_not_go_together_is_refused(shape, changes, message):
     with pytest.raises(ZooError, match=message):
         r3gan.build(shape, 0, **SMALL | changes)
+
+
+def test_widths_halve_beyond_the_full_resolution_on_images_of_any_shape():
+    assert networks.stage_widths((256, 256, 3), 768, 32) == (768, 768, 768, 768, 384, 192, 96)
+    assert networks.stage_groups((768, 384, 192, 96), 16) == (96, 48, 24, 12)
+    assert networks.stage_widths((28, 56, 1), 8, 7) == (8, 4, 2)
+    game = r3gan.build((28, 56, 1), **SMALL)
+    assert game.generator.get_layer("basis").output.shape[1:] == (7, 14, 4)
+    assert game.generator.output_shape == (None, 28, 56, 1)
+    assert game.discriminator.output["logits"].shape == (None, 1)
 
 
 @pytest.mark.parametrize("preset", ["cifar10", "cifar10_unconditional", "ffhq64", "ffhq256", "imagenet32"])

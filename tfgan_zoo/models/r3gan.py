@@ -22,8 +22,9 @@ def build(
     image_shape: tuple[int, ...],
     num_classes: int = 0,
     *,
-    widths: tuple[Count, ...],
-    groups: tuple[Count, ...],
+    channels: Count = 768,
+    full_resolution: Count = 32,
+    group_size: Count = 16,
     blocks: Count = 2,
     noise_size: Count = 64,
     conditional: bool = False,
@@ -35,8 +36,9 @@ def build(
     Args:
         image_shape: (H, W, C) of the data.
         num_classes: of the data.
-        widths: channels of each stage of both players, the lowest resolution first; one stage more than halvings.
-        groups: of each stage's 3x3 convolutions, which are twice as wide as the stage.
+        channels: width of both players up to `full_resolution`; it halves at every doubling of the resolution beyond.
+        full_resolution: of the shorter side, in pixels.
+        group_size: channels of a group of a block's 3x3 convolution, which has twice as many channels as the block.
         blocks: residual blocks per stage.
         noise_size: length of the latent, from N(0, 1).
         conditional: the class is an input of both players.
@@ -44,13 +46,15 @@ def build(
         r2: penalise the gradient at generated images as well as at real ones.
 
     Raises:
-        ZooError: conditional, and the data has no labels; sizes that do not go together.
+        ZooError: conditional, and the data has no labels; images that cannot be halved down to 4 to 7 pixels; groups that do not
+            divide a width.
     """
     if conditional and not num_classes:
         raise ZooError("arguments.conditional=true needs labels, and the data has none; leave it out.")
     classes = num_classes if conditional else 0
-    sizes = image_shape, noise_size, widths, groups, blocks
-    generator = r3gan.generator(*sizes, num_classes=classes)
+    widths = r3gan.stage_widths(image_shape, channels, full_resolution)
+    groups = r3gan.stage_groups(widths, group_size)
+    generator = r3gan.generator(image_shape, noise_size, widths, groups, blocks, classes)
     discriminator = r3gan.discriminator(image_shape, widths, groups, blocks, classes)
     objective = LOSSES[loss]() + R1()
     if r2:

@@ -19,10 +19,11 @@ from tfgan_zoo.layers import (
     ScaledBasis,
 )
 from tfgan_zoo.networks.inputs import generator_inputs, joined, labels_input, one_hot
-from tfgan_zoo.networks.shapes import output_dtype
+from tfgan_zoo.networks.shapes import halvings, output_dtype
 
 EXPANSION = 2  # a block's grouped convolution is this many times wider than the block
 SLOPE = 0.2
+MOST = 8  # halvings, of 1024 pixels to 4
 
 
 def normal(gain: float = 1.0) -> keras.Initializer:
@@ -59,33 +60,45 @@ def block(x: keras.KerasTensor, groups: int, blocks: int, name: str) -> keras.Ke
     return keras.layers.Add(name=f"{name}_add")([x, h])
 
 
-def check(image_shape: tuple[int, ...], widths: tuple[int, ...], groups: tuple[int, ...]) -> None:
-    """Refuses sizes that do not go together.
+def stage_widths(image_shape: tuple[int, ...], channels: int, full_resolution: int) -> tuple[int, ...]:
+    """The channels of each stage, the lowest resolution first: `channels` up to `full_resolution` pixels, then half at each doubling.
 
     Raises:
-        ZooError: points; images that cannot be halved that often; a width that its groups do not divide.
+        ZooError: points; images that cannot be halved often enough; no channel is left.
+
+    Examples:
+        >>> stage_widths((64, 64, 3), 768, 32)
+        (768, 768, 768, 768, 384)
     """
-    stages = len(widths)
-    if len(image_shape) != 3:
+    count = halvings(image_shape, MOST)
+    sides = [min(image_shape[:2]) >> (count - i) for i in range(count + 1)]
+    beyond = [sum(side > full_resolution for side in sides[: i + 1]) for i in range(count + 1)]
+    widths = tuple(channels >> times for times in beyond)
+    if not widths[-1]:
         raise ZooError(
-            f"the data has shape {tuple(image_shape)}: r3gan expects images; for points use --model=wgan_gp."
+            f"arguments.channels={channels} halves {beyond[-1]} times up to {sides[-1]} pixels; use {2 ** beyond[-1]} or more, or a "
+            f"larger arguments.full_resolution than {full_resolution}."
         )
-    if len(groups) != stages:
-        raise ZooError(
-            f"arguments.groups has {len(groups)} numbers and arguments.widths {stages}; expected one each per stage."
-        )
-    unit = 2 ** (stages - 1)
-    if any(side % unit or side // unit < 4 for side in image_shape[:2]):
-        raise ZooError(
-            f"images of {image_shape[0]}x{image_shape[1]} cannot be halved {stages - 1} times down to 4 or more pixels, which "
-            f"{stages} arguments.widths ask for; set data.resolution to a multiple of {unit} from {4 * unit} on, or give other widths."
-        )
-    for width, count in zip(widths, groups, strict=True):
-        if EXPANSION * width % count:
+    return widths
+
+
+def stage_groups(widths: tuple[int, ...], group_size: int) -> tuple[int, ...]:
+    """The groups of each stage's 3x3 convolutions: of `group_size` channels, or one group where there are no more.
+
+    Raises:
+        ZooError: a stage's channels are not a multiple of `group_size`.
+
+    Examples:
+        >>> stage_groups((768, 384, 4), 16)
+        (96, 48, 1)
+    """
+    for width in widths:
+        if EXPANSION * width > group_size and EXPANSION * width % group_size:
             raise ZooError(
-                f"arguments.groups={list(groups)}: a stage of width {width} has convolutions of {EXPANSION * width} channels, which "
-                f"{count} groups do not divide; use one of its divisors, such as {math.gcd(EXPANSION * width, count)}."
+                f"arguments.group_size={group_size} does not divide the {EXPANSION * width} channels of a stage's convolutions; use "
+                f"{math.gcd(group_size, *(EXPANSION * w for w in widths))}."
             )
+    return tuple(max(1, EXPANSION * width // group_size) for width in widths)
 
 
 def generator(
@@ -100,32 +113,28 @@ def generator(
     """{"noise": [B, noise_size], "labels"?: [B]} -> images [B, H, W, C], around [-1, 1].
 
     Args:
-        image_shape: (H, W, C).
+        image_shape: (H, W, C), which can be halved once less often than there are widths.
         noise_size: length of the latent.
         widths: channels of each stage, the lowest resolution first.
         groups: of each stage's 3x3 convolutions.
         blocks: per stage.
         num_classes: 0 for a generator without labels.
         class_size: of the class embedding; as long as the latent by default.
-
-    Raises:
-        ZooError: see `check`.
     """
-    check(image_shape, widths, groups)
     height, width, channels = image_shape
-    halvings, total = len(widths) - 1, blocks * len(widths)
+    count, total = len(widths) - 1, blocks * len(widths)
     inputs = generator_inputs(noise_size, num_classes)
     vectors = [inputs["noise"]]
     if num_classes:
         vectors.append(linear(class_size or noise_size, "label_embedding")(one_hot(inputs["labels"], num_classes)))
     h = linear(widths[0], "scale")(joined(vectors))
-    h = ScaledBasis(height >> halvings, width >> halvings, name="basis")(h)
-    for i, (filters, count) in enumerate(zip(widths, groups, strict=True)):
+    h = ScaledBasis(height >> count, width >> count, name="basis")(h)
+    for i, (filters, of_groups) in enumerate(zip(widths, groups, strict=True)):
         if h.shape[-1] != filters:
             h = pointwise(filters, f"stage_{i}_width")(h)
         h = BlurUpsample2D(name=f"stage_{i}_up")(h) if i else h
         for j in range(blocks):
-            h = block(h, count, total, f"stage_{i}_block_{j}")
+            h = block(h, of_groups, total, f"stage_{i}_block_{j}")
     images = keras.layers.Conv2D(
         channels, 1, use_bias=False, kernel_initializer=normal(), dtype=output_dtype(), name="images"
     )(h)
@@ -145,11 +154,7 @@ def discriminator(
 
     Args:
         image_shape, widths, groups, blocks, num_classes: as of `generator`.
-
-    Raises:
-        ZooError: see `check`.
     """
-    check(image_shape, widths, groups)
     total, last = blocks * len(widths), len(widths) - 1
     inputs = {"images": keras.Input(image_shape, dtype=output_dtype(), name="images")}
     h = pointwise(widths[-1], "from_images")(inputs["images"])
