@@ -23,6 +23,7 @@ from tfgan_zoo.layers.grouped_conv import DepthwiseConv2D, GroupedConv2D
 from tfgan_zoo.layers.maxout import MaxoutDense
 from tfgan_zoo.layers.minibatch_discrimination import MinibatchDiscrimination
 from tfgan_zoo.layers.minibatch_stddev import MinibatchStdDev
+from tfgan_zoo.layers.modulated_conv import ModulatedBlurUpsampleConv2D, ModulatedConv2D
 from tfgan_zoo.layers.noise import Dropout, GaussianNoise, MultiplicativeNoise
 from tfgan_zoo.layers.orthogonal_regularizer import OrthogonalRegularizer
 from tfgan_zoo.layers.pixel_norm import PixelNorm
@@ -31,6 +32,7 @@ from tfgan_zoo.layers.resampling_conv import ConvDownsample2D, Upsample2D, Upsam
 from tfgan_zoo.layers.scaled_basis import ScaledBasis
 from tfgan_zoo.layers.self_attention import SelfAttention
 from tfgan_zoo.layers.spectral_normalization import SpectralNormalization
+from tfgan_zoo.layers.style_inputs import LearnedConstant, ScaledNoise, StyleTruncation
 from tfgan_zoo.layers.top_singular_clamp import TopSingularClamp, top_singular_clamped
 from tfgan_zoo.layers.weight_clip import WeightClip
 from tfgan_zoo.layers.weight_normalization import WeightNormalization
@@ -57,16 +59,21 @@ __all__ = [
     "GaussianNoise",
     "GroupedConv2D",
     "LeakyReLU",
+    "LearnedConstant",
     "MaxoutDense",
     "MinibatchDiscrimination",
     "MinibatchStdDev",
+    "ModulatedBlurUpsampleConv2D",
+    "ModulatedConv2D",
     "MultiplicativeNoise",
     "OrthogonalRegularizer",
     "PixelNorm",
     "ReLU",
     "ScaledBasis",
+    "ScaledNoise",
     "SelfAttention",
     "SpectralNormalization",
+    "StyleTruncation",
     "TopSingularClamp",
     "Upsample2D",
     "UpsampleConv2D",

@@ -44,6 +44,13 @@ class Equalized(keras.layers.Layer):
 class EqualizedDense(Equalized, keras.layers.Dense):
     """`keras.layers.Dense` at equalised learning rate; `gain` is sqrt(2), or 1 for a linear output.
 
+    Args:
+        units: outputs.
+        gain: see `Equalized`.
+        rate_multiplier: m, by which kernel and bias learn more slowly: they are stored divided by m, and multiplied by it when used
+            (StyleGAN's mapping has 0.01: Karras et al. 2018, arXiv:1812.04948, appendix C).
+        **kwargs: `keras.layers.Dense`'s.
+
     Examples:
         6 sqrt(2 / 6).
 
@@ -53,6 +60,26 @@ class EqualizedDense(Equalized, keras.layers.Dense):
         >>> round(float(np.max(layer(np.ones([1, 6], "float32")))), 4)
         3.4641
     """
+
+    def __init__(self, units: int, gain: float = ROOT_2, rate_multiplier: float = 1.0, **kwargs: Any):
+        normal = keras.initializers.RandomNormal(stddev=1.0 / rate_multiplier)
+        super().__init__(units, gain=gain, **{"kernel_initializer": normal, **kwargs})
+        self.rate_multiplier = rate_multiplier
+
+    @property
+    def scale(self) -> float:
+        """gain m / sqrt(fan_in)."""
+        return super().scale * self.rate_multiplier
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        if self.rate_multiplier == 1 or not self.use_bias:
+            return super().call(inputs)
+        kernel, bias = (tf.convert_to_tensor(v) for v in (self.kernel, self.bias))
+        outputs = tf.matmul(inputs, self.scale * kernel) + self.rate_multiplier * bias
+        return outputs if self.activation is None else self.activation(outputs)
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "rate_multiplier": self.rate_multiplier}
 
 
 @keras.saving.register_keras_serializable(package="tfgan_zoo")
