@@ -30,13 +30,13 @@ class Modulated(keras.layers.Layer):
         self.demodulate, self.epsilon, self.bias_follows = demodulate, epsilon, use_bias
         self.input_spec = None  # Keras' is of one input
 
-    def build(self, input_shape: list) -> None:
+    def build(self, input_shape: Any) -> None:
         super().build(input_shape[0])
         self.input_spec = None  # Keras' is of one input
         if self.bias_follows:
             self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer=self.bias_initializer)
 
-    def call(self, inputs: list[tf.Tensor]) -> tf.Tensor:
+    def call(self, inputs: Any) -> tf.Tensor:
         x, styles = inputs
         x = x * tf.cast(styles, x.dtype)[:, None, None, :]
         outputs = self.demodulated(x, styles) if self.demodulate else self.scaled(x)
@@ -55,7 +55,7 @@ class Modulated(keras.layers.Layer):
         norms = tf.matmul(tf.square(tf.cast(styles, squares.dtype)), squares)
         return outputs * tf.cast(tf.math.rsqrt(norms + self.epsilon), outputs.dtype)[:, None, None, :]
 
-    def compute_output_shape(self, input_shape: list) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple:
         alone = not isinstance(input_shape[0], tuple | list)  # Keras' build asks for the shape of the features
         return super().compute_output_shape(input_shape if alone else input_shape[0])
 

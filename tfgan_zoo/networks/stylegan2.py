@@ -4,6 +4,8 @@ A mapping network turns the latent, joined with the class, into a style w; the s
 convolutions is modulated by its own row of styles, here usually the same w for all. All weights are at equalised learning rate.
 """
 
+from typing import Any
+
 import keras
 
 from tfgan_zoo.layers import (
@@ -52,9 +54,10 @@ def noise_shapes(image_shape: tuple[int, ...]) -> dict[str, tuple[int, int, int]
     return {f"noise_{height}x{width}{part}": (height, width, 1) for (height, width), part in places}
 
 
-def leaky(h: keras.KerasTensor, name: str, gain: float = ROOT_2) -> keras.KerasTensor:
+def leaky(h: keras.KerasTensor, name: str, gain: float = ROOT_2, dtype: str | None = None) -> keras.KerasTensor:
     """gain * LeakyReLU 0.2."""
-    return keras.layers.Rescaling(gain, name=f"{name}_gain")(LeakyReLU(0.2, name=f"{name}_relu")(h))
+    h = LeakyReLU(0.2, dtype=dtype, name=f"{name}_relu")(h)
+    return keras.layers.Rescaling(gain, dtype=dtype, name=f"{name}_gain")(h)
 
 
 def mapping(
@@ -80,7 +83,7 @@ def mapping(
         dense = EqualizedDense(
             style_size, gain=1, rate_multiplier=MAPPING_RATE, dtype=output_dtype(), name=f"dense_{i}"
         )
-        w = leaky(dense(w), f"dense_{i}")
+        w = leaky(dense(w), f"dense_{i}", dtype=output_dtype())
     return keras.Model(inputs, w, name=name)
 
 
@@ -100,7 +103,9 @@ def synthesis(image_shape: tuple[int, ...], widths: list[int], style_size: int) 
     noise = {name: keras.Input(shape, dtype=output_dtype(), name=name) for name, shape in shapes.items()}
     names, row = iter(noise), 0
 
-    def modulated(h: keras.KerasTensor, kind: type, filters: int, name: str, row: int, **settings) -> keras.KerasTensor:
+    def modulated(
+        h: keras.KerasTensor, kind: type, filters: int, name: str, row: int, **settings: Any
+    ) -> keras.KerasTensor:
         scale = EqualizedDense(h.shape[-1], gain=1, bias_initializer="ones", name=f"{name}_style")(styles[:, row])
         return kind(filters, name=name, **settings)([h, scale])
 

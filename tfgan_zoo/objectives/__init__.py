@@ -83,6 +83,7 @@ from tfgan_zoo.objectives.information import (
     category_information,
     code_information,
 )
+from tfgan_zoo.objectives.path_length import PathLength, path_lengths
 from tfgan_zoo.objectives.penalties import (
     R1,
     R2,
@@ -121,6 +122,7 @@ __all__ = [
     "LeastSquares",
     "Minimax",
     "NonSaturating",
+    "PathLength",
     "PullingAway",
     "RelativisticPairing",
     "Wasserstein",
@@ -146,6 +148,7 @@ __all__ = [
     "minimax_generator",
     "non_saturating_generator",
     "one_sided_penalty",
+    "path_lengths",
     "points_between",
     "pulling_away",
     "relativistic_pairing",
