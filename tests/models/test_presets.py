@@ -27,6 +27,7 @@ SLOW = {
     ("sagan", "imagenet128"),
     ("r3gan", "imagenet32"),
     ("sngan", "stl10"),
+    ("stylegan2", "ffhq1024"),
     ("wgan_gp", "lsun"),
 }
 SLOW |= {(model, f"imagenet{side}") for model in ("biggan", "biggan_deep") for side in (128, 256, 512)}
@@ -139,6 +140,11 @@ def network_named(name):
         ("r3gan", "ffhq64", 22_429_824, 22_381_440),
         ("r3gan", "ffhq256", 23_057_952, 23_009_568),
         pytest.param("r3gan", "imagenet32", 82_914_304, 86_548_992, marks=pytest.mark.slow),
+        ("stylegan2", "cifar10", 19_947_539, 20_720_641),
+        ("stylegan2", "cifar10_conditional", 20_215_315, 23_089_664),
+        ("stylegan2", "ffhq64", 22_243_608, 23_407_361),
+        ("stylegan2", "ffhq256", 24_767_458, 24_001_089),
+        pytest.param("stylegan2", "ffhq1024", 30_370_060, 29_012_513, marks=pytest.mark.slow),
         # as counted by the authors' PyTorch code
         ("biggan", "cifar10", 4_304_387, 4_207_361),
         pytest.param("biggan", "imagenet128", 70_433_988, 87_982_370, marks=pytest.mark.slow),
