@@ -22,25 +22,27 @@ class Modulated(keras.layers.Layer):
     (s_i k_hwij)^2 + epsilon). Without it, the kernel is at equalised learning rate: divided by sqrt(fan_in).
     """
 
-    def __init__(
-        self, *args: Any, demodulate: bool = True, epsilon: float = 1e-8, use_bias: bool = True, **kwargs: Any
-    ):
+    use_bias: bool
+
+    def __init__(self, *args: Any, demodulate: bool = True, epsilon: float = 1e-8, **kwargs: Any):
         kwargs.setdefault("kernel_initializer", keras.initializers.RandomNormal(stddev=1.0))
-        super().__init__(*args, use_bias=False, **kwargs)
-        self.demodulate, self.epsilon, self.bias_follows = demodulate, epsilon, use_bias
+        super().__init__(*args, **kwargs)
+        self.demodulate, self.epsilon = demodulate, epsilon
         self.input_spec = None  # Keras' is of one input
 
     def build(self, input_shape: Any) -> None:
         super().build(input_shape[0])
-        self.input_spec = None  # Keras' is of one input
-        if self.bias_follows:
-            self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer=self.bias_initializer)
+        self.input_spec = None
 
     def call(self, inputs: Any) -> tf.Tensor:
         x, styles = inputs
         x = x * tf.cast(styles, x.dtype)[:, None, None, :]
-        outputs = self.demodulated(x, styles) if self.demodulate else self.scaled(x)
-        return tf.nn.bias_add(outputs, tf.convert_to_tensor(self.bias)) if self.bias_follows else outputs
+        biased, self.use_bias = self.use_bias, False  # until the convolution is demodulated
+        try:
+            outputs = self.demodulated(x, styles) if self.demodulate else self.scaled(x)
+        finally:
+            self.use_bias = biased
+        return tf.nn.bias_add(outputs, tf.convert_to_tensor(self.bias)) if biased else outputs
 
     def scaled(self, x: tf.Tensor) -> tf.Tensor:
         """The convolution at equalised learning rate."""
@@ -60,12 +62,7 @@ class Modulated(keras.layers.Layer):
         return super().compute_output_shape(input_shape if alone else input_shape[0])
 
     def get_config(self) -> dict:
-        return {
-            **super().get_config(),
-            "demodulate": self.demodulate,
-            "epsilon": self.epsilon,
-            "use_bias": self.bias_follows,
-        }
+        return {**super().get_config(), "demodulate": self.demodulate, "epsilon": self.epsilon}
 
 
 @keras.saving.register_keras_serializable(package="tfgan_zoo")
