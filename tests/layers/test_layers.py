@@ -32,14 +32,20 @@ from tfgan_zoo.layers import (
     GaussianNoise,
     GroupedConv2D,
     LeakyReLU,
+    LearnedConstant,
     MaxoutDense,
     MinibatchDiscrimination,
     MinibatchStdDev,
+    ModulatedBlurUpsampleConv2D,
+    ModulatedConv2D,
     MultiplicativeNoise,
     PixelNorm,
     ReLU,
+    ScaledBasis,
+    ScaledNoise,
     SelfAttention,
     SpectralNormalization,
+    StyleTruncation,
     Upsample2D,
     UpsampleConv2D,
     WeightNormalization,
@@ -67,6 +73,7 @@ class Spec(NamedTuple):
 
 
 IMAGES, FEATURES, LABELS = Spec((4, 4, 8)), Spec((6,)), Spec((), labels=True)
+CHANNELS = Spec((8,))  # a number for each channel of IMAGES
 
 CASES = {
     "Dropout": (lambda: Dropout(0.3, seed=1), [FEATURES]),
@@ -92,17 +99,24 @@ CASES = {
     "EqualizedConv2D": (lambda: EqualizedConv2D(3, 3, padding="same", gain=1.0), [IMAGES]),
     "EqualizedConv2DTranspose": (lambda: EqualizedConv2DTranspose(3, 4, strides=2, padding="same"), [IMAGES]),
     "EqualizedDense": (lambda: EqualizedDense(3), [FEATURES]),
+    "EqualizedDense slow": (lambda: EqualizedDense(3, gain=1.0, rate_multiplier=0.01), [FEATURES]),
     "EqualizedDepthwiseConv2D": (lambda: EqualizedDepthwiseConv2D(3, padding="same", gain=1.0), [IMAGES]),
     "EqualizedGroupedConv2D": (lambda: EqualizedGroupedConv2D(4, 3, groups=2), [IMAGES]),
     "EqualizedUpsampleConv2D": (lambda: EqualizedUpsampleConv2D(3), [IMAGES]),
     "GroupedConv2D": (lambda: GroupedConv2D(6, 3, padding="same", groups=2, activation="tanh"), [IMAGES]),
     "GroupedConv2D blocks": (lambda: GroupedConv2D(36, 1, groups=9), [Spec((3, 3, 54))]),
+    "LearnedConstant": (lambda: LearnedConstant((2, 3, 4)), [LABELS]),  # of which only the number is read
     "LeakyReLU": (lambda: LeakyReLU(0.25), [IMAGES]),
     "MinibatchStdDev": (lambda: MinibatchStdDev(), [IMAGES]),
     "MinibatchStdDev of 2": (lambda: MinibatchStdDev(2, epsilon=1e-3), [FEATURES]),
+    "ModulatedBlurUpsampleConv2D": (lambda: ModulatedBlurUpsampleConv2D(3, taps=[1, 2, 1]), [IMAGES, CHANNELS]),
+    "ModulatedConv2D": (lambda: ModulatedConv2D(3, 3, padding="same"), [IMAGES, CHANNELS]),
+    "ModulatedConv2D plain": (lambda: ModulatedConv2D(3, 1, demodulate=False, use_bias=False), [IMAGES, CHANNELS]),
     "MultiplicativeNoise": (lambda: MultiplicativeNoise(seed=1), [IMAGES, Spec(())]),
     "PixelNorm": (lambda: PixelNorm(epsilon=1e-3), [IMAGES]),
     "ReLU": (lambda: ReLU(), [FEATURES]),
+    "ScaledBasis": (lambda: ScaledBasis(2, 3), [FEATURES]),
+    "ScaledNoise": (lambda: ScaledNoise(), [IMAGES, Spec((4, 4, 1))]),
     "SelfAttention": (lambda: SelfAttention(), [IMAGES]),
     "SelfAttention spectral": (
         lambda: SelfAttention(pool=False, spectral_norm=True, kernel_initializer=normal()),
@@ -123,6 +137,7 @@ CASES = {
     ),
     "SpectralNormalization DepthwiseConv2D": (lambda: SpectralNormalization(DepthwiseConv2D(3)), [IMAGES]),
     "SpectralNormalization GroupedConv2D": (lambda: SpectralNormalization(GroupedConv2D(4, 3, groups=2)), [IMAGES]),
+    "StyleTruncation": (lambda: StyleTruncation(0.5), [FEATURES, Spec((1,))]),
     "Upsample2D": (lambda: Upsample2D(), [IMAGES]),
     "UpsampleConv2D": (lambda: UpsampleConv2D(3), [IMAGES]),
     "WeightNormalization Dense": (lambda: WeightNormalization(keras.layers.Dense(3)), [FEATURES]),

@@ -8,11 +8,8 @@ import tensorflow as tf
 from tfgan_zoo.layers import (
     BlurUpsampleConv2D,
     EqualizedDense,
-    LearnedConstant,
     ModulatedBlurUpsampleConv2D,
     ModulatedConv2D,
-    ScaledNoise,
-    StyleTruncation,
 )
 from tfgan_zoo.training.native_precision import precision
 
@@ -86,25 +83,3 @@ def test_demodulated_features_keep_their_size_in_bfloat16_and_the_kernel_its_pre
         outputs = layer([tf.random.stateless_normal([2, 16, 16, 64], [0, 1]), 100 * tf.ones([2, 64])])
     assert (outputs.dtype, layer.kernel.dtype) == ("bfloat16", "float32")
     assert 0.5 < np.asarray(outputs[:, 4:-4, 4:-4], np.float32).std() < 1.5
-
-
-LAYERS = {
-    "modulated": (ModulatedConv2D(3, 1, demodulate=False, use_bias=False), [(2, 4, 4, 5), (2, 5)]),
-    "upsampling": (ModulatedBlurUpsampleConv2D(3, taps=(1, 2, 1)), [(2, 4, 4, 5), (2, 5)]),
-    "constant": (LearnedConstant((4, 4, 2)), [(2, 5)]),
-    "noise": (ScaledNoise(), [(2, 4, 4, 5), (2, 4, 4, 1)]),
-    "truncation": (StyleTruncation(0.5), [(2, 5), (2, 1)]),
-    "dense": (EqualizedDense(3, rate_multiplier=0.1), [(2, 5)]),
-}
-
-
-@pytest.mark.parametrize("name", LAYERS)
-def test_a_model_of_the_layer_is_saved_and_read_back(name, tmp_path):
-    layer, shapes = LAYERS[name]
-    inputs = [keras.Input(shape[1:], name=f"input_{i}") for i, shape in enumerate(shapes)]
-    model = keras.Model(inputs, layer(inputs if len(inputs) > 1 else inputs[0]))
-    model.save(tmp_path / "model.keras")
-    values = [np.asarray(RANDOM.normal(size=shape), np.float32) for shape in shapes]
-    read = keras.models.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(read(values), model(values))
-    assert read.layers[-1].get_config() == layer.get_config()

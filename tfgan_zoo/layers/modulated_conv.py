@@ -82,10 +82,10 @@ class ModulatedConv2D(Modulated, keras.layers.Conv2D):
         >>> from tfgan_zoo.layers import ModulatedConv2D
         >>> layer = ModulatedConv2D(1, 1)
         >>> layer.build([(None, 1, 1, 2), (None, 2)])
-        >>> layer.kernel.assign(np.array([3.0, 4.0], "float32").reshape(1, 1, 2, 1))
+        >>> _ = layer.kernel.assign(np.array([3.0, 4.0], "float32").reshape(1, 1, 2, 1))
         >>> x, styles = np.ones([2, 1, 1, 2], "float32"), np.array([[1, 1], [2, 2]], "float32")
-        >>> layer([x, styles]).numpy().ravel().round(4).tolist()  # (3 + 4) / 5
-        [1.4, 1.4]
+        >>> print(layer([x, styles]).numpy().ravel().round(4))  # (3 + 4) / 5
+        [1.4 1.4]
     """
 
 

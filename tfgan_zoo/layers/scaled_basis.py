@@ -20,7 +20,7 @@ class ScaledBasis(keras.layers.Layer):
         >>> from tfgan_zoo.layers import ScaledBasis
         >>> layer = ScaledBasis(1, 2)
         >>> layer.build((None, 1))
-        >>> layer.basis.assign(np.array([[[3.0], [4.0]]], "float32"))
+        >>> _ = layer.basis.assign(np.array([[[3.0], [4.0]]], "float32"))
         >>> layer(np.array([[10.0], [20.0]], "float32")).numpy().ravel().tolist()
         [30.0, 40.0, 60.0, 80.0]
     """

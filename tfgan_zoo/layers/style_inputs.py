@@ -53,7 +53,7 @@ class ScaledNoise(keras.layers.Layer):
         >>> from tfgan_zoo.layers import ScaledNoise
         >>> layer, x = ScaledNoise(), np.ones([1, 1, 1, 2], "float32")
         >>> layer.build([x.shape, (1, 1, 1, 1)])
-        >>> layer.strength.assign(0.5)
+        >>> _ = layer.strength.assign(0.5)
         >>> layer([x, 4 * x[..., :1]]).numpy().ravel().tolist()
         [3.0, 3.0]
     """
