@@ -138,7 +138,7 @@ def run(name, arguments, seed, real, python):
 def main():
     parser = results.parser(__doc__)
     parser.add_argument("--to", default="runs/own_pictures", type=Path)
-    parser.add_argument("--ours", default="sngan,dcgan", help="models with a preset named emoji")
+    parser.add_argument("--ours", default="r3gan,sngan", help="models with a preset named emoji")
     parser.add_argument("--peers", default=",".join(PEERS))
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--seeds", default="0,1,2")
