@@ -57,7 +57,9 @@ def main():
     parser.add_argument("--models", help="comma-separated; all by default")
     arguments = parser.parse_args()
     stored = results.load("same_on_workers", arguments.results)
-    figures = dict(stored["figures"]) if stored and arguments.models else {}  # those of models that are not asked for stay
+    figures = (
+        dict(stored["figures"]) if stored and arguments.models else {}
+    )  # those of models that are not asked for stay
     models, failed = arguments.models.split(",") if arguments.models else catalog.model_names(), 0
     for model in models:
         folder = arguments.folder.resolve() / model

@@ -20,7 +20,10 @@ from tfgan_zoo.saved_model.version_folder import newest
 NAMES = sorted(p.name for p in pretrained_folder().iterdir() if p.is_dir())
 DIGITS = [name for name in NAMES if name.endswith("_mnist")]
 PRESETS = {"mnist": "quickstart", "emoji": "emoji"}  # by what they were trained on
-BYTES = {"biggan_deep_mnist": 4_000_000}  # its graph alone takes two
+BYTES = {
+    "biggan_deep_mnist": 4_000_000,
+    "r3gan_emoji": 4_000_000,
+}  # a graph of two, and a discriminator beside the generator
 QUICK = "sngan_mnist"  # for each other one, 5,000 digits take minutes
 
 
