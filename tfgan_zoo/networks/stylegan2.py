@@ -101,7 +101,7 @@ def synthesis(image_shape: tuple[int, ...], widths: list[int], style_size: int) 
     shapes = noise_shapes(image_shape)
     styles = keras.Input([len(shapes) + 1, style_size], dtype=output_dtype(), name="styles")
     noise = {name: keras.Input(shape, dtype=output_dtype(), name=name) for name, shape in shapes.items()}
-    names, row = iter(noise), 0
+    names, row = iter(noise), 0  # of the next noise, and of the next styles
 
     def modulated(
         h: keras.KerasTensor, kind: type, filters: int, name: str, row: int, **settings: Any
@@ -115,27 +115,22 @@ def synthesis(image_shape: tuple[int, ...], widths: list[int], style_size: int) 
         h = modulated(h, kind, filters, name, row, kernel_size=3, padding="same")
         return leaky(ScaledNoise(name=place.replace("noise", "strength"))([h, noise[place]]), name)
 
+    def to_rgb(h: keras.KerasTensor, name: str, row: int) -> keras.KerasTensor:
+        settings = {"kernel_size": 1, "demodulate": False, "dtype": output_dtype()}
+        return modulated(h, ModulatedConv2D, image_shape[-1], name, row, **settings)
+
     sides = stage_sides(image_shape)
     h, images = LearnedConstant((*sides[0], widths[0]), name="constant")(styles), None
-    for i, ((height, width), filters) in enumerate(zip(sides, widths, strict=True)):
-        if i:
-            h, row = styled(h, ModulatedBlurUpsampleConv2D, filters, row), row + 1
-        h, row = styled(h, ModulatedConv2D, filters, row), row + 1
-        rgb = modulated(
-            h,
-            ModulatedConv2D,
-            image_shape[-1],
-            f"rgb_{height}x{width}",
-            row,
-            kernel_size=1,
-            demodulate=False,
-            dtype=output_dtype(),
-        )
-        images = (
-            rgb
-            if images is None
-            else BlurUpsample2D(dtype=output_dtype(), name=f"rgb_{height}x{width}_up")(images) + rgb
-        )
+    for (height, width), filters in zip(sides, widths, strict=True):
+        name = f"rgb_{height}x{width}"
+        if images is None:
+            h = styled(h, ModulatedConv2D, filters, 0)
+            images, row = to_rgb(h, name, 1), 1
+            continue
+        h = styled(h, ModulatedBlurUpsampleConv2D, filters, row)
+        h = styled(h, ModulatedConv2D, filters, row + 1)
+        row += 2
+        images = BlurUpsample2D(dtype=output_dtype(), name=f"{name}_up")(images) + to_rgb(h, name, row)
     return keras.Model({"styles": styles, **noise}, images, name="synthesis")
 
 
