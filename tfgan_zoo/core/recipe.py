@@ -166,7 +166,8 @@ class Recipe(Table):
     )
     weights: dict[str, Number] = Field(
         default_factory=dict,
-        description="of the objective's terms, by name as in the logs, in place of the model's own",
+        description="of the objective's terms, by name as in the logs, in place of the model's own; le_cam and balanced_consistency "
+        "are terms that any model can have",
     )
 
     @pydantic.field_validator("augmentation")

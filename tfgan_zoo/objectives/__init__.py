@@ -98,12 +98,13 @@ from tfgan_zoo.objectives.penalties import (
     squared_norm_penalty,
     two_sided_penalty,
 )
-from tfgan_zoo.objectives.regularizers import HistoricalAveraging
+from tfgan_zoo.objectives.regularizers import BalancedConsistency, HistoricalAveraging, LeCam, le_cam
 
 __all__ = [
     "R1",
     "R2",
     "AdaptiveNoise",
+    "BalancedConsistency",
     "BoundaryEquilibrium",
     "CategoricalEntropy",
     "CategoryInformation",
@@ -119,6 +120,7 @@ __all__ = [
     "Hinge",
     "HistoricalAveraging",
     "LabelledCrossEntropy",
+    "LeCam",
     "LeastSquares",
     "Minimax",
     "NonSaturating",
@@ -142,6 +144,7 @@ __all__ = [
     "hinge",
     "hinge_generator",
     "hinge_penalty",
+    "le_cam",
     "least_squares",
     "least_squares_generator",
     "minimax",

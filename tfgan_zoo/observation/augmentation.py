@@ -96,6 +96,33 @@ def translation(images: tf.Tensor, draws: Draws, purpose: str = "") -> tf.Tensor
     return images
 
 
+def moved(images: tf.Tensor, draws: Draws, purpose: str = "", mirror: bool = False) -> tf.Tensor:
+    """`translation`, and, with `mirror`, one of two images mirrored left to right: what should not matter to a discriminator in
+    consistency regularisation (Zhao et al. 2020, arXiv:2002.04724, section 4).
+
+    Args:
+        images: [B, H, W, C].
+        draws: `Draws` for B examples.
+        purpose: prefix of the purposes of the draws.
+        mirror: for data that may be mirrored.
+
+    Returns:
+        [B, H, W, C].
+
+    Examples:
+        >>> import tensorflow as tf
+        >>> from tfgan_zoo.core.draws import Draws, seed_of
+        >>> from tfgan_zoo.observation.augmentation import moved
+        >>> ramp = tf.tile(tf.range(1.0, 9)[None, None, :, None], [50, 8, 1, 1])
+        >>> rising = moved(ramp, Draws(seed_of(0), 50), mirror=True)[:, 4, 4, 0] > moved(ramp, Draws(seed_of(0), 50), mirror=True)[:, 4, 3, 0]
+        >>> 10 < int(tf.reduce_sum(tf.cast(rising, tf.int32))) < 40
+        True
+    """
+    if mirror:
+        images = tf.where(draws.uniform(f"{purpose}mirror")[:, None, None, None] < 0.5, images[:, :, ::-1], images)
+    return translation(images, draws, purpose)
+
+
 def cutout(images: tf.Tensor, draws: Draws, purpose: str = "") -> tf.Tensor:
     """Sets a rectangle of round(H / 2) x round(W / 2) pixels to 0, centred anywhere in the image, so it may extend beyond it.
 

@@ -1,12 +1,13 @@
 """Builds the game of a recipe: its model with its arguments, and what the discriminator sees of the images."""
 
+import functools
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from tfgan_zoo.core.catalog import checked_arguments, model_module
-from tfgan_zoo.core.errors import ZooError
-from tfgan_zoo.core.game import Game
+from tfgan_zoo.core.errors import ZooError, no_such
+from tfgan_zoo.core.game import Game, Term
 from tfgan_zoo.core.recipe import Recipe
 from tfgan_zoo.core.recipe_tables import MeasurementSettings, Stage
 from tfgan_zoo.training.native_precision import precision
@@ -70,10 +71,35 @@ def game_builder(a_recipe: Recipe, image_shape: Sequence[int], num_classes: int)
         if a_recipe.augmentation_feedback:
             start = cast(float, a_recipe.augmentation_probability)  # the recipe refuses a schedule beside the feedback
             game = adapt(game, a_recipe.augmentation_feedback, start)
-        game.objective.with_weights(dict.fromkeys(a_recipe.weights, 1.0))  # refuses names of no term
+        add_terms(game, a_recipe)
         return game
 
     return build_game
+
+
+def addable_terms(a_recipe: Recipe) -> dict[str, Callable[[], Term]]:
+    """The terms that any model can have, by the name that its weight has in the recipe."""
+    from tfgan_zoo.objectives import BalancedConsistency, LeCam
+    from tfgan_zoo.observation.augmentation import moved
+
+    transform = functools.partial(moved, mirror=a_recipe.data.flip)
+    return {"le_cam": LeCam, "balanced_consistency": lambda: BalancedConsistency(transform)}
+
+
+def add_terms(game: Game, a_recipe: Recipe) -> None:
+    """Adds those terms that the recipe weighs and that the game's objective lacks, with weight 1.
+
+    Raises:
+        ZooError: a name is neither of these nor of the objective's terms; the term is for images, and there are points.
+    """
+    own, more = [name for name, _, _ in game.objective.terms], addable_terms(a_recipe)
+    for name in a_recipe.weights:
+        if name not in own:
+            if name not in more:
+                raise ZooError(f"weights.{name}: {no_such('term of the objective', name, [*own, *more])}")
+            if name == "balanced_consistency" and len(game.discriminator.input["images"].shape) != 4:
+                raise ZooError("weights.balanced_consistency moves images, and the data are points; leave it out.")
+            game.objective += 1.0 * more[name]()
 
 
 def float_game(build: Callable[[], Game], stage: Stage) -> Game:
