@@ -41,7 +41,9 @@ def begun(folder, table, messages=None, **changes):
         if messages is not None and not text.startswith("Data: "):
             messages.append(text)
 
-    return TrainingRun(recipe.parse({**table, **QUIET, **changes}), folder, report=report)
+    run = TrainingRun(recipe.parse({**table, **QUIET, **changes}), folder, report=report)
+    run.checkpoints.finish()  # the one of step 0 is written in the background
+    return run
 
 
 def values(run):
