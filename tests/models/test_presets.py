@@ -167,3 +167,19 @@ def test_semi_supervised_presets_train_on_as_many_labels_as_their_names_say():
         data = recipe.parse({"model": model, **catalog.preset_table(model, preset)}).data
         assert data.labels_per_class * data.classes == labels
         assert data.split == "train"
+
+
+@pytest.mark.parametrize(
+    ("model", "changes", "terms"),
+    [
+        ("r3gan", ["arguments.r2=false", "weights={r1=2}"], ["relativistic_pairing", "r1"]),
+        ("r3gan", ["arguments.loss=non_saturating"], ["non_saturating", "r1", "r2"]),
+        ("stylegan2", ["arguments.path_length=false", "weights={r1=10}"], ["non_saturating", "r1"]),
+    ],
+)
+def test_the_baselines_that_pages_name_are_settings_of_the_quickstart(model, changes, terms):
+    page = (catalog.recipes_folder().parent / "docs" / f"{model}.md").read_text(encoding="utf-8")
+    assert " ".join(f"--set {change}" for change in changes) in page
+    table = {"model": model, **catalog.preset_table(model, "quickstart")}
+    game = building.game_builder(recipe.parse(recipe.override(table, changes)), (32, 32, 1), 0)()
+    assert [name for name, _, _ in game.objective.terms] == terms
