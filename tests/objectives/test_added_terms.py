@@ -74,7 +74,7 @@ def test_another_name_is_refused_with_what_there_is():
 
 def test_consistency_is_of_images_and_refused_for_points():
     settings = recipe.parse({"model": "gan", "steps": 1, "weights": {"balanced_consistency": 10}})
-    with pytest.raises(ZooError, match="moves images, and the data are points"):
+    with pytest.raises(ZooError, match="moves images, but the discriminator sees points"):
         game_builder(settings, (2,), 0)()
 
 

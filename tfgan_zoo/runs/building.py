@@ -90,15 +90,18 @@ def add_terms(game: Game, a_recipe: Recipe) -> None:
     """Adds those terms that the recipe weighs and that the game's objective lacks, with weight 1.
 
     Raises:
-        ZooError: a name is neither of these nor of the objective's terms; the term is for images, and there are points.
+        ZooError: a name is neither of these nor of the objective's terms; the term is for images, and the discriminator
+            sees something else.
     """
     own, more = [name for name, _, _ in game.objective.terms], addable_terms(a_recipe)
     for name in a_recipe.weights:
         if name not in own:
             if name not in more:
                 raise ZooError(f"weights.{name}: {no_such('term of the objective', name, [*own, *more])}")
-            if name == "balanced_consistency" and len(game.discriminator.input["images"].shape) != 4:
-                raise ZooError("weights.balanced_consistency moves images, and the data are points; leave it out.")
+            if name == "balanced_consistency" and not (game.sees_images and len(game.generator.output_shape) == 4):
+                raise ZooError(
+                    "weights.balanced_consistency moves images, but the discriminator sees points or measurements; leave it out."
+                )
             game.objective += 1.0 * more[name]()
 
 
