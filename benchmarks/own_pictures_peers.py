@@ -59,7 +59,7 @@ def train_lucidrains(name, arguments, until, **options):
         name="run", base_dir=arguments.to / "run", image_size=SIZE, num_workers=0, save_every=10**9, evaluate_every=10**9,
         **options,
     )  # fmt: skip
-    trainer.evaluate = lambda *_: None
+    trainer.evaluate = lambda *_, **__: None
     trainer.set_data_src(arguments.data)
     while time.time() < until:
         with contextlib.suppress(module.NanException):  # their command lines go on, too

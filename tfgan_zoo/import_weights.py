@@ -6,8 +6,11 @@ python -m tfgan_zoo.import_weights --from=biggan_pytorch G_ema.pth --discriminat
 python -m tfgan_zoo.import_weights --from=hf_biggan_deep pytorch_model.bin --truncation=0.4 --to=runs/biggan_deep
 python -m tfgan_zoo.import_weights --from=mimicry all.pt --key=netG_ema --discriminator=all.pt --discriminator_key=netD --to=runs/x
 python -m tfgan_zoo.import_weights --from=studiogan model=G-best-weights.pth --to=runs/sagan
+python -m tfgan_zoo.import_weights --from=stylegan2_ada ffhq.pkl --to=runs/stylegan2
+python -m tfgan_zoo.import_weights --from=r3gan network-snapshot.pkl --to=runs/r3gan
 
-Only tensors are read from the files: no code in them is executed, and PyTorch is not needed.
+Only tensors are read from the files: no code in them is executed, and PyTorch is not needed. Pickles of StyleGAN2 (also its TensorFlow
+version), StyleGAN2-ADA and R3GAN hold several networks; of these G_ema and D are taken.
 """
 
 from absl import flags
@@ -16,7 +19,7 @@ from tfgan_zoo.cli import command_line
 
 flags.adopt_module_key_flags(command_line)
 
-LAYOUTS = ("mimicry", "biggan_pytorch", "hf_biggan_deep", "studiogan")
+LAYOUTS = ("mimicry", "biggan_pytorch", "hf_biggan_deep", "studiogan", "stylegan2_ada", "r3gan")
 FROM = flags.DEFINE_enum("from", None, LAYOUTS, "Which library wrote the file.", required=True)
 TO = flags.DEFINE_string("to", None, "The run's folder, which must not exist yet.", required=True)
 KEY = flags.DEFINE_string(
@@ -48,21 +51,25 @@ def main(*files: str) -> int:
     for layout, flag in OPTIONS.items():
         if flag.value is not None and FROM.value != layout:
             raise ZooError(f"--{flag.name} applies only to --from={layout}; leave it out.")
-    from tfgan_zoo.weight_files.layout_table import READERS
-    from tfgan_zoo.weight_files.torch_file import read_tensors
+    from tfgan_zoo.weight_files.layout_table import READERS, players_of, read_file
     from tfgan_zoo.weight_files.transfer import state_dict
 
     (file,), layout = files, FROM.value
     options = {flag.name: flag.value for flag in OPTIONS.values() if flag.value is not None}
-    tensors, discriminator = state_dict(read_tensors(file), KEY.value), None
-    if DISCRIMINATOR.value:
-        of_file = read_tensors(DISCRIMINATOR.value)
-        discriminator = state_dict(of_file, DISCRIMINATOR_KEY.value, f"--{DISCRIMINATOR_KEY.name}")
+    of_file = read_file(layout, file)
+    generator_key, discriminator_key = players_of(layout, of_file)
+    tensors, discriminator = state_dict(of_file, KEY.value or generator_key), None
+    discriminator_file = DISCRIMINATOR.value or (file if discriminator_key else None)
+    if discriminator_file:
+        if discriminator_file != file:
+            of_file = read_file(layout, discriminator_file)
+            discriminator_key = players_of(layout, of_file)[1]
+        discriminator = state_dict(of_file, DISCRIMINATOR_KEY.value or discriminator_key, f"--{DISCRIMINATOR_KEY.name}")
     weights = READERS[layout](tensors, discriminator, **options)
     command_line.load_tensorflow()
     from tfgan_zoo.runs.from_weights import write_run
 
-    run = write_run(TO.value, weights, layout, file, DISCRIMINATOR.value)
+    run = write_run(TO.value, weights, layout, file, discriminator_file)
     classes = f", {weights.num_classes} classes" if weights.num_classes else ""
     print(f"{weights.model}, {weights.image_shape[0]} pixels{classes}: {run.folder}", *weights.notes, sep="\n")
     return 0

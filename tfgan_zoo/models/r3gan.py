@@ -24,6 +24,7 @@ def build(
     *,
     channels: Count = 768,
     full_resolution: Count = 32,
+    widths: list[Count] | None = None,
     group_size: Count = 16,
     blocks: Count = 2,
     noise_size: Count = 64,
@@ -38,6 +39,7 @@ def build(
         num_classes: of the data.
         channels: width of both players up to `full_resolution`; it halves at every doubling of the resolution beyond.
         full_resolution: of the shorter side, in pixels.
+        widths: of the stages, the lowest resolution first, in place of `channels` and `full_resolution`.
         group_size: channels of a group of a block's 3x3 convolution, which has twice as many channels as the block.
         blocks: residual blocks per stage.
         noise_size: length of the latent, from N(0, 1).
@@ -47,15 +49,21 @@ def build(
 
     Raises:
         ZooError: conditional, and the data has no labels; images that cannot be halved down to 4 to 7 pixels; groups that do not
-            divide a width.
+            divide a width; another number of widths than stages.
     """
     if conditional and not num_classes:
         raise ZooError("arguments.conditional=true needs labels, and the data has none; leave it out.")
     classes = num_classes if conditional else 0
-    widths = r3gan.stage_widths(image_shape, channels, full_resolution)
-    groups = r3gan.stage_groups(widths, group_size)
-    generator = r3gan.generator(image_shape, noise_size, widths, groups, blocks, classes)
-    discriminator = r3gan.discriminator(image_shape, widths, groups, blocks, classes)
+    stages = r3gan.stage_widths(image_shape, channels, full_resolution)
+    if widths:
+        if len(widths) != len(stages):
+            raise ZooError(
+                f"arguments.widths={widths} is for {len(widths)} stages; images of {image_shape} have {len(stages)}."
+            )
+        stages = tuple(widths)
+    groups = r3gan.stage_groups(stages, group_size)
+    generator = r3gan.generator(image_shape, noise_size, stages, groups, blocks, classes)
+    discriminator = r3gan.discriminator(image_shape, stages, groups, blocks, classes)
     objective = LOSSES[loss]() + R1()
     if r2:
         objective += R2()

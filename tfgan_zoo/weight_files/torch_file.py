@@ -14,6 +14,7 @@ import io
 import math
 import pathlib
 import pickle
+import pickletools
 import typing
 import zipfile
 
@@ -29,6 +30,7 @@ DTYPES = {
 }  # fmt: skip
 BFLOAT16 = np.dtype([("bfloat16", "<u2")])  # NumPy has none; its bits are the upper half of a float32
 PARAMETERS = ("_rebuild_parameter", "_rebuild_parameter_with_state")
+MOST_COPIES = 4  # bytes of tensors for each byte of the file; tensors may share their numbers, and bfloat16 doubles
 
 
 def read_tensors(source: typing.Any) -> dict[str, np.ndarray]:
@@ -44,26 +46,48 @@ def read_tensors(source: typing.Any) -> dict[str, np.ndarray]:
         ZooError: there is no such file, it is not a checkpoint or is damaged, it names a class or function that tensors do
             not need, or it has no named tensors.
     """
-    name = "this PyTorch checkpoint"
-    if not isinstance(source, bytes):
-        name = f"the PyTorch checkpoint {str(source)!r}"
-        try:
-            source = pathlib.Path(source).read_bytes()
-        except OSError as error:
-            raise ZooError(f"cannot read {name}: {error.strerror}.") from error
-    try:
-        tree = _from_zip(source) if source[:2] == b"PK" else _from_pickles(source)
-        tensors = dict(_named(tree, "", set()))
-    except ZooError as error:
-        raise ZooError(f"{name} is refused: {error}") from error
-    except Exception as error:  # on bytes that are not a pickle, the unpickler raises nearly everything
-        raise ZooError(f"{name} is damaged or not a checkpoint ({type(error).__name__}: {error}).") from error
+    tensors = read_with(_tree, source, "PyTorch checkpoint")
     if not tensors:
-        raise ZooError(f"{name} has no named tensors; expected a state_dict, or dictionaries of them.")
+        raise ZooError(
+            f"{_titled(source, 'PyTorch checkpoint')} has no named tensors; expected a state_dict, or dictionaries of them."
+        )
     return tensors
 
 
-class _TensorUnpickler(pickle.Unpickler):
+def read_with(reader: typing.Callable[[bytes], typing.Any], source: typing.Any, kind: str) -> dict[str, np.ndarray]:
+    """The tensors of a file by name, with its name in what is raised.
+
+    Args:
+        reader: function (bytes) that returns nested dictionaries of arrays.
+        source: the file's bytes, or its path.
+        kind: of file, for messages.
+
+    Raises:
+        ZooError: it cannot be read, or the reader raised something.
+    """
+    title = _titled(source, kind)
+    if not isinstance(source, bytes):
+        try:
+            source = pathlib.Path(source).read_bytes()
+        except OSError as error:
+            raise ZooError(f"cannot read {title}: {error.strerror}.") from error
+    try:
+        return _copied(reader(source), MOST_COPIES * len(source))
+    except ZooError as error:
+        raise ZooError(f"{title} is refused: {error}") from error
+    except Exception as error:  # on bytes that are not a pickle, the unpickler raises nearly everything
+        raise ZooError(f"{title} is damaged or not a {kind.split()[-1]} ({type(error).__name__}: {error}).") from error
+
+
+def _titled(source, kind):
+    return f"this {kind}" if isinstance(source, bytes) else f"the {kind} {str(source)!r}"
+
+
+def _tree(content):
+    return _from_zip(content) if content[:2] == b"PK" else storages_after_pickles(content)[0]
+
+
+class TensorUnpickler(pickle.Unpickler):
     """Allows only dictionaries and tensors.
 
     make_storage: function (key, dtype, count) -> array [count], called once per storage; the arrays are kept in `storages`.
@@ -71,6 +95,7 @@ class _TensorUnpickler(pickle.Unpickler):
     """
 
     def __init__(self, file, make_storage):
+        check_memo(file)
         super().__init__(file)
         self.make_storage, self.storages = make_storage, {}
 
@@ -108,6 +133,19 @@ class _TensorUnpickler(pickle.Unpickler):
         return np.lib.stride_tricks.as_strided(storage[offset:], shape, strides)
 
 
+def check_memo(file: typing.BinaryIO) -> None:
+    """Refuses a pickle that numbers what it remembers higher than it has instructions, for which memory would be taken.
+
+    Args:
+        file: at the start of a pickle, where it is left.
+    """
+    start = file.tell()
+    for count, (instruction, argument, _) in enumerate(pickletools.genops(file)):
+        if instruction.name in ("PUT", "BINPUT", "LONG_BINPUT") and (argument or 0) > count:
+            raise ZooError(f"it remembers something as number {argument:,} after {count:,} instructions.")
+    file.seek(start)
+
+
 def _from_zip(content):
     """The object in an archive of NAME/data.pkl and NAME/data/KEY."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -128,11 +166,11 @@ def _from_zip(content):
                 raise ZooError(f"its storage {key} has {len(data)} bytes; expected {count} of {dtype}.")
             return np.frombuffer(data, dtype)
 
-        return _TensorUnpickler(io.BytesIO(read(pickled)), make_storage).load()
+        return TensorUnpickler(io.BytesIO(read(pickled)), make_storage).load()
 
 
-def _from_pickles(content):
-    """The object in the older format: four pickles, a list of keys, then the length and bytes of each storage."""
+def storages_after_pickles(content: bytes) -> tuple[typing.Any, dict[str, np.ndarray]]:
+    """(object, {key: storage}) of the older format: four pickles, a list of keys, then the length and bytes of each storage."""
     file = io.BytesIO(content)
 
     def make_storage(key, dtype, count):
@@ -140,20 +178,20 @@ def _from_pickles(content):
             raise ZooError(f"its storage {key} of {count} numbers exceeds the size of the file.")
         return np.zeros(count, dtype)  # filled below
 
-    magic, version, system = (_TensorUnpickler(file, make_storage).load() for _ in range(3))
+    magic, version, system = (TensorUnpickler(file, make_storage).load() for _ in range(3))
     if (magic, version) != (MAGIC, VERSION):
         raise ZooError(f"it starts with {magic!r}, {version!r}; expected PyTorch's {MAGIC!r}, {VERSION!r}.")
     if not system["little_endian"]:
         raise ZooError("it was written on a big-endian machine.")
-    unpickler = _TensorUnpickler(file, make_storage)
+    unpickler = TensorUnpickler(file, make_storage)
     tree = unpickler.load()
-    for key in _TensorUnpickler(file, make_storage).load():
+    for key in TensorUnpickler(file, make_storage).load():
         storage, count = unpickler.storages[key], int.from_bytes(file.read(8), "little")
         data = file.read(storage.nbytes)
         if count != storage.size or len(data) != storage.nbytes:
             raise ZooError(f"its storage {key} has {count} numbers in {len(data)} bytes; expected {storage.size}.")
         storage[:] = np.frombuffer(data, storage.dtype)
-    return tree
+    return tree, unpickler.storages
 
 
 def _named(tree, prefix, seen):
@@ -163,8 +201,19 @@ def _named(tree, prefix, seen):
     seen.add(id(tree))
     for key, value in tree.items():
         if isinstance(value, np.ndarray):
-            yield f"{prefix}{key}", _as_float32(value) if value.dtype == BFLOAT16 else np.array(value)
+            yield f"{prefix}{key}", value
         yield from _named(value, f"{prefix}{key}.", seen)
+
+
+def _copied(tree, most):
+    """{name: array} of nested dictionaries, each with memory of its own, of at most so many bytes in all."""
+    tensors = dict(_named(tree, "", set()))
+    size = sum(4 * tensor.size if tensor.dtype == BFLOAT16 else tensor.nbytes for tensor in tensors.values())
+    if size > most:
+        raise ZooError(
+            f"its tensors share their numbers so often that they would take {size:,} bytes; at most {most:,} are read."
+        )
+    return {name: _as_float32(value) if value.dtype == BFLOAT16 else np.array(value) for name, value in tensors.items()}
 
 
 def _as_float32(values):

@@ -115,6 +115,27 @@ def count_of(tensors: Iterable[str], pattern: str) -> int:
     return next((i for i, n in enumerate(numbers) if n != numbers[0] + i), len(numbers))
 
 
+def check_filters(tensors: Tensors, name: str, origin: str) -> None:
+    """Checks that the filters of resampling layers are ours, [1, 3, 3, 1] in both directions.
+
+    Args:
+        tensors: {name: array} of a network.
+        name: last part of the names of the filters.
+        origin: of the tensors, for the message.
+
+    Raises:
+        ZooError: one of them is another filter.
+    """
+    ours = np.outer([1, 3, 3, 1], [1, 3, 3, 1]) / 64
+    for key, tensor in tensors.items():
+        if key.endswith(f".{name}") and not (
+            tensor.shape == ours.shape and np.allclose(tensor / tensor.sum(), ours, atol=1e-5)
+        ):
+            raise ZooError(
+                f"{origin} resamples with another filter than [1, 3, 3, 1] ({key}), so it is another network than ours."
+            )
+
+
 def image_order(channels: int, height: int, width: int) -> np.ndarray:
     """For outputs in the order H, W, C: their positions in the order C, H, W."""
     return np.arange(channels * height * width).reshape(channels, height, width).transpose(1, 2, 0).ravel()
