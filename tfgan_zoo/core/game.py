@@ -12,6 +12,7 @@ import keras
 import tensorflow as tf
 
 from tfgan_zoo.core.errors import ZooError, no_such
+from tfgan_zoo.core.top_k import learning_from_top
 
 if TYPE_CHECKING:
     from tfgan_zoo.core.draws import Draws
@@ -63,6 +64,7 @@ class Turn:
     Attributes:
         discriminator, generator: the Keras models, for terms on weights.
         real, draws: as given.
+        top_k: share of the generated images, those with the highest logits, through which losses have a gradient; None for all.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Turn:
     ) -> None:
         self.discriminator, self.generator = discriminator, generator
         self.real, self.draws, self.one_pass = real, draws, one_pass
+        self.top_k: Weight | None = None
         self._fake = fake if callable(fake) else lambda: fake
         self._cache: dict[str, Any] = {}
 
@@ -107,7 +110,11 @@ class Turn:
     @property
     def on_fake(self) -> dict[str, tf.Tensor]:
         """The discriminator's outputs on `fake`."""
-        return self._pass("both")[2]["fake"] if self.one_pass else self._pass("fake")[2]
+        outputs = self._pass("both")[2]["fake"] if self.one_pass else self._pass("fake")[2]
+        if self.top_k is None:
+            return outputs
+        share = value_of(self.top_k, tf.float32)
+        return self._cached("top k", lambda: Outputs(learning_from_top(outputs, share)))
 
     def _pass(self, which: str) -> tuple[tf.GradientTape, tf.Tensor, Any]:
         """(tape, images that it watches, outputs) of a pass on "real", "fake" or "both". The tape costs nothing in a graph
@@ -223,7 +230,7 @@ def lazy(term: Term, every: int) -> Term:
     return term
 
 
-def value_of(weight: tf.Variable | Callable[[], tf.Tensor], dtype: tf.DType) -> tf.Tensor:
+def value_of(weight: Weight, dtype: tf.DType) -> tf.Tensor:
     """A weight that moves, as it is now: a scalar of `dtype`."""
     return tf.cast(weight() if callable(weight) else weight, dtype)
 
@@ -315,11 +322,13 @@ class Game:
         sees_images: False if the discriminator is shown something else, so that it cannot be scored on images.
         augmentation: function (batch, draws, purpose) -> batch, applied after `observe_real` and `observe_fake`; None for
             none. See `observation.augmentation.augment`.
+        top_k: share of its images that the generator learns from, see `Turn`; None for all.
         generators: the generator and its copies, such as the moving average; whoever makes a copy adds it.
     """
 
     sees_images: bool = True
     augmentation: Any = None
+    top_k: Weight | None = None
 
     def __init__(
         self,
@@ -353,7 +362,9 @@ class Game:
             real: a batch, a dict of tensors.
             draws: random numbers for the fakes, of which there may be more than reals.
         """
-        return self.turn(real, draws)
+        turn = self.turn(real, draws)
+        turn.top_k = self.top_k
+        return turn
 
     def turn(self, real: Batch, draws: Draws, one_pass: bool = False) -> Turn:
         """A `Turn` on `real` and on fakes that are generated, observed and augmented when first read."""

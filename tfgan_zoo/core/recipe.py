@@ -170,18 +170,24 @@ class Recipe(Table):
         "are terms that any model can have",
     )
 
+    top_k: Number = Field(
+        1.0,
+        description="share of a batch's generated images, those with the highest logits, that the generator learns from, such as "
+        "{start=1, end=0.5}",
+    )
+
     @pydantic.field_validator("augmentation")
     @classmethod
     def expand_bgc(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         return transformations(names)
 
-    @pydantic.field_validator("augmentation_probability")
+    @pydantic.field_validator("augmentation_probability", "top_k")
     @classmethod
-    def check_probability(cls, probability: Number) -> Number:
-        within(probability, low=0)
-        if max(probability.values if isinstance(probability, Schedule) else [probability]) > 1:
-            raise ValueError(f"{probability} is out of range; expected a probability in [0, 1]")
-        return probability
+    def check_share(cls, share: Number) -> Number:
+        within(share, low=0)
+        if max(share.values if isinstance(share, Schedule) else [share]) > 1:
+            raise ValueError(f"{share} is out of range; expected a number in [0, 1]")
+        return share
 
     @pydantic.model_validator(mode="before")
     @classmethod
@@ -203,6 +209,10 @@ class Recipe(Table):
         for name, size in sizes:
             if size and size % self.accumulation:
                 raise ValueError(f"{name}={size} cannot be computed in {self.accumulation} equal parts (accumulation)")
+        if self.accumulation > 1 and self.top_k != 1:
+            raise ValueError(
+                f"top_k chooses from a whole batch, which accumulation={self.accumulation} divides; leave one out"
+            )
         return self
 
     @pydantic.model_validator(mode="after")

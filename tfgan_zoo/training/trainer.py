@@ -108,7 +108,9 @@ class Trainer:
         return make_optimizer(settings, steps, updates, name, plateau, self.rate_scale, self.step, lazy)
 
     def apply_schedules(self) -> None:
-        """Gives the game the weights of terms and the probability of augmentation that the recipe asks for."""
+        """Gives the game the weights of terms, the share of images and the probability of augmentation that the recipe asks for."""
+        if self.recipe.top_k != 1:
+            self.game.top_k = moving(self.recipe.top_k, self.step)
         if self.recipe.weights:
             weights = {name: moving(weight, self.step) for name, weight in self.recipe.weights.items()}
             self.game.objective = self.game.objective.with_weights(weights)
