@@ -1,5 +1,7 @@
 """StyleGAN2's game: what is mixed, what psi and noise do, its terms, and path lengths against closed forms."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -10,7 +12,10 @@ from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.core.game import Turn
 from tfgan_zoo.models import stylegan2
 from tfgan_zoo.objectives import PathLength, path_lengths
+from tfgan_zoo.saved_model.signatures import ExportedGenerator
+from tfgan_zoo.saved_model.version_folder import load_version, write_version
 
+EXPORTS = Path(__file__).parents[2] / "export"
 SHAPE = (16, 16, 1)
 SMALL = {"channel_base": 64, "channel_maximum": 8, "noise_size": 6, "style_size": 5, "mapping_layers": 2}
 COUNT = 40
@@ -137,3 +142,42 @@ def test_the_penalty_is_around_a_running_mean_of_the_lengths_and_its_gradient_is
         for length, row in zip(lengths, y, strict=True)
     )
     np.testing.assert_allclose(tape.gradient(loss, matrix), expected, rtol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """A generator whose noise has an effect, loaded from its version folder."""
+    keras.utils.set_random_seed(0)
+    game = stylegan2.build(SHAPE, 3, conditional=True, **SMALL)
+    for variable in game.generator.variables:
+        if variable.path.endswith("strength"):
+            variable.assign(0.5)
+    folder = tmp_path_factory.mktemp("export") / "style"
+    module = ExportedGenerator(game.generator, game.prior)
+    return load_version(write_version(module, folder, {"summary": "A toy.", "scores": [], "num_classes": 3}))
+
+
+def test_synthesis_of_the_mapped_styles_is_the_generator(exported):
+    labels = np.array([2, 0], np.int32)
+    styles = exported.styles([5, 6], 0.5, labels)
+    assert styles.shape == (2, *exported.styles_shape) == (2, 6, 5)
+    np.testing.assert_array_equal(styles, np.repeat(styles[:, :1], styles.shape[1], axis=1))
+    images = exported.from_latents(labels=labels, **exported.latent_inputs([5, 6], 0.5))
+    np.testing.assert_allclose(exported.from_styles(styles), images, atol=1e-6)
+
+
+def test_styles_of_two_seeds_mix_by_their_rows(exported):
+    one, other = exported.styles([1, 2], labels=[0, 1])
+    mixed = np.stack([np.where(np.arange(len(one))[:, None] < rows, one, other) for rows in range(len(one) + 1)])
+    images = exported.from_styles(mixed)
+    ends = exported.from_styles(np.stack([other, one]))
+    np.testing.assert_allclose(images[[0, -1]], ends, atol=1e-6)
+    steps = np.abs(np.diff(images, axis=0)).max(axis=(1, 2, 3))
+    assert (steps > 1e-4).all()  # every row has its part in the image
+
+
+def test_styles_of_another_shape_and_generators_without_are_refused(exported):
+    with pytest.raises(ZooError, match=r"styles have shape \[2, 5\]; expected \[N, 6, 5\]"):
+        exported.from_styles(np.zeros([2, 5]))
+    with pytest.raises(ZooError, match="draws no images from styles"):
+        load_version(EXPORTS / "sngan_mnist" / "1").styles([0])

@@ -33,6 +33,7 @@ class SignatureInputs:
         noise_size: how many numbers its latents are; code_size: how many codes it takes.
         conditional: True if it takes labels.
         num_classes, codes: as in the arguments.
+        styles_shape: (L, W) of its styles, a row for each layer; None if it draws no images from styles.
 
     Args:
         inputs, outputs: {signature: {name: (NumPy type, shape)}}, with the batch first in each shape.
@@ -60,6 +61,7 @@ class SignatureInputs:
                     f"not an export of this library: it has no signature {name!r}, only {', '.join(sorted(inputs))}."
                 )
         self.num_classes, self.codes, self.truncation = num_classes, codes, truncation
+        self.styles_shape = tuple(inputs["synthesis"]["styles"][1][1:]) if "synthesis" in inputs else None
         self.points = "points" in outputs["sample"]
         self.output_name = "points" if self.points else "images"
         if self.output_name not in outputs["sample"]:
@@ -279,6 +281,48 @@ class BaseSampler(SignatureInputs):
             ZooError: inputs that the generator does not take, or that are missing.
         """
         return self.call("serving_default", **self.serving_inputs(latents, labels, codes, **inputs))[self.output_name]
+
+    def styles(
+        self,
+        seeds: ArrayLike,
+        truncation: float | None = None,
+        labels: ArrayLike | None = None,
+        codes: ArrayLike | None = None,
+        **conditions: ArrayLike,
+    ) -> np.ndarray:
+        """The styles of `seeds`, float32 [N, L, W], for `from_styles`.
+
+        Args:
+            seeds, truncation, labels, codes, conditions: as in `sample`.
+
+        Raises:
+            ZooError: the generator draws no images from styles; or as `sample`.
+        """
+        self.check_styles()
+        return self.call("mapping", **self.sample_inputs(seeds, truncation, labels, codes, **conditions))["styles"]
+
+    def from_styles(self, styles: ArrayLike) -> np.ndarray:
+        """Images of styles, of which each row goes to one layer, so rows of several seeds may be mixed.
+
+        Args:
+            styles: [N, L, W].
+
+        Returns:
+            float32 images [N, H, W, C] in [-1, 1].
+
+        Raises:
+            ZooError: the generator draws no images from styles, or from others.
+        """
+        rows, array = self.check_styles(), np.asarray(styles, np.float32)
+        if array.ndim != 3 or array.shape[1:] != rows:
+            raise ZooError(f"styles have shape {list(array.shape)}; expected [N, {rows[0]}, {rows[1]}].")
+        return self.call("synthesis", styles=array)["images"]
+
+    def check_styles(self) -> tuple[int | None, ...]:
+        """The shape of the styles. Raises `ZooError` if the generator has none."""
+        if self.styles_shape is None:
+            raise ZooError("this generator draws no images from styles; of this library's models stylegan2 does.")
+        return self.styles_shape
 
 
 class Sampler(BaseSampler):

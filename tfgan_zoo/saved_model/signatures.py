@@ -32,15 +32,20 @@ class ExportedGenerator(tf.Module):
         png              seed int64 [B], truncation float32 [B]      -> png_bytes string [B]
         latents          seed int64 [B], truncation float32 [B]      -> the latents that `serving_default` takes
 
+    and, of a network that draws images from styles by a model in it (one of its layers takes "styles"), for style mixing and editing:
+
+        mapping          seed int64 [B], truncation float32 [B]      -> styles float32 [B, L, W], a row for each layer
+        synthesis        styles float32 [B, L, W]                    -> images float32 [B, H, W, C] in [-1, 1]
+
     truncation: its meaning is `prior.truncation`, such as the bound of |z|; `inf` is none for every prior.
 
-    All but `latents` take the prior's conditions too. In `sample` and `png` a condition that is left open is drawn from the
+    All but `latents` and `synthesis` take the prior's conditions too. In `sample`, `png` and `mapping` a condition that is left open is drawn from the
     seed; `serving_default` has no seed, so there all must be given.
 
         labels int32 [B] from 0; -1 leaves one open. A label beyond the classes is not refused in the graph.
         codes float32 [B, size], see `priors.Codes`; each number that is NaN is left open.
 
-    Internal inputs of the prior, which no client may give, are drawn from the seed as well. In `serving_default` they are
+    Internal inputs of the prior, which no client may give, are drawn from the seed as well. In `serving_default` and `synthesis` they are
     constants, those of seed 0 without truncation, so that the same latents give the same image.
 
     A generator of points makes `points` float32 [B, 2] in place of images, in `sample` too, and has no `png`.
@@ -76,11 +81,41 @@ class ExportedGenerator(tf.Module):
         def call_network(**inputs: tf.Tensor) -> tf.Tensor:
             return tf.cast(network(inputs, training=False), tf.float32)
 
-        # A function of its own, so that the file holds the network once and not once per signature.
-        network_function = concrete(call_network, **{i.name: spec_of(i) for i in prior.inputs if i.name in names})
+        # Functions of their own, so that the file holds the network once and not once per signature.
+        specs = {i.name: spec_of(i) for i in prior.inputs if i.name in names}
+        parts = style_parts(network)
+        if parts:
+            mapped, synthesized = parts
+            map_names = [tensor.name for tensor in mapped.inputs]
+            noise_names = [tensor.name for tensor in synthesized.inputs if tensor.name in names]
+            styles_spec = tf.TensorSpec([None, *mapped.output.shape[1:]], tf.float32)
 
-        def generate(inputs: Tensors) -> tf.Tensor:
-            return network_function(**{name: inputs[name] for name in names})
+            def call_mapping(**inputs: tf.Tensor) -> tf.Tensor:
+                return tf.cast(mapped(inputs, training=False), tf.float32)
+
+            def call_synthesis(**inputs: tf.Tensor) -> tf.Tensor:
+                return tf.cast(synthesized(inputs, training=False), tf.float32)
+
+            styles_function = concrete(call_mapping, **{name: specs[name] for name in map_names})
+            images_function = concrete(
+                call_synthesis, styles=styles_spec, **{name: specs[name] for name in noise_names}
+            )
+
+            def style(inputs: Tensors) -> tf.Tensor:
+                return styles_function(**{name: inputs[name] for name in map_names})
+
+            def generate(inputs: Tensors) -> tf.Tensor:
+                styles = inputs["styles"] if "styles" in inputs else style(inputs)
+                return images_function(styles=styles, **{name: inputs[name] for name in noise_names})
+        else:
+            network_function = concrete(call_network, **specs)
+
+            def generate(inputs: Tensors) -> tf.Tensor:
+                return network_function(**{name: inputs[name] for name in names})
+
+        def with_constants(inputs: Tensors) -> Tensors:
+            rows = tf.shape(next(iter(inputs.values())))[0]
+            return inputs | {name: tf.repeat(value, rows, axis=0) for name, value in internal.items()}
 
         def draw(inputs: Tensors) -> Tensors:
             truncation = inputs["truncation"][:, None]
@@ -94,10 +129,7 @@ class ExportedGenerator(tf.Module):
             return samples
 
         def serving_default(**inputs: tf.Tensor) -> Tensors:
-            if internal:
-                rows = tf.shape(next(iter(inputs.values())))[0]
-                inputs |= {name: tf.repeat(value, rows, axis=0) for name, value in internal.items()}
-            return {"points" if points else "images": generate(inputs)}
+            return {"points" if points else "images": generate(with_constants(inputs))}
 
         def sample(**inputs: tf.Tensor) -> Tensors:
             if points:
@@ -113,17 +145,37 @@ class ExportedGenerator(tf.Module):
             samples = draw(inputs)
             return {name: samples[name] for name in latent_names}
 
+        def mapping(**inputs: tf.Tensor) -> Tensors:
+            return {"styles": style(draw(inputs))}
+
+        def synthesis(**inputs: tf.Tensor) -> Tensors:
+            return {"images": generate(with_constants(inputs))}
+
+        for_styles = {
+            "mapping": lambda: concrete(mapping, **seed_specs, **condition_specs),
+            "synthesis": lambda: concrete(synthesis, styles=styles_spec),
+        }
         self.functions = {
             "serving_default": concrete(serving_default, **latent_specs, **condition_specs),
             "sample": concrete(sample, **seed_specs, **condition_specs),
             **({} if points else {"png": concrete(png, **seed_specs, **condition_specs)}),
             "latents": concrete(latents, **seed_specs),
+            **({name: make() for name, make in for_styles.items()} if parts else {}),
         }
 
     def generator(self) -> Sampler:
         """The `Sampler` of this module, which keeps the module alive."""
         prior = self.prior
         return Sampler(self.functions, prior.num_classes, prior.codes, self, prior.inputs, prior.truncation)
+
+
+def style_parts(network: keras.Model) -> tuple[keras.Model, keras.Model] | None:
+    """(model of a generator's other inputs to styles, the model in it that draws images from styles), None if it has none."""
+    for layer in network.layers:
+        if isinstance(layer, keras.Model) and isinstance(layer.input, dict) and "styles" in layer.input:
+            inputs = {t.name: t for t in network.inputs if t.name not in layer.input}
+            return keras.Model(inputs, network.get_layer("styles").output, name="mapping"), layer
+    return None
 
 
 def spec_of(item: GeneratorInput) -> tf.TensorSpec:
