@@ -45,6 +45,11 @@ SIGNATURES = {  # of the model "toy", whose image shows its seed (mod 256), labe
     ),
     "latents": ({"seed": (tf.int64, [None]), "truncation": (tf.float32, [None])}, {"noise": (tf.float32, [None, 3])}),
     "png": ({"seed": (tf.int64, [None]), "truncation": (tf.float32, [None])}, {"png_bytes": (tf.string, [None])}),
+    "mapping": (
+        {"seed": (tf.int64, [None]), "truncation": (tf.float32, [None]), "labels": (tf.int32, [None]), "codes": (tf.float32, [None, 2])},
+        {"styles": (tf.float32, [None, 2, 3])},
+    ),
+    "synthesis": ({"styles": (tf.float32, [None, 2, 3])}, {"images": (tf.float32, SHAPE)}),
 }  # fmt: skip
 
 
@@ -60,6 +65,10 @@ def toy(signature, inputs):
         return {"images": images}
     if signature == "png":
         return {"png_bytes": np.array([b"png %d" % seed for seed in inputs["seed"]], object)}
+    if signature == "mapping":
+        return {"styles": np.broadcast_to(inputs["seed"][:, None, None], [rows, 2, 3]).astype(np.float32)}
+    if signature == "synthesis":
+        return {"images": np.broadcast_to(inputs["styles"].sum((1, 2))[:, None, None, None], [rows, 4, 5, 1])}
     if signature == "latents":
         return {"noise": np.repeat(inputs["seed"], 3).reshape(rows, 3).astype(np.float32)}
     return {"images": np.broadcast_to(inputs["noise"][:, :1, None, None] / 8, [rows, 4, 5, 1]).astype(np.float32)}
@@ -209,6 +218,15 @@ def test_latents_and_images_from_latents(client):
     images = generator.from_latents(noise, labels=1, codes=[0, 0])
     np.testing.assert_array_equal(images[:, 0, 0, 0], [3 / 8, 4 / 8])
     assert images.dtype == np.float32
+
+
+def test_styles_are_mixed_over_the_server(client):
+    generator = client.generator("toy")
+    styles = generator.styles([3, 4], labels=1)
+    styles[0, 1] = styles[1, 1]
+    np.testing.assert_array_equal(generator.from_styles(styles)[:, 0, 0, 0], [3 * 3 + 3 * 4, 6 * 4])
+    with pytest.raises(ZooError, match=r"styles have shape \[2, 3\]; expected \[N, 2, 3\]"):
+        generator.from_styles(styles[0])
 
 
 def test_the_size_of_the_reply_limits_the_request(server, address):
@@ -368,6 +386,8 @@ def test_the_asynchronous_client_returns_the_same_with_four_requests_in_flight(s
             images = await generator.sample(range(200), labels=3)
             noise = await generator.latents([8])
             floats = await generator.from_latents(noise, 0, [0, 0])
+            styles = await generator.styles([5])
+            assert (await generator.from_styles(styles)).flat[0] == 6 * 5
             batches = [len(batch) async for batch in generator.stream(range(20))]
             with pytest.raises(ZooError, match="NOT_FOUND"):
                 await client.status("other")

@@ -131,6 +131,19 @@ class SignatureInputs:
                 )
         return {**arrays, **self.checked_conditions(rows, {"labels": labels, "codes": codes, **inputs}, by_seed=False)}
 
+    def synthesis_inputs(self, styles: ArrayLike) -> Arrays:
+        """Inputs of the signature `synthesis`; see `BaseSampler.from_styles`."""
+        shape, array = self.check_styles(), np.asarray(styles, np.float32)
+        if array.ndim != 3 or array.shape[1:] != shape:
+            raise ZooError(f"styles have shape {list(array.shape)}; expected [N, {shape[0]}, {shape[1]}].")
+        return {"styles": array}
+
+    def check_styles(self) -> tuple[int | None, ...]:
+        """The shape of the styles. Raises `ZooError` if the generator has none."""
+        if self.styles_shape is None:
+            raise ZooError("this generator draws no images from styles; of this library's models stylegan2 does.")
+        return self.styles_shape
+
     def checked_conditions(self, rows: int, values: Mapping[str, ArrayLike | None], by_seed: bool) -> Arrays:
         """{condition: array [rows, ...]}; by_seed: True if those that are missing can be drawn."""
         kinds = {item.name: item.kind for item in self.inputs}
@@ -313,16 +326,7 @@ class BaseSampler(SignatureInputs):
         Raises:
             ZooError: the generator draws no images from styles, or from others.
         """
-        rows, array = self.check_styles(), np.asarray(styles, np.float32)
-        if array.ndim != 3 or array.shape[1:] != rows:
-            raise ZooError(f"styles have shape {list(array.shape)}; expected [N, {rows[0]}, {rows[1]}].")
-        return self.call("synthesis", styles=array)["images"]
-
-    def check_styles(self) -> tuple[int | None, ...]:
-        """The shape of the styles. Raises `ZooError` if the generator has none."""
-        if self.styles_shape is None:
-            raise ZooError("this generator draws no images from styles; of this library's models stylegan2 does.")
-        return self.styles_shape
+        return self.call("synthesis", **self.synthesis_inputs(styles))["images"]
 
 
 class Sampler(BaseSampler):

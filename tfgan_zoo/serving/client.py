@@ -127,7 +127,7 @@ class Client:
 
 
 class RemoteSampler(BaseSampler):
-    """Samples by seed from a server: `sample`, `latents` and `from_latents` as in `BaseSampler`, and `stream`.
+    """Samples by seed from a server: the methods of `BaseSampler`, and `stream`.
 
     The server's metadata state neither the number of classes nor the kinds of codes, so these are not checked here.
     """
@@ -289,6 +289,24 @@ class AsyncRemoteSampler(SignatureInputs):
         """As `BaseSampler.from_latents`."""
         arguments = self.serving_inputs(latents, labels, codes, **inputs)
         return (await self.call("serving_default", **arguments))[self.output_name]
+
+    async def styles(
+        self,
+        seeds: ArrayLike,
+        truncation: float | None = None,
+        labels: ArrayLike | None = None,
+        codes: ArrayLike | None = None,
+        **conditions: ArrayLike,
+    ) -> np.ndarray:
+        """As `BaseSampler.styles`."""
+        self.check_styles()
+        return (await self.call("mapping", **self.sample_inputs(seeds, truncation, labels, codes, **conditions)))[
+            "styles"
+        ]
+
+    async def from_styles(self, styles: ArrayLike) -> np.ndarray:
+        """As `BaseSampler.from_styles`."""
+        return (await self.call("synthesis", **self.synthesis_inputs(styles)))["images"]
 
     async def stream(
         self,
