@@ -174,7 +174,7 @@ def test_semi_supervised_presets_train_on_as_many_labels_as_their_names_say():
     [
         ("r3gan", ["arguments.r2=false", "weights={r1=2}"], ["relativistic_pairing", "r1"]),
         ("r3gan", ["arguments.loss=non_saturating"], ["non_saturating", "r1", "r2"]),
-        ("stylegan2", ["arguments.path_length=false", "weights={r1=10}"], ["non_saturating", "r1"]),
+        ("stylegan2", ["arguments.path_length=true"], ["non_saturating", "r1", "path_length"]),
     ],
 )
 def test_the_baselines_that_pages_name_are_settings_of_the_quickstart(model, changes, terms):
