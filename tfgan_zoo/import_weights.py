@@ -25,7 +25,9 @@ TO = flags.DEFINE_string("to", None, "The run's folder, which must not exist yet
 KEY = flags.DEFINE_string(
     "key", None, "Under which key of the file the generator is found, such as g_ema; needed if it holds several."
 )
-DISCRIMINATOR = flags.DEFINE_string("discriminator", None, "The discriminator's file, if there is one.")
+DISCRIMINATOR = flags.DEFINE_string(
+    "discriminator", None, "The discriminator's file, if there is one; none leaves out that of a snapshot."
+)
 DISCRIMINATOR_KEY = flags.DEFINE_string("discriminator_key", None, "Likewise of the discriminator, in its file.")
 TRUNCATION = flags.DEFINE_float(
     "truncation",
@@ -60,6 +62,8 @@ def main(*files: str) -> int:
     generator_key, discriminator_key = players_of(layout, of_file)
     tensors, discriminator = state_dict(of_file, KEY.value or generator_key), None
     discriminator_file = DISCRIMINATOR.value or (file if discriminator_key else None)
+    if discriminator_file == "none":
+        discriminator_file = None
     if discriminator_file:
         if discriminator_file != file:
             of_file = read_file(layout, discriminator_file)

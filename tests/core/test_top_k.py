@@ -29,6 +29,15 @@ def test_gradient_is_that_of_the_mean_over_the_highest_and_values_stay(share, co
     np.testing.assert_allclose(tape.gradient(loss, logits), expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize(("share", "size", "count"), [(0.3, 50, 15), (0.6, 100, 60), (0.15, 100, 15)])
+def test_rounding_takes_no_image_too_many(share, size, count):
+    logits = tf.reshape(tf.range(size, dtype=tf.float32), [-1, 1])
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        loss = tf.reduce_sum(learning_from_top({"logits": logits}, tf.constant(share))["logits"])
+    assert np.count_nonzero(tape.gradient(loss, logits)) == count
+
+
 def test_equal_logits_are_as_many_as_asked_for():
     logits = tf.zeros([6, 4, 4, 1])  # of patches
     with tf.GradientTape() as tape:
@@ -59,7 +68,8 @@ def test_two_replicas_choose_from_the_whole_batch(two_replicas, term):
     ("settings", "message"),
     [
         ({"top_k": 1.5}, "1.5 is out of range; expected a number in"),
-        ({"top_k": -0.1}, "greater than or equal to 0"),
+        ({"top_k": -0.1}, "greater than 0"),
+        ({"top_k": 0}, "greater than 0"),
         ({"top_k": 0.5, "accumulation": 2}, "top_k chooses from a whole batch"),
     ],
 )

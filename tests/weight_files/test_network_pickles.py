@@ -194,6 +194,11 @@ REFUSED = {
         + b"0" + made.called(made.named("torch.storage", "_load_from_bytes"), b"h\x00"),
         "more than once",
     ),
+    "a changed function": (
+        made.named("torch_utils.persistence", "_reconstruct_persistent_obj") + made.item((None, {"__doc__": "changed"})) + b"b",
+        "changes a function",
+    ),
+    "a long name": (made.plain({"n" * 1001: np.ones(2, np.float32)}), "longer than 1,000 characters"),
     "a high number of what is remembered": (made.item("name") + b"r\x88\x13\x00\x00", "number 5,000 after"),
     "an array of objects": (
         made.numpy_array(np.ones(2)).replace(made.item("f4"), made.item("O8")),
@@ -207,6 +212,21 @@ def test_what_is_not_a_network_is_refused(name):
     opcodes, message = REFUSED[name]
     with pytest.raises(ZooError, match=re.escape(message)):
         read_networks(made.snapshot({"G_ema": opcodes}))
+
+
+def test_the_type_of_a_storage_cannot_be_changed():
+    changed = b"ctorch\nBFloat16Storage\n" + made.item((None, {"names": ("other",)})) + b"b0"
+    content = made.storage_file(np.ones(3, np.uint16), b"ctorch\nBFloat16Storage\n").replace(
+        b"\x80\x03(", b"\x80\x03" + changed + b"("
+    )
+    with pytest.raises(ZooError, match="damaged"):
+        read_networks(made.snapshot({"G_ema": made.tensor(np.ones(3, np.float32), content)}))
+
+
+def test_whole_batches_of_the_minibatch_statistics_stay_none():
+    generator, discriminator = players("stylegan2_tiny32")
+    found = stylegan2_pickle.recognize(generator, discriminator | {"b4.mbstd.group_size": np.asarray(0)})
+    assert found.arguments["group_size"] is None
 
 
 def test_tensors_that_share_their_numbers_without_end_are_refused():

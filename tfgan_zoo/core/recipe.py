@@ -181,6 +181,11 @@ class Recipe(Table):
     def expand_bgc(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         return transformations(names)
 
+    @pydantic.field_validator("top_k")
+    @classmethod
+    def check_top_k(cls, share: Number) -> Number:
+        return within(share, above=0)
+
     @pydantic.field_validator("augmentation_probability", "top_k")
     @classmethod
     def check_share(cls, share: Number) -> Number:

@@ -10,12 +10,14 @@ of TensorFlow 1 (StyleGAN2).
 
 import io
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from tfgan_zoo.core.errors import ZooError
-from tfgan_zoo.weight_files.torch_file import TensorUnpickler, read_tensors, read_with, storages_after_pickles
+from tfgan_zoo.weight_files.torch_file import Callable, TensorUnpickler, read_tensors, read_with, storages_after_pickles
 
 MODULES = re.compile(r"(training\.networks(_stylegan[23])?|R3GAN(\.\w+)+|torch\.nn\.modules(\.\w+)+|training\.augment)")
 DTYPES_OF_TORCH = ("float16", "bfloat16", "float32", "float64", "int32", "int64", "uint8", "bool")
@@ -61,11 +63,14 @@ def _first_bytes(path):
 class _Module:
     """Anything that has a state: `state` is a dictionary, or empty."""
 
+    state: Mapping[str, Any] = MappingProxyType({})
+
     def __init__(self, *_: Any) -> None:
-        self.state: dict = {}
+        pass
 
     def __setstate__(self, state: Any) -> None:
-        self.state = state if isinstance(state, dict) else {}
+        if isinstance(state, dict):
+            self.state = state
 
 
 class _Settings(dict):
@@ -114,18 +119,18 @@ class _NetworkUnpickler(TensorUnpickler):
     def find_class(self, module: str, name: str) -> Any:
         module = module.replace("numpy._core.", "numpy.core.")
         known: dict[tuple[str, str], Any] = {
-            ("torch_utils.persistence", "_reconstruct_persistent_obj"): _persistent,
+            ("torch_utils.persistence", "_reconstruct_persistent_obj"): Callable(_persistent),
             ("dnnlib.tflib.network", "Network"): _Module,
             ("dnnlib.util", "EasyDict"): _Settings,
-            ("torch.storage", "_load_from_bytes"): self.load_storage,
-            ("torch", "Size"): _plain,
-            ("torch", "device"): _plain,
-            ("builtins", "set"): _plain,
+            ("torch.storage", "_load_from_bytes"): Callable(self.load_storage),
+            ("torch", "Size"): Callable(_plain),
+            ("torch", "device"): Callable(_plain),
+            ("builtins", "set"): Callable(_plain),
             ("numpy", "ndarray"): _Array,
             ("numpy", "dtype"): _Type,
             ("numpy.core.multiarray", "_reconstruct"): _Array,
-            ("numpy.core.multiarray", "scalar"): _scalar,
-            ("_codecs", "encode"): _encode,
+            ("numpy.core.multiarray", "scalar"): Callable(_scalar),
+            ("_codecs", "encode"): Callable(_encode),
         }
         if (module, name) in known:
             return known[module, name]
@@ -183,8 +188,7 @@ def _networks(content):
     )
     if not networks:
         raise ZooError("it holds no networks; expected those that training writes, such as G, D and G_ema.")
-    done: dict[int, dict] = {}
-    return {key: _tensors(network, done) for key, network in networks.items()}
+    return {key: _tensors(network, {}) for key, network in networks.items()}
 
 
 def _tensors(module: _Module, done: dict[int, dict]) -> dict:
@@ -206,8 +210,8 @@ def _tensors(module: _Module, done: dict[int, dict]) -> dict:
                 found[str(key)] = value
         settings, parts = module.state.items(), _items(module, "_modules")
     for key, value in settings:
-        if key in SETTINGS and isinstance(value, int):
-            found[key] = np.asarray(value)
+        if key in SETTINGS and (value is None or (type(value) is int and 0 < value < 2**31)):
+            found[key] = np.asarray(value or 0)  # 0 for none
     for key, value in parts:
         if isinstance(value, _Module):
             found[str(key)] = _tensors(value, done)

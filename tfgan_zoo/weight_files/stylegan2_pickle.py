@@ -68,7 +68,7 @@ def recognize(tensors: Tensors, discriminator: Tensors | None = None) -> Recogni
         discriminator = in_pytorchs_layout(discriminator)
         arguments |= {
             "residual": f"b{sides[-1]}.skip.weight" in discriminator,
-            "group_size": int(discriminator.get("b4.mbstd.group_size", 4)),
+            "group_size": int(discriminator.get("b4.mbstd.group_size", 4)) or None,
         }
     notes = ["Its noise is drawn with the seed; the constant noise maps of the file are left out."]
     if "mapping.w_avg" not in tensors:
@@ -94,7 +94,7 @@ def in_pytorchs_layout(tensors: Tensors) -> Tensors:
         return tensors
     if "LabelEmbed.weight" in tensors:
         raise ZooError(
-            "this is a discriminator of TensorFlow 1 with classes, which differs from ours; import only the generator."
+            "this is a discriminator of TensorFlow 1 with classes, which differs from ours; leave it out by --discriminator=none."
         )
     found: Tensors = {}
     for name, tensor in tensors.items():

@@ -15,6 +15,7 @@ import math
 import pathlib
 import pickle
 import pickletools
+import reprlib
 import typing
 import zipfile
 
@@ -29,6 +30,8 @@ DTYPES = {
     "ShortStorage": "<i2", "CharStorage": "i1", "ByteStorage": "u1", "BoolStorage": "?",
 }  # fmt: skip
 BFLOAT16 = np.dtype([("bfloat16", "<u2")])  # NumPy has none; its bits are the upper half of a float32
+STORAGES = (*DTYPES, "BFloat16Storage")
+LONGEST_NAME = 1000  # characters of a tensor's name
 PARAMETERS = ("_rebuild_parameter", "_rebuild_parameter_with_state")
 MOST_COPIES = 4  # bytes of tensors for each byte of the file; tensors may share their numbers, and bfloat16 doubles
 
@@ -87,6 +90,21 @@ def _tree(content):
     return _from_zip(content) if content[:2] == b"PK" else storages_after_pickles(content)[0]
 
 
+class Callable:
+    """A function that a pickle may call and cannot change."""
+
+    __slots__ = ("_function",)
+
+    def __init__(self, function: typing.Callable[..., typing.Any]) -> None:
+        self._function = function
+
+    def __call__(self, *arguments: typing.Any) -> typing.Any:
+        return self._function(*arguments)
+
+    def __setstate__(self, state: typing.Any) -> None:
+        raise ZooError("it changes a function that it may only call.")
+
+
 class TensorUnpickler(pickle.Unpickler):
     """Allows only dictionaries and tensors.
 
@@ -103,20 +121,20 @@ class TensorUnpickler(pickle.Unpickler):
         if (module, name) == ("collections", "OrderedDict"):
             return collections.OrderedDict
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
-            return self.make_tensor
+            return Callable(self.make_tensor)
         if module == "torch._utils" and name in PARAMETERS:
-            return lambda tensor, *_: tensor
-        if module == "torch" and name in DTYPES:
-            return np.dtype(DTYPES[name])
-        if (module, name) == ("torch", "BFloat16Storage"):
-            return BFLOAT16
+            return Callable(lambda tensor, *_: tensor)
+        if module == "torch" and name in STORAGES:
+            return name
         raise ZooError(f"it names {module}.{name}; expected only dictionaries and tensors, as in a state_dict.")
 
     def persistent_load(self, identity):
-        kind, dtype, key, _, count, *view = identity
-        if kind != "storage" or view not in ([], [None]):
-            raise ZooError(f"it refers to {identity!r}, which is not a storage.")
+        kind, name, key, _, count, *view = identity
+        plain = all(isinstance(text, str) for text in (name, key)) and isinstance(count, int)
+        if kind != "storage" or view not in ([], [None]) or not plain or name not in STORAGES:
+            raise ZooError(f"it refers to {reprlib.repr(identity)}, which is not a storage.")
         if key not in self.storages:
+            dtype = np.dtype(DTYPES[name]) if name in DTYPES else BFLOAT16
             self.storages[key] = self.make_storage(key, dtype, count)
         return key
 
@@ -180,7 +198,9 @@ def storages_after_pickles(content: bytes) -> tuple[typing.Any, dict[str, np.nda
 
     magic, version, system = (TensorUnpickler(file, make_storage).load() for _ in range(3))
     if (magic, version) != (MAGIC, VERSION):
-        raise ZooError(f"it starts with {magic!r}, {version!r}; expected PyTorch's {MAGIC!r}, {VERSION!r}.")
+        raise ZooError(
+            f"it starts with {reprlib.repr(magic)}, {reprlib.repr(version)}; expected PyTorch's {MAGIC!r}, {VERSION!r}."
+        )
     if not system["little_endian"]:
         raise ZooError("it was written on a big-endian machine.")
     unpickler = TensorUnpickler(file, make_storage)
@@ -200,6 +220,10 @@ def _named(tree, prefix, seen):
         return
     seen.add(id(tree))
     for key, value in tree.items():
+        if isinstance(key, str) and len(prefix) + len(key) > LONGEST_NAME:
+            raise ZooError(f"a name in it is longer than {LONGEST_NAME:,} characters.")
+        if not isinstance(key, str | int):
+            continue
         if isinstance(value, np.ndarray):
             yield f"{prefix}{key}", value
         yield from _named(value, f"{prefix}{key}.", seen)
