@@ -436,12 +436,15 @@ def other_values(annotation, default, given):
             yield from ([], [*given, *given])
 
 
+FITTING = {("r3gan", "widths"): [SIZE, SIZE, SIZE // 2]}  # one for each resolution of the small images
+
+
 @functools.cache
 def options_of(model):
     """(argument, value) of each choice of `build` other than its default."""
     small = small_arguments(model)
     return [
-        (name, value)
+        (name, FITTING.get((model, name), value))
         for name, parameter in parameters_of(model).items()
         if name not in catalog.GIVEN
         for value in other_values(parameter.annotation, parameter.default, small.get(name, parameter.default))

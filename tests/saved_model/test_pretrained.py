@@ -23,7 +23,8 @@ PRESETS = {"mnist": "quickstart", "emoji": "emoji"}  # by what they were trained
 BYTES = {
     "biggan_deep_mnist": 4_000_000,
     "r3gan_emoji": 4_000_000,
-}  # a graph of two, and a discriminator beside the generator
+    "stylegan2_mnist": 3_000_000,
+}  # a graph of two; a discriminator beside the generator; six signatures of a mapping and of convolutions with noise
 QUICK = "sngan_mnist"  # for each other one, 5,000 digits take minutes
 
 

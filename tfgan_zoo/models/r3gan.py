@@ -24,7 +24,7 @@ def build(
     *,
     channels: Count = 768,
     full_resolution: Count = 32,
-    widths: list[Count] | None = None,
+    widths: tuple[Count, ...] | None = None,
     group_size: Count = 16,
     blocks: Count = 2,
     noise_size: Count = 64,
@@ -58,7 +58,7 @@ def build(
     if widths:
         if len(widths) != len(stages):
             raise ZooError(
-                f"arguments.widths={widths} is for {len(widths)} stages; images of {image_shape} have {len(stages)}."
+                f"arguments.widths={list(widths)} is for {len(widths)} stages; images of {image_shape} have {len(stages)}."
             )
         stages = tuple(widths)
     groups = r3gan.stage_groups(stages, group_size)

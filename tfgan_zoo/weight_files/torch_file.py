@@ -112,12 +112,13 @@ class TensorUnpickler(pickle.Unpickler):
     A pickle only handles their keys, and tensors that were checked, so it cannot make a tensor of anything else.
     """
 
-    def __init__(self, file, make_storage):
+    def __init__(self, file: typing.BinaryIO, make_storage: typing.Callable[..., np.ndarray]) -> None:
         check_memo(file)
         super().__init__(file)
-        self.make_storage, self.storages = make_storage, {}
+        self.make_storage = make_storage
+        self.storages: dict[typing.Any, np.ndarray] = {}
 
-    def find_class(self, module, name):
+    def find_class(self, module: str, name: str) -> typing.Any:
         if (module, name) == ("collections", "OrderedDict"):
             return collections.OrderedDict
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
@@ -128,7 +129,7 @@ class TensorUnpickler(pickle.Unpickler):
             return name
         raise ZooError(f"it names {module}.{name}; expected only dictionaries and tensors, as in a state_dict.")
 
-    def persistent_load(self, identity):
+    def persistent_load(self, identity: typing.Any) -> str:
         kind, name, key, _, count, *view = identity
         plain = all(isinstance(text, str) for text in (name, key)) and isinstance(count, int)
         if kind != "storage" or view not in ([], [None]) or not plain or name not in STORAGES:
@@ -138,7 +139,9 @@ class TensorUnpickler(pickle.Unpickler):
             self.storages[key] = self.make_storage(key, dtype, count)
         return key
 
-    def make_tensor(self, key, offset, shape, strides, *_):
+    def make_tensor(
+        self, key: typing.Any, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_: typing.Any
+    ) -> np.ndarray:
         """A view of a storage, within its bounds; shape and strides are in elements."""
         storage = self.storages[key]
         last = offset + sum((n - 1) * stride for n, stride in zip(shape, strides, strict=True))
@@ -147,8 +150,8 @@ class TensorUnpickler(pickle.Unpickler):
             raise ZooError(
                 f"a tensor of shape {shape}, strides {strides} and offset {offset} exceeds its storage of {storage.size} numbers."
             )
-        strides = [stride * storage.itemsize for stride in strides]
-        return np.lib.stride_tricks.as_strided(storage[offset:], shape, strides)
+        in_bytes = [stride * storage.itemsize for stride in strides]
+        return np.lib.stride_tricks.as_strided(storage[offset:], shape, in_bytes)
 
 
 def check_memo(file: typing.BinaryIO) -> None:
