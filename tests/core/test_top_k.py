@@ -5,10 +5,11 @@ import pytest
 import tensorflow as tf
 from small_games import assert_same, played, points_game, points_recipe, values
 
-from tfgan_zoo.core import recipe
+from tfgan_zoo.core import catalog, recipe
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.core.top_k import learning_from_top
 from tfgan_zoo.objectives import LeastSquares, NonSaturating, RelativisticPairing
+from tfgan_zoo.runs import building
 
 LOGITS = np.random.default_rng(0).normal(size=[7, 1])
 
@@ -47,9 +48,11 @@ def test_equal_logits_are_as_many_as_asked_for():
     np.testing.assert_allclose(per_example, [1 / 3] * 3 + [0] * 3, rtol=1e-6)
 
 
-def test_a_discriminator_without_logits_is_refused():
-    with pytest.raises(ZooError, match="top_k needs logits, and this discriminator puts out reconstructions"):
-        learning_from_top({"reconstructions": tf.zeros([2, 1])}, tf.constant(0.5))
+@pytest.mark.parametrize("model", ["ebgan", "began"])
+def test_a_discriminator_without_logits_is_refused_when_the_game_is_built(model):
+    settings = recipe.parse({"model": model, **catalog.preset_table(model, "quickstart"), "top_k": 0.5})
+    with pytest.raises(ZooError, match="top_k needs logits, and this model's discriminator puts out"):
+        building.game_builder(settings, (32, 32, 1), 0)()
 
 
 @pytest.mark.parametrize("term", [NonSaturating, LeastSquares, RelativisticPairing])

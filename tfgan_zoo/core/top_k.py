@@ -3,7 +3,6 @@ Sinha et al. 2020, arXiv:2002.06224."""
 
 import tensorflow as tf
 
-from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.core.replicas import rows_of_all_replicas, rows_of_this_replica
 
 
@@ -20,9 +19,6 @@ def learning_from_top(outputs: dict[str, tf.Tensor], share: tf.Tensor) -> dict[s
     Returns:
         The same values by the same names.
 
-    Raises:
-        ZooError: the discriminator has no logits.
-
     Examples:
         >>> logits = tf.Variable([[1.0], [3.0], [2.0], [0.0]])
         >>> with tf.GradientTape() as tape:
@@ -30,8 +26,6 @@ def learning_from_top(outputs: dict[str, tf.Tensor], share: tf.Tensor) -> dict[s
         >>> float(loss), tape.gradient(loss, logits).numpy().ravel().tolist()
         (-1.5, [-0.0, -0.5, -0.5, -0.0])
     """
-    if "logits" not in outputs:
-        raise ZooError(f"top_k needs logits, and this discriminator puts out {', '.join(outputs)}; leave it out.")
     logits = tf.stop_gradient(outputs["logits"])
     realness = rows_of_all_replicas(tf.reduce_mean(logits, axis=list(range(1, len(logits.shape)))))
     size = tf.cast(tf.shape(realness)[0], share.dtype)

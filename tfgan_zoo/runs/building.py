@@ -72,6 +72,9 @@ def game_builder(a_recipe: Recipe, image_shape: Sequence[int], num_classes: int)
             start = cast(float, a_recipe.augmentation_probability)  # the recipe refuses a schedule beside the feedback
             game = adapt(game, a_recipe.augmentation_feedback, start)
         add_terms(game, a_recipe)
+        if a_recipe.top_k != 1 and "logits" not in game.discriminator.output:
+            outputs = ", ".join(game.discriminator.output)
+            raise ZooError(f"top_k needs logits, and this model's discriminator puts out {outputs}; leave it out.")
         return game
 
     return build_game

@@ -321,7 +321,7 @@ class BaseSampler(SignatureInputs):
             styles: [N, L, W].
 
         Returns:
-            float32 images [N, H, W, C] in [-1, 1].
+            float32 images [N, H, W, C], around [-1, 1].
 
         Raises:
             ZooError: the generator draws no images from styles, or from others.

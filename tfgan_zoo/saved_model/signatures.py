@@ -1,7 +1,7 @@
 """The module that is exported: signatures with a batch dimension everywhere, and random numbers by seed inside the graph."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import keras
@@ -35,7 +35,7 @@ class ExportedGenerator(tf.Module):
     and, of a network that draws images from styles by a model in it (one of its layers takes "styles"), for style mixing and editing:
 
         mapping          seed int64 [B], truncation float32 [B]      -> styles float32 [B, L, W], a row for each layer
-        synthesis        styles float32 [B, L, W]                    -> images float32 [B, H, W, C] in [-1, 1]
+        synthesis        styles float32 [B, L, W]                    -> images float32 [B, H, W, C], around [-1, 1]
 
     truncation: its meaning is `prior.truncation`, such as the bound of |z|; `inf` is none for every prior.
 
@@ -75,43 +75,17 @@ class ExportedGenerator(tf.Module):
         seed_specs = {"seed": tf.TensorSpec([None], tf.int64), "truncation": tf.TensorSpec([None], tf.float32)}
         internal = internal_constants(prior)
 
-        def concrete(function: Callable[..., Any], **specs: tf.TensorSpec) -> Any:
-            return tf.function(function, autograph=False).get_concrete_function(**specs)
-
-        def call_network(**inputs: tf.Tensor) -> tf.Tensor:
-            return tf.cast(network(inputs, training=False), tf.float32)
-
-        # Functions of their own, so that the file holds the network once and not once per signature.
-        specs = {i.name: spec_of(i) for i in prior.inputs if i.name in names}
+        specs = {item.name: spec_of(item) for item in prior.inputs if item.name in names}
         parts = style_parts(network)
         if parts:
             mapped, synthesized = parts
-            map_names = [tensor.name for tensor in mapped.inputs]
-            noise_names = [tensor.name for tensor in synthesized.inputs if tensor.name in names]
-            styles_spec = tf.TensorSpec([None, *mapped.output.shape[1:]], tf.float32)
+            specs["styles"] = tf.TensorSpec([None, *mapped.output.shape[1:]], tf.float32)
+            style, draw_styles = as_function(mapped, specs), as_function(synthesized, specs)
 
-            def call_mapping(**inputs: tf.Tensor) -> tf.Tensor:
-                return tf.cast(mapped(inputs, training=False), tf.float32)
+            def through_styles(inputs: Tensors) -> tf.Tensor:
+                return draw_styles({**inputs, "styles": style(inputs)})
 
-            def call_synthesis(**inputs: tf.Tensor) -> tf.Tensor:
-                return tf.cast(synthesized(inputs, training=False), tf.float32)
-
-            styles_function = concrete(call_mapping, **{name: specs[name] for name in map_names})
-            images_function = concrete(
-                call_synthesis, styles=styles_spec, **{name: specs[name] for name in noise_names}
-            )
-
-            def style(inputs: Tensors) -> tf.Tensor:
-                return styles_function(**{name: inputs[name] for name in map_names})
-
-            def generate(inputs: Tensors) -> tf.Tensor:
-                styles = inputs["styles"] if "styles" in inputs else style(inputs)
-                return images_function(styles=styles, **{name: inputs[name] for name in noise_names})
-        else:
-            network_function = concrete(call_network, **specs)
-
-            def generate(inputs: Tensors) -> tf.Tensor:
-                return network_function(**{name: inputs[name] for name in names})
+        generate = through_styles if parts else as_function(network, specs)
 
         def with_constants(inputs: Tensors) -> Tensors:
             rows = tf.shape(next(iter(inputs.values())))[0]
@@ -149,24 +123,44 @@ class ExportedGenerator(tf.Module):
             return {"styles": style(draw(inputs))}
 
         def synthesis(**inputs: tf.Tensor) -> Tensors:
-            return {"images": generate(with_constants(inputs))}
+            return {"images": draw_styles(with_constants(inputs))}
 
-        for_styles = {
-            "mapping": lambda: concrete(mapping, **seed_specs, **condition_specs),
-            "synthesis": lambda: concrete(synthesis, styles=styles_spec),
-        }
-        self.functions = {
+        functions = {
             "serving_default": concrete(serving_default, **latent_specs, **condition_specs),
             "sample": concrete(sample, **seed_specs, **condition_specs),
             **({} if points else {"png": concrete(png, **seed_specs, **condition_specs)}),
             "latents": concrete(latents, **seed_specs),
-            **({name: make() for name, make in for_styles.items()} if parts else {}),
         }
+        if parts:
+            functions["mapping"] = concrete(mapping, **seed_specs, **condition_specs)
+            functions["synthesis"] = concrete(synthesis, styles=specs["styles"])
+        self.functions = functions
 
     def generator(self) -> Sampler:
         """The `Sampler` of this module, which keeps the module alive."""
         prior = self.prior
         return Sampler(self.functions, prior.num_classes, prior.codes, self, prior.inputs, prior.truncation)
+
+
+def concrete(function: Callable[..., Any], **specs: tf.TensorSpec) -> Any:
+    """The concrete function of these inputs."""
+    return tf.function(function, autograph=False).get_concrete_function(**specs)
+
+
+def as_function(model: keras.Model, specs: Mapping[str, tf.TensorSpec]) -> Callable[[Tensors], tf.Tensor]:
+    """A model in float32 as a function of its own, so that the file holds it once and not once per signature.
+
+    Args:
+        model: with one output.
+        specs: of its inputs, by name; others are left out.
+    """
+    names = [tensor.name for tensor in model.inputs]
+
+    def call_model(**inputs: tf.Tensor) -> tf.Tensor:
+        return tf.cast(model(inputs, training=False), tf.float32)
+
+    function = concrete(call_model, **{name: specs[name] for name in names})
+    return lambda inputs: function(**{name: inputs[name] for name in names})
 
 
 def style_parts(network: keras.Model) -> tuple[keras.Model, keras.Model] | None:

@@ -2,7 +2,7 @@
 
 Such a file is a pickle of whole objects; StyleGAN's own loader executes the source of the network's module, which the file holds.
 Here the source is text that nobody reads, modules become records without behaviour, and a file that names anything but modules,
-tensors, arrays and plain values is refused. Memory is taken only for what is in the file.
+tensors, arrays and plain values is refused. Sizes are checked before memory is taken for tensors.
 
 Three forms are read: objects of `torch_utils.persistence` (StyleGAN2-ADA and StyleGAN3), plain PyTorch modules (R3GAN), and networks
 of TensorFlow 1 (StyleGAN2).
@@ -10,6 +10,7 @@ of TensorFlow 1 (StyleGAN2).
 
 import io
 import re
+import reprlib
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -17,7 +18,13 @@ from typing import Any
 import numpy as np
 
 from tfgan_zoo.core.errors import ZooError
-from tfgan_zoo.weight_files.torch_file import Callable, TensorUnpickler, read_tensors, read_with, storages_after_pickles
+from tfgan_zoo.weight_files.torch_file import (
+    FixedFunction,
+    TensorUnpickler,
+    read_tensors,
+    read_with,
+    storages_after_pickles,
+)
 
 MODULES = re.compile(r"(training\.networks(_stylegan[23])?|R3GAN(\.\w+)+|torch\.nn\.modules(\.\w+)+|training\.augment)")
 DTYPES_OF_TORCH = ("float16", "bfloat16", "float32", "float64", "int32", "int64", "uint8", "bool")
@@ -94,7 +101,7 @@ class _Type:
 
     def read(self, data: bytes) -> np.ndarray:
         if self.name not in NUMBERS or not isinstance(data, bytes):
-            raise ZooError(f"it has an array of {self.name!r}; expected numbers ({', '.join(NUMBERS)}).")
+            raise ZooError(f"it has an array of {reprlib.repr(self.name)}; expected numbers ({', '.join(NUMBERS)}).")
         return np.frombuffer(data, np.dtype(self.order + self.name))
 
 
@@ -119,18 +126,18 @@ class _NetworkUnpickler(TensorUnpickler):
     def find_class(self, module: str, name: str) -> Any:
         module = module.replace("numpy._core.", "numpy.core.")
         known: dict[tuple[str, str], Any] = {
-            ("torch_utils.persistence", "_reconstruct_persistent_obj"): Callable(_persistent),
+            ("torch_utils.persistence", "_reconstruct_persistent_obj"): FixedFunction(_persistent),
             ("dnnlib.tflib.network", "Network"): _Module,
             ("dnnlib.util", "EasyDict"): _Settings,
-            ("torch.storage", "_load_from_bytes"): Callable(self.load_storage),
-            ("torch", "Size"): Callable(_plain),
-            ("torch", "device"): Callable(_plain),
-            ("builtins", "set"): Callable(_plain),
+            ("torch.storage", "_load_from_bytes"): FixedFunction(self.load_storage),
+            ("torch", "Size"): FixedFunction(_plain),
+            ("torch", "device"): FixedFunction(_plain),
+            ("builtins", "set"): FixedFunction(_plain),
             ("numpy", "ndarray"): _Array,
             ("numpy", "dtype"): _Type,
             ("numpy.core.multiarray", "_reconstruct"): _Array,
-            ("numpy.core.multiarray", "scalar"): Callable(_scalar),
-            ("_codecs", "encode"): Callable(_encode),
+            ("numpy.core.multiarray", "scalar"): FixedFunction(_scalar),
+            ("_codecs", "encode"): FixedFunction(_encode),
         }
         if (module, name) in known:
             return known[module, name]
@@ -151,7 +158,7 @@ class _NetworkUnpickler(TensorUnpickler):
 
 
 def _no_storage(key, dtype, count):
-    raise ZooError(f"it refers to the storage {key!r}, which is not in it.")
+    raise ZooError(f"it refers to the storage {reprlib.repr(key)}, which is not in it.")
 
 
 def _plain(*values: Any) -> Any:

@@ -79,7 +79,10 @@ def read_with(reader: typing.Callable[[bytes], typing.Any], source: typing.Any, 
     except ZooError as error:
         raise ZooError(f"{title} is refused: {error}") from error
     except Exception as error:  # on bytes that are not a pickle, the unpickler raises nearly everything
-        raise ZooError(f"{title} is damaged or not a {kind.split()[-1]} ({type(error).__name__}: {error}).") from error
+        text = next((argument for argument in error.args if isinstance(argument, str)), "")  # others may be of any size
+        raise ZooError(
+            f"{title} is damaged or not a {kind.split()[-1]} ({type(error).__name__}: {text[:300]})."
+        ) from error
 
 
 def _titled(source, kind):
@@ -90,7 +93,7 @@ def _tree(content):
     return _from_zip(content) if content[:2] == b"PK" else storages_after_pickles(content)[0]
 
 
-class Callable:
+class FixedFunction:
     """A function that a pickle may call and cannot change."""
 
     __slots__ = ("_function",)
@@ -122,9 +125,9 @@ class TensorUnpickler(pickle.Unpickler):
         if (module, name) == ("collections", "OrderedDict"):
             return collections.OrderedDict
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
-            return Callable(self.make_tensor)
+            return FixedFunction(self.make_tensor)
         if module == "torch._utils" and name in PARAMETERS:
-            return Callable(lambda tensor, *_: tensor)
+            return FixedFunction(lambda tensor, *_: tensor)
         if module == "torch" and name in STORAGES:
             return name
         raise ZooError(f"it names {module}.{name}; expected only dictionaries and tensors, as in a state_dict.")
@@ -148,7 +151,7 @@ class TensorUnpickler(pickle.Unpickler):
         size = math.prod(shape)
         if min([offset, *shape, *strides]) < 0 or size > storage.size or (size and last >= storage.size):
             raise ZooError(
-                f"a tensor of shape {shape}, strides {strides} and offset {offset} exceeds its storage of {storage.size} numbers."
+                f"a tensor of shape {reprlib.repr(shape)}, strides {reprlib.repr(strides)} and offset {offset} exceeds its storage of {storage.size} numbers."
             )
         in_bytes = [stride * storage.itemsize for stride in strides]
         return np.lib.stride_tricks.as_strided(storage[offset:], shape, in_bytes)
