@@ -33,6 +33,8 @@ from tfgan_zoo.gradio_app.model_library import (
     recipe_of,
 )
 from tfgan_zoo.gradio_app.rendering import BY_SEED, SampleSettings
+from tfgan_zoo.saved_model import sweeps
+from tfgan_zoo.saved_model.signature_calls import Sampler
 from tfgan_zoo.saved_model.signatures import ExportedGenerator
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -112,6 +114,59 @@ def test_settings_of_inputs_that_a_model_does_not_take_are_ignored(plain, labell
     np.testing.assert_array_equal(frames, rendering.walk(plain, 1, 2, 3)[0])
     with pytest.raises(ZooError, match="label 5 is not a class of this generator, which has 0 to 4"):
         rendering.draw(labelled, 0, 4, SampleSettings(label=5))
+
+
+class Styles(Sampler):
+    """A sampler of styles [4, 2], the seed in each; an image's four pixels are the first number of each row."""
+
+    def __init__(self):
+        self.styles_shape, self.conditional, self.code_size, self.points = (4, 2), False, 0, False
+
+    def styles(self, seeds, truncation=None, labels=None, codes=None):
+        return np.tile(
+            np.asarray(seeds, np.float32)[:, None, None] * (1 if truncation is None else truncation), [1, 4, 2]
+        )
+
+    def from_styles(self, styles):
+        return styles[:, :, :1].reshape([-1, 2, 2, 1]) / 127.5 - 1
+
+    def sample(self, seeds, *settings):
+        return np.full([len(seeds), 2, 2, 1], 255, np.uint8)
+
+
+def test_styles_are_mixed_from_the_chosen_layer_on():
+    sheet = sweeps.mixed_styles(Styles(), np.array([10, 20]), np.array([30, 40, 50]), 3)
+    assert sheet.columns == 4 and len(sheet.names) == len(sheet.samples) == 12
+    table = sheet.samples.reshape([3, 4, 4]).tolist()
+    assert table[0] == [[128] * 4, [30] * 4, [40] * 4, [50] * 4]
+    assert table[2] == [[20] * 4, [20, 20, 20, 30], [20, 20, 20, 40], [20, 20, 20, 50]]
+    assert "layers 4 to 4 from the seeds above, 30 to 50; the others from those on the left, 10 to 20" in sheet.caption
+    unmixed, all_mixed = (sweeps.mixed_styles(Styles(), np.array([10]), np.array([30]), n).samples for n in (4, 0))
+    assert (unmixed[3, 0, 0, 0], all_mixed[3, 0, 0, 0]) == (10, 30)
+    truncated = sweeps.mixed_styles(Styles(), np.array([10]), np.array([30]), 2, truncation=0.5)
+    assert truncated.samples[3].ravel().tolist() == [5, 5, 15, 15]
+    with pytest.raises(ZooError, match="styles from layer 5 on: this generator has 4 layers, so expected 0 to 4"):
+        sweeps.mixed_styles(Styles(), np.array([10]), np.array([30]), 5)
+
+
+def test_noise_can_be_left_out_where_there_are_styles(plain):
+    with_noise, caption = rendering.draw(Styles(), 7, 1)
+    without, said = rendering.draw(Styles(), 7, 1, SampleSettings(noise=False))
+    assert (set(with_noise.ravel()), set(without.ravel())) == ({128, 255}, {128, 7})  # 128 between the images
+    assert (caption, said) == ("1 samples, seeds 7 to 7", "1 samples, seeds 7 to 7, without noise")
+    same, _ = rendering.draw(plain, 7, 1, SampleSettings(noise=False))
+    np.testing.assert_array_equal(same, rendering.draw(plain, 7, 1)[0])
+
+
+def test_models_with_styles_are_offered_for_mixing(library):
+    assert {name for name, info in library.infos.items() if info.layers} == {
+        name for name in library.infos if name.startswith("stylegan2")
+    }
+    assert library.info("stylegan2_mnist").layers == library.sampler("stylegan2_mnist").styles_shape[0] == 8
+    image, caption = rendering.mix(library.sampler("stylegan2_mnist"), 0, 100, 2, SampleSettings(0.7))
+    assert caption.startswith("layers 3 to 8 from the seeds above, 100 to 104")
+    with pytest.raises(ZooError, match="draws no images from styles"):
+        rendering.mix(library.sampler("acgan_mnist"), 0, 100, 2)
 
 
 def test_walk_goes_from_one_seed_to_the_other_and_back_without_repeating_its_ends(labelled):
@@ -537,6 +592,16 @@ def test_the_page_draws_walks_and_compares_and_contacts_no_other_host(running, p
     _, data = picture(page, "walk-picture", walk_address)
     frame = rendering.walk(conditional, 1, 9, 24, SampleSettings(label=3))[0][0]
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(data)).convert("L")), frame[..., 0])
+
+    page.get_by_role("tab", name="Mix").click()
+    mixed, data = picture(page, "mix-picture")
+    styles = library.sampler("stylegan2_mnist")
+    np.testing.assert_array_equal(pixels(data), rendering.mix(styles, 0, 100, 2)[0][..., 0])
+    page.get_by_label("Layers from").locator("visible=true").first.fill("5")
+    page.keyboard.press("Enter")
+    _, data = picture(page, "mix-picture", mixed)
+    np.testing.assert_array_equal(pixels(data), rendering.mix(styles, 0, 100, 5)[0][..., 0])
+    page.screenshot(path=tmp_path / "7-mix.png")
 
     page.get_by_role("tab", name="Compare").click()
     choose(page, "#compare-right", "infogan_mnist")

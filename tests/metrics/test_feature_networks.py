@@ -258,6 +258,20 @@ def test_effnet_features_and_logits_equal_those_of_pytorch(effnet):
     assert arrays["logits"].std(axis=0).mean() > 0.1  # the pictures differ
 
 
+def test_frozen_effnet_maps_are_those_of_the_network_with_its_batch_norm_folded(effnet):
+    whole = effnet_lite0.network()
+    effnet_lite0._set_weights(whole, effnet_lite0._packaged_tensors()[1], "")
+    ends = ["_blocks.2.add", "_blocks.4.add", "_blocks.10.add", "_blocks.15._bn2"]  # of stages 2, 3, 5 and 7
+    inputs = effnet_lite0.to_input(pictures())
+    expected = keras.Model(whole.inputs, [whole.get_layer(name).output for name in ends])(inputs)
+    maps = effnet_lite0.feature_maps(224)
+    assert maps.trainable_variables == [] and not any("_bn" in v.path for v in maps.variables)
+    for found, value, channels in zip(maps(inputs), expected, (24, 40, 112, 320), strict=True):
+        assert found.shape[-1] == channels
+        np.testing.assert_allclose(found, value, atol=1e-4 * np.abs(value).max())
+    assert [h.shape[1:3] for h in effnet_lite0.feature_maps(64).outputs] == [(16, 16), (8, 8), (4, 4), (2, 2)]
+
+
 def test_effnet_repeats_gray_to_rgb_and_carries_its_record(effnet):
     gray = np.random.default_rng(1).integers(0, 256, [2, 20, 30, 1], np.uint8)
     repeated = effnet.features(np.repeat(gray, 3, axis=-1), batch_size=2)

@@ -21,7 +21,7 @@ from tfgan_zoo import pictures
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.gradio_app.latent_tab import Latents
 from tfgan_zoo.gradio_app.model_library import ModelLibrary
-from tfgan_zoo.gradio_app.tabs import REDRAW, Compare, Draw, Walk
+from tfgan_zoo.gradio_app.tabs import REDRAW, Compare, Draw, Mix, Walk
 from tfgan_zoo.latents.latent_files import save_latent
 from tfgan_zoo.saved_model.signature_calls import Arrays
 
@@ -96,7 +96,8 @@ def blocks(library: ModelLibrary, files: SavedFiles) -> gr.Blocks:
     """The page as Gradio's `Blocks`. A model is loaded when a tab that draws from it is first shown."""
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(600, 3600)) as page:
         gr.Markdown(f"# {TITLE}")
-        for number, tab_class in enumerate((Draw, Walk, Compare)):
+        offered = [tab_class for tab_class in (Draw, Walk, Mix, Compare) if tab_class.offered(library)]
+        for number, tab_class in enumerate(offered):
             with gr.Tab(tab_class.__name__) as container:
                 tab = tab_class(library, files)
             (page.load if number == 0 else container.select)(*tab.redraw, **REDRAW)

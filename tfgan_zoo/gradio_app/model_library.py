@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import threading
 from pathlib import Path
 
@@ -22,7 +23,8 @@ class ModelInfo:
 
     name, version: of its folder; summary: a paragraph that names the paper; facts: short clauses; classes: their names, () if
     it takes no labels; codes: a `Codes` or None; points: True if it makes points in the plane, not images; truncation: what
-    it means, None to offer none; fit, background: how its training images got their size; features: the network that it is scored with.
+    it means, None to offer none; fit, background: how its training images got their size; features: the network that it is scored with;
+    layers: how many take a style, 0 if there are no styles.
     """
 
     name: str
@@ -36,6 +38,7 @@ class ModelInfo:
     fit: str = "pad"
     features: str = "mnist_cnn"
     background: int = 0
+    layers: int = 0
 
 
 class ModelLibrary:
@@ -104,6 +107,7 @@ def read_info(name: str, folder: Path) -> ModelInfo:
             "points" in card,
             truncation_of(card),
             *recipe_of(card),
+            layers_of(card),
         )
     except (OSError, ValueError, LookupError, TypeError, AttributeError):  # the JSON may hold anything
         return ModelInfo(name, folder.name)
@@ -115,6 +119,14 @@ def recipe_of(card: Card) -> tuple[str, str, int]:
     data, features = a_recipe.get("data", {}), str(a_recipe.get("evaluation", {}).get("features", "mnist_cnn"))
     fit, background = data.get("fit", "pad"), data.get("background", 0)
     return (fit if fit in FITS else "pad"), features, (background if background in range(256) else 0)
+
+
+def layers_of(card: Card) -> int:
+    """How many layers take a style, by the card's signature `synthesis`; 0 without one."""
+    signatures = card.get("signatures", {})
+    shape = signatures["synthesis"]["inputs"]["styles"] if "synthesis" in signatures else ""
+    found = re.search(r"\[batch, (\d+), \d+\]", shape)
+    return int(found[1]) if found else 0
 
 
 def common_classes(*infos: ModelInfo) -> tuple[str, ...]:

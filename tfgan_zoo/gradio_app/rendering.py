@@ -11,6 +11,7 @@ from tfgan_zoo.saved_model.signature_calls import BaseSampler
 
 MAX_SEED = 2**53  # a page's numbers are floats, which represent no whole number beyond it exactly
 FRAME_SIZE = 256  # pixels that the frames of a walk are enlarged to
+MIXED = 5  # seeds on each side of a table of mixed styles
 BY_SEED = -1  # the label that leaves the class to the seed
 
 
@@ -18,12 +19,14 @@ BY_SEED = -1  # the label that leaves the class to the seed
 class SampleSettings:
     """The settings that a user chose, for any model; a model ignores those of inputs that it does not take.
 
-    truncation: as the model means it, None for none; label: a class, or `BY_SEED`; codes: one number each, NaN by seed.
+    truncation: as the model means it, None for none; label: a class, or `BY_SEED`; codes: one number each, NaN by seed; noise: False
+    to draw without the noise of a generator that adds it in its layers.
     """
 
     truncation: float | None = None
     label: int = BY_SEED
     codes: tuple[float, ...] = ()
+    noise: bool = True
 
     def for_seeds(self, generator: BaseSampler) -> tuple[float | None, int | None, np.ndarray | None]:
         """(truncation, label, codes) as `BaseSampler.sample` takes them; what is not chosen is left to the seed."""
@@ -74,7 +77,36 @@ def draw(
     """
     start = checked_seed(seed)
     seeds = np.arange(start, start + (sweeps.POINTS if generator.points else int(count)))
-    sheet = sweeps.plain(generator, seeds, *settings.for_seeds(generator))
+    make = sweeps.plain if settings.noise or generator.styles_shape is None else sweeps.without_noise
+    sheet = make(generator, seeds, *settings.for_seeds(generator))
+    return pictures.picture(sheet.samples, sheet.columns), sheet.caption
+
+
+def mix(
+    generator: BaseSampler,
+    left: float | None,
+    top: float | None,
+    first: int,
+    settings: SampleSettings = SampleSettings(),
+) -> tuple[np.ndarray, str]:
+    """Styles of `MIXED` seeds mixed with those of as many others, the first row and column unmixed.
+
+    Args:
+        generator: a sampler of a model with styles.
+        left, top: the first seed of the rows and of the columns.
+        first: the first layer, counted from 0, with the style of the seeds above.
+        settings: truncation and class.
+
+    Returns:
+        (uint8 [H, W, C], the caption).
+
+    Raises:
+        ZooError: as `draw`, and if the model has no styles or no such layer.
+    """
+    seeds = (checked_seed(left, "seed on the left"), checked_seed(top, "seed above"))
+    rows, columns = (np.arange(seed, seed + MIXED) for seed in seeds)
+    truncation, label, _ = settings.for_seeds(generator)
+    sheet = sweeps.mixed_styles(generator, rows, columns, int(first), truncation, label)
     return pictures.picture(sheet.samples, sheet.columns), sheet.caption
 
 

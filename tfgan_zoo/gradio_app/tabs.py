@@ -1,5 +1,6 @@
-"""The page's tabs of samples: those of a model, a walk between two latents, two models side by side."""
+"""The page's tabs of samples: those of a model, a walk between two latents, mixed styles, two models side by side."""
 
+import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -48,7 +49,7 @@ class Tab:
     """
 
     def __init__(self, library: ModelLibrary, files: "SavedFiles") -> None:
-        self.library, self.files, self.names = library, files, list(library.infos)
+        self.library, self.files, self.names = library, files, self.offered(library)
         layout = self.layout()
         self.settings = layout.settings
         inputs = [*layout.models, *layout.controls, *self.settings.inputs]
@@ -59,6 +60,11 @@ class Tab:
         adapted = [*layout.adapted, *self.settings.adapted]
         for event in (*layout.events, *(model.input(*adapt, adapted, **QUIET) for model in layout.models)):
             event.success(*self.redraw, **REDRAW)
+
+    @staticmethod
+    def offered(library: ModelLibrary) -> list[str]:
+        """Names of the models that the tab offers."""
+        return list(library.infos)
 
     def layout(self) -> Layout:
         """Creates the components."""
@@ -76,11 +82,14 @@ class Tab:
         """(a dropdown of models, the card beneath it)."""
         return gr.Dropdown(self.names, value=name, label=label, elem_id=id), gr.HTML(card(self.library.info(name)))
 
-    def image(self, name: str, seed: float | None, count: int, settings: Sequence[Any]) -> list[Any]:
+    def image(
+        self, name: str, seed: float | None, count: int, settings: Sequence[Any], noise: bool = True
+    ) -> list[Any]:
         """[caption, picture, download] of `count` seeds of a model; no change while a seed is being typed."""
         if seed is None:
             return [gr.skip()] * 3
-        image, caption = rendering.draw(self.library.sampler(name), seed, count, self.settings.read(*settings))
+        chosen = dataclasses.replace(self.settings.read(*settings), noise=noise)
+        image, caption = rendering.draw(self.library.sampler(name), seed, count, chosen)
         path = self.files.png(f"{name}-seed-{seed}", image)
         return [caption, path, path]
 
@@ -96,20 +105,22 @@ class Draw(Tab):
                 seed = seed_field("Seed", 0, "draw-seed", FIRST_SEED)
                 count = gr.Slider(1, 100, 36, step=1, label="Images", visible=not info.points)
                 settings = SettingsControls(info, self.library.max_codes, by_seed=True)
+                noise = gr.Checkbox(True, label="Noise", info="Random detail in every layer.", visible=info.layers > 0)
             with gr.Column(scale=3, min_width=320):
                 outputs = picture("draw-picture")
                 with gr.Row():
                     more = gr.Button("Next seeds")
                     outputs.append(gr.DownloadButton("Download PNG"))
         stepped = more.click(lambda seed, count: (seed or 0) + count, [seed, count], seed, **QUIET)
-        return Layout([model], [model_card, count], [seed, count], settings, outputs, [stepped])
+        return Layout([model], [model_card, count, noise], [seed, count, noise], settings, outputs, [stepped])
 
     def adapt(self, truncate: bool, bound: float | None, *names: str) -> list[Any]:
         info = self.library.info(names[0])
-        return [card(info), gr.update(visible=not info.points), *self.settings.updates(info, truncate, bound)]
+        visible = gr.update(visible=not info.points), gr.update(visible=info.layers > 0)
+        return [card(info), *visible, *self.settings.updates(info, truncate, bound)]
 
-    def draw(self, name: str, seed: float | None, count: int, *settings: Any) -> list[Any]:
-        return self.image(name, seed, count, settings)
+    def draw(self, name: str, seed: float | None, count: int, noise: bool, *settings: Any) -> list[Any]:
+        return self.image(name, seed, count, settings, noise)
 
 
 class Walk(Tab):
@@ -139,6 +150,45 @@ class Walk(Tab):
             self.library.sampler(name), first, second, steps, self.settings.read(*settings)
         )
         path = self.files.gif(f"{name}-from-{first}-to-{second}", frames)
+        return [caption, path, path]
+
+
+class Mix(Tab):
+    """Styles of some seeds mixed with those of others, for models that have styles."""
+
+    @staticmethod
+    def offered(library: ModelLibrary) -> list[str]:
+        return [name for name, info in library.infos.items() if info.layers]
+
+    def layout(self) -> Layout:
+        info = self.library.info(self.names[0])
+        with gr.Row():
+            with gr.Column(scale=2, min_width=320):
+                model, model_card = self.model(info.name, "Model", "mix-model")
+                with gr.Row():
+                    ends = seed_field("Seeds on the left", 0, "mix-left"), seed_field("Seeds above", 100, "mix-top")
+                first = gr.Slider(**self.layers(info))
+                settings = SettingsControls(info, 0, by_seed=True)
+            with gr.Column(scale=3, min_width=320):
+                outputs = [*picture("mix-picture"), gr.DownloadButton("Download PNG")]
+        return Layout([model], [model_card, first], [*ends, first], settings, outputs)
+
+    def layers(self, info: ModelInfo) -> dict[str, Any]:
+        """Properties of the slider that says from which layer on styles are exchanged."""
+        text = "These take the style above: the last ones change colours, all change everything."
+        return {
+            "minimum": 0, "maximum": info.layers, "step": 1, "value": info.layers // 4, "label": "Layers from", "info": text,
+        }  # fmt: skip
+
+    def adapt(self, truncate: bool, bound: float | None, *names: str) -> list[Any]:
+        info = self.library.info(names[0])
+        return [card(info), gr.update(**self.layers(info)), *self.settings.updates(info, truncate, bound)]
+
+    def draw(self, name: str, left: float | None, top: float | None, first: int, *settings: Any) -> list[Any]:
+        if left is None or top is None:
+            return [gr.skip()] * 3
+        image, caption = rendering.mix(self.library.sampler(name), left, top, first, self.settings.read(*settings))
+        path = self.files.png(f"{name}-mix-{left}-{top}", image)
         return [caption, path, path]
 
 

@@ -212,7 +212,7 @@ def accuracies(players: Players, train: Any, held_out: Any, count: int, seed: in
         numbers = np.sort(np.random.default_rng(seed).choice(source.size, count_here, replace=False))
         labels = None if source.labels is None else source.labels[numbers]
         scores[f"d_accuracy_{name}"] = float(
-            (players.discriminate(source.images[numbers], labels)["logits"] > 0).mean()
+            (players.discriminate(source.images[numbers], labels)["logits"].mean(axis=1) > 0).mean()
         )
     return scores
 
@@ -239,7 +239,7 @@ class DiscriminatorAccuracy(ScoreKind):
 
     def __call__(self, evaluator: Evaluator, generated: GeneratedSamples) -> list[Estimate]:
         def logits(images, labels):
-            return generated.players.discriminate(images, labels)["logits"][:, 0]
+            return generated.players.discriminate(images, labels)["logits"].mean(axis=1)
 
         labels = generated.cycled_labels if generated.players.num_classes else None
         fake = np.concatenate(

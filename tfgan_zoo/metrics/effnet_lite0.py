@@ -22,6 +22,7 @@ from tfgan_zoo.weight_files.torch_file import read_tensors
 FILE = "efficientnet-lite0-57934424.pth"
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 SIZE = 224
+EPSILON = 1e-3  # of batch normalisation
 DIMENSION, CLASSES = 1280, 1000
 RESIZING = "gray is repeated to RGB, and images are resized to 224x224 (bicubic, antialiased)"
 
@@ -39,41 +40,112 @@ def network() -> keras.Model:
     """
     layers, float32 = keras.layers, {"dtype": "float32"}
     images = keras.Input([SIZE, SIZE, 3], name="images")
-    x = _normalized(_convolution(images, "_conv_stem", 32, kernel=3, stride=2), "_bn0")
-    number = 0
-    for blocks, kernel, stride, expansion, channels in STAGES:
-        for i in range(blocks):
-            x = _block(x, f"_blocks.{number}.", kernel, stride if i == 0 else 1, expansion, channels)
-            number += 1
-    x = _normalized(_convolution(x, "_conv_head", DIMENSION), "_bn1")
+    parts = Parts(folded=False, dtype="float32")
+    x = parts.normalized_convolution(stages(images, parts)[-1], "_conv_head", "_bn1", DIMENSION)
     features = layers.GlobalAveragePooling2D(name="features", **float32)(x)
     logits = layers.Dense(CLASSES, name="_fc", **float32)(features)
     return keras.Model(images, {"features": features, "logits": logits}, name="effnet_lite0")
 
 
-def _block(x, name, kernel, stride, expansion, channels):
+def feature_maps(size: int, dtype: str = "float32") -> keras.Model:
+    """Keras model: images [B, size, size, 3] in [-1, 1] -> a list of maps at strides 4, 8, 16 and 32, with 24, 40, 112 and 320
+    channels. Frozen: no weight is trainable, and batch normalisation is folded into the convolutions.
+
+    Args:
+        size: in pixels, a multiple of 32.
+        dtype: of its layers. On a CPU the gradient of depthwise convolutions takes twice as long in bfloat16 as in float32.
+
+    Raises:
+        ZooError: the package with the weights is not installed, or its file is not the known one.
+    """
+    tensors = _packaged_tensors()[1]
+    images = keras.Input([size, size, 3], name="images")
+    outputs = stages(images, Parts(folded=True, dtype=dtype))
+    model = keras.Model(images, [outputs[i] for i in (1, 2, 4, 6)], name="effnet_lite0_maps")
+    model.trainable = False
+    _set_weights(model, _folded(tensors), FILE)
+    return model
+
+
+class Parts:
+    """The layers that the network is built of.
+
+    Args:
+        folded: batch normalisation is part of the convolutions, which then have a bias.
+        dtype: of the layers.
+    """
+
+    def __init__(self, folded: bool, dtype: str) -> None:
+        self.folded, self.dtype = folded, dtype
+
+    def convolution(self, x: keras.KerasTensor, name: str, filters: int, kernel: int = 1, stride: int = 1) -> Any:
+        """A convolution; with filters=0 a depthwise one."""
+        settings = {"padding": "same", "use_bias": self.folded, "name": name, "dtype": self.dtype}
+        if not filters:
+            return keras.layers.DepthwiseConv2D(kernel, stride, **settings)(x)
+        return keras.layers.Conv2D(filters, kernel, stride, **settings)(x)
+
+    def normalized_convolution(
+        self,
+        x: keras.KerasTensor,
+        name: str,
+        norm: str,
+        filters: int,
+        kernel: int = 1,
+        stride: int = 1,
+        relu6: bool = True,
+    ) -> Any:
+        """The same with its batch normalisation, and ReLU6."""
+        x = self.convolution(x, name, filters, kernel, stride)
+        if not self.folded:
+            x = keras.layers.BatchNormalization(epsilon=EPSILON, name=norm, dtype=self.dtype)(x)
+        return keras.layers.ReLU(6, name=f"{norm}_relu6", dtype=self.dtype)(x) if relu6 else x
+
+
+def stages(images: keras.KerasTensor, parts: Parts) -> list[keras.KerasTensor]:
+    """The outputs of the seven stages of `STAGES` on images [B, H, W, 3]."""
+    x = parts.normalized_convolution(images, "_conv_stem", "_bn0", 32, kernel=3, stride=2)
+    outputs, number = [], 0
+    for blocks, kernel, stride, expansion, channels in STAGES:
+        for i in range(blocks):
+            x = _block(x, f"_blocks.{number}.", kernel, stride if i == 0 else 1, expansion, channels, parts)
+            number += 1
+        outputs.append(x)
+    return outputs
+
+
+def _block(x, name, kernel, stride, expansion, channels, parts):
     """An inverted residual block: expand, filter depthwise, project; plus the input, if it has the same shape."""
-    layers, inputs = keras.layers, x
+    inputs = x
     if expansion > 1:
-        x = _normalized(_convolution(x, f"{name}_expand_conv", expansion * x.shape[-1]), f"{name}_bn0")
-    depthwise = layers.DepthwiseConv2D(
-        kernel, stride, padding="same", use_bias=False, name=f"{name}_depthwise_conv", dtype="float32"
-    )
-    x = _normalized(depthwise(x), f"{name}_bn1")
-    x = _normalized(_convolution(x, f"{name}_project_conv", channels), f"{name}_bn2", relu6=False)
+        x = parts.normalized_convolution(x, f"{name}_expand_conv", f"{name}_bn0", expansion * x.shape[-1])
+    x = parts.normalized_convolution(x, f"{name}_depthwise_conv", f"{name}_bn1", 0, kernel, stride)
+    x = parts.normalized_convolution(x, f"{name}_project_conv", f"{name}_bn2", channels, relu6=False)
     if stride == 1 and inputs.shape[-1] == channels:
-        x = layers.Add(name=f"{name}add", dtype="float32")([x, inputs])
+        x = keras.layers.Add(name=f"{name}add", dtype=parts.dtype)([x, inputs])
     return x
 
 
-def _convolution(x, name, filters, kernel=1, stride=1):
-    make = keras.layers.Conv2D
-    return make(filters, kernel, stride, padding="same", use_bias=False, name=name, dtype="float32")(x)
-
-
-def _normalized(x, name, relu6=True):
-    x = keras.layers.BatchNormalization(epsilon=1e-3, name=name, dtype="float32")(x)
-    return keras.layers.ReLU(6, name=f"{name}_relu6", dtype="float32")(x) if relu6 else x
+def _folded(tensors):
+    """The checkpoint's tensors with each batch normalisation folded into the convolution before it."""
+    norms = {
+        "_conv_stem": "_bn0",
+        "_conv_head": "_bn1",
+        "_expand_conv": "_bn0",
+        "_depthwise_conv": "_bn1",
+        "_project_conv": "_bn2",
+    }
+    folded = {}
+    for key, kernel in tensors.items():
+        prefix, _, name = key.removesuffix(".weight").rpartition(".")
+        if key.endswith(".weight") and name in norms:
+            norm = f"{prefix}.{norms[name]}".lstrip(".")
+            values = (tensors[f"{norm}.{n}"] for n in ("weight", "bias", "running_mean", "running_var"))
+            gain, offset, mean, variance = values
+            scale = gain / np.sqrt(variance + EPSILON)
+            folded[key] = kernel * scale.reshape([-1, 1, 1, 1])
+            folded[key.removesuffix("weight") + "bias"] = offset - mean * scale
+    return folded
 
 
 def to_input(images: tf.Tensor) -> tf.Tensor:
@@ -90,12 +162,8 @@ def load(path: Any = None) -> tuple[str, Callable]:
     path: a PyTorch checkpoint of this network; by default that of the installed package. Raises `ZooError` if the package is
     not installed or its file is not the known one, and for a file that is missing or of another network.
     """
-    content, sha256 = read_weights(path or _installed())
-    if path is None and sha256 != SHA256:
-        raise ZooError(
-            f"the {FILE} of {EFFNET_PACKAGE} has the SHA-256 {sha256}, expected {SHA256}; reinstall version 0.1.0."
-        )
-    tensors, model = read_tensors(content), network()
+    sha256, tensors = _packaged_tensors() if path is None else _tensors(path)
+    model = network()
     _set_weights(model, tensors, path or FILE)
 
     @tf.function
@@ -104,6 +172,22 @@ def load(path: Any = None) -> tuple[str, Callable]:
         return outputs["features"], outputs["logits"]
 
     return sha256, on_all_replicas(forward)
+
+
+def _tensors(path):
+    """SHA-256 of a checkpoint, and its tensors {name: array}."""
+    content, sha256 = read_weights(path)
+    return sha256, read_tensors(content)
+
+
+def _packaged_tensors():
+    """The same of the installed package."""
+    sha256, tensors = _tensors(_installed())
+    if sha256 != SHA256:
+        raise ZooError(
+            f"the {FILE} of {EFFNET_PACKAGE} has the SHA-256 {sha256}, expected {SHA256}; reinstall version 0.1.0."
+        )
+    return sha256, tensors
 
 
 def _installed():

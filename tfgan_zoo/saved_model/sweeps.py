@@ -56,6 +56,63 @@ def plain(
     return Sheet(samples, [f"seed-{seed:06d}" for seed in seeds], columns, caption)
 
 
+def without_noise(
+    generator: BaseSampler,
+    seeds: np.ndarray,
+    truncation: float | None = None,
+    label: ArrayLike | None = None,
+    codes: ArrayLike | None = None,
+) -> Sheet:
+    """`plain`, drawn from the seeds' styles alone: without the noise that such a generator adds in its layers.
+
+    Raises:
+        ZooError: the generator draws no images from styles; or as `plain`.
+    """
+    samples = to_uint8(generator.from_styles(generator.styles(seeds, truncation, label, codes)))
+    caption = f"{len(seeds)} samples, seeds {seeds[0]} to {seeds[-1]}, without noise"
+    return Sheet(samples, [f"seed-{seed:06d}" for seed in seeds], None, caption)
+
+
+def mixed_styles(
+    generator: BaseSampler,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    first: int,
+    truncation: float | None = None,
+    label: ArrayLike | None = None,
+) -> Sheet:
+    """Every seed of `columns` mixed into every seed of `rows`, as in Karras et al. 2018, arXiv:1812.04948, figure 3; without noise.
+
+    The first row of images shows `columns` beside a gray place, the first column `rows`.
+
+    Args:
+        generator: a sampler.
+        rows, columns: seeds [R] and [C].
+        first: the first layer, counted from 0, that has the style of `columns`; 0 for all of them.
+        truncation, label: as in `BaseSampler.styles`.
+
+    Raises:
+        ZooError: the generator draws no images from styles, or has no such layer; or as `BaseSampler.styles`.
+    """
+    layers = generator.check_styles()[0] or 0
+    if not 0 <= first <= layers:
+        raise ZooError(f"styles from layer {first} on: this generator has {layers} layers, so expected 0 to {layers}.")
+    left, top = (generator.styles(seeds, truncation, label) for seeds in (rows, columns))
+    mixed = np.repeat(left, len(columns), 0)
+    mixed[:, first:] = np.tile(top, [len(rows), 1, 1])[:, first:]
+    images = to_uint8(generator.from_styles(np.concatenate([top, left, mixed])))
+    above, beside, inner = np.split(images, [len(top), len(top) + len(left)])
+    lines = [np.concatenate([np.full_like(above[:1], 128), above])]
+    for number in range(len(rows)):
+        lines.append(np.concatenate([beside[number : number + 1], inner[number * len(columns) :][: len(columns)]]))
+    names = [f"seed-{row}-{column}" for row in ("none", *rows) for column in ("none", *columns)]
+    caption = (
+        f"layers {first + 1} to {layers} from the seeds above, {columns[0]} to {columns[-1]}; "
+        f"the others from those on the left, {rows[0]} to {rows[-1]}; without noise"
+    )
+    return Sheet(np.concatenate(lines), names, len(columns) + 1, caption)
+
+
 def chunks(
     generator: BaseSampler,
     seeds: np.ndarray,
