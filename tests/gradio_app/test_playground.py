@@ -136,7 +136,8 @@ class Styles(Sampler):
 
 def test_styles_are_mixed_from_the_chosen_layer_on():
     sheet = sweeps.mixed_styles(Styles(), np.array([10, 20]), np.array([30, 40, 50]), 3)
-    assert sheet.columns == 4 and len(sheet.names) == len(sheet.samples) == 12
+    assert sheet.columns == 4
+    assert len(sheet.names) == len(sheet.samples) == 12
     table = sheet.samples.reshape([3, 4, 4]).tolist()
     assert table[0] == [[128] * 4, [30] * 4, [40] * 4, [50] * 4]
     assert table[2] == [[20] * 4, [20, 20, 20, 30], [20, 20, 20, 40], [20, 20, 20, 50]]
@@ -163,7 +164,7 @@ def test_models_with_styles_are_offered_for_mixing(library):
         name for name in library.infos if name.startswith("stylegan2")
     }
     assert library.info("stylegan2_mnist").layers == library.sampler("stylegan2_mnist").styles_shape[0] == 8
-    image, caption = rendering.mix(library.sampler("stylegan2_mnist"), 0, 100, 2, SampleSettings(0.7))
+    _, caption = rendering.mix(library.sampler("stylegan2_mnist"), 0, 100, 2, SampleSettings(0.7))
     assert caption.startswith("layers 3 to 8 from the seeds above, 100 to 104")
     with pytest.raises(ZooError, match="draws no images from styles"):
         rendering.mix(library.sampler("acgan_mnist"), 0, 100, 2)

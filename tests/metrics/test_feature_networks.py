@@ -265,7 +265,8 @@ def test_frozen_effnet_maps_are_those_of_the_network_with_its_batch_norm_folded(
     inputs = effnet_lite0.to_input(pictures())
     expected = keras.Model(whole.inputs, [whole.get_layer(name).output for name in ends])(inputs)
     maps = effnet_lite0.feature_maps(224)
-    assert maps.trainable_variables == [] and not any("_bn" in v.path for v in maps.variables)
+    assert maps.trainable_variables == []
+    assert not any("_bn" in v.path for v in maps.variables)
     for found, value, channels in zip(maps(inputs), expected, (24, 40, 112, 320), strict=True):
         assert found.shape[-1] == channels
         np.testing.assert_allclose(found, value, atol=1e-4 * np.abs(value).max())

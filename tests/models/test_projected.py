@@ -29,7 +29,8 @@ def test_maps_are_mixed_from_the_deepest_to_the_first_by_convolutions_that_stay(
     outputs = projected.projected_maps(inputs.outputs, width=4)
     network = keras.Model(inputs.inputs, outputs)
     assert [h.shape[1:] for h in outputs] == [(32, 32, 2), (16, 16, 4), (8, 8, 8), (4, 4, 16)]
-    assert network.trainable_variables == [] and len(network.non_trainable_variables) == 8
+    assert network.trainable_variables == []
+    assert len(network.non_trainable_variables) == 8
     x = np.random.default_rng(0).uniform(-1, 1, [1, 64, 64, 3]).astype("float32")
     kernels = {v.path.split("/")[0]: v.numpy() for v in network.variables}
     h = None
@@ -85,7 +86,8 @@ def test_gray_images_are_seen_as_rgb_and_others_are_refused():
 def test_only_the_small_discriminators_are_trained_and_gradients_reach_the_generator():
     game = model.build(SHAPE, **SMALL, generator_arguments=GENERATOR)
     trained = {v.path for v in game.discriminator.trainable_variables}
-    assert trained and all(path.startswith("depth_") for path in trained)
+    assert trained
+    assert all(path.startswith("depth_") for path in trained)
     frozen = [v for v in game.discriminator.non_trainable_variables if v.path.startswith("_")]
     # EfficientNet-Lite0's weights without its head, its classifier and the gains of batch norm, which are folded in
     head, classifier, gains = 320 * 1280 + 2 * 1280, 1280 * 1000 + 1000, 21_008 - 1280
@@ -115,7 +117,7 @@ def test_any_models_generator_plays_with_its_classes(name, arguments, classes):
 def test_models_that_grow_or_measure_are_refused_and_arguments_are_checked():
     with pytest.raises(ZooError, match="'pggan': it grows or changes what its discriminator sees"):
         model.build(SHAPE, **SMALL, generator="pggan")
-    with pytest.raises(ZooError, match="no model 'sngn'. Did you mean 'sngan'"):
+    with pytest.raises(ZooError, match="no model 'sngn'"):
         model.build(SHAPE, **SMALL, generator="sngn")
     with pytest.raises(ZooError, match="no argument of sngan 'chanels'"):
         model.build(SHAPE, **SMALL, generator_arguments={"chanels": 4})

@@ -23,7 +23,7 @@ def build(
     num_classes: int = 0,
     *,
     generator: str = "sngan",
-    generator_arguments: dict[str, Any] = {},  # noqa: B006: never changed
+    generator_arguments: dict[str, Any] | None = None,
     feature_resolution: Count = 224,
     width: Count = 64,
     channel_base: Count = 4096,
@@ -35,7 +35,7 @@ def build(
         image_shape: (H, W, C) of the data.
         num_classes: of the data.
         generator: name of the model whose generator plays; if it takes labels, so does the discriminator.
-        generator_arguments: of that model, such as its widths.
+        generator_arguments: of that model, such as its widths; None for its defaults.
         feature_resolution: to which images are resized before the features are taken, in pixels, rounded up to a multiple
             of 32. The paper's is 224.
         width: channels of the first map after the random projections.
@@ -47,7 +47,7 @@ def build(
             features is not installed.
     """
     base = catalog.model_module(generator).build
-    game = base(image_shape, num_classes, **catalog.checked_arguments(generator, generator_arguments))
+    game = base(image_shape, num_classes, **catalog.checked_arguments(generator, generator_arguments or {}))
     for hook in ("observe_real", "observe_fake", "enter", "advance"):
         if getattr(type(game), hook) is not getattr(Game, hook):
             raise ZooError(
