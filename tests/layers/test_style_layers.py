@@ -83,3 +83,18 @@ def test_demodulated_features_keep_their_size_in_bfloat16_and_the_kernel_its_pre
         outputs = layer([tf.random.stateless_normal([2, 16, 16, 64], [0, 1]), 100 * tf.ones([2, 64])])
     assert (outputs.dtype, layer.kernel.dtype) == ("bfloat16", "float32")
     assert 0.5 < np.asarray(outputs[:, 4:-4, 4:-4], np.float32).std() < 1.5
+
+
+@pytest.mark.parametrize("kind", [ModulatedConv2D, ModulatedBlurUpsampleConv2D])
+def test_demodulated_sums_do_not_overflow_in_float16(kind):
+    random = np.random.default_rng(1)
+    x, styles = 256 * np.abs(random.normal(size=[2, 8, 8, 64])), 1000 * np.abs(random.normal(size=[2, 64]))
+    exact = kind(4, kernel_size=3, padding="same")
+    expected = np.asarray(exact([tf.constant(x, tf.float32), tf.constant(styles, tf.float32)]))
+    with precision("mixed_float16"):
+        layer = kind(4, kernel_size=3, padding="same")
+        layer.build([x.shape, styles.shape])
+        layer.kernel.assign(exact.kernel)
+        outputs = layer([tf.constant(x, tf.float16), tf.constant(styles, tf.float32)])
+    assert outputs.dtype == "float16"
+    np.testing.assert_allclose(np.asarray(outputs, np.float32), expected, atol=5e-3 * np.abs(expected).max())

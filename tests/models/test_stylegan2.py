@@ -1,5 +1,7 @@
 """StyleGAN2's game: what is mixed, what psi and noise do, its terms, and path lengths against closed forms."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import keras
@@ -181,3 +183,19 @@ def test_styles_of_another_shape_and_generators_without_are_refused(exported):
         exported.from_styles(np.zeros([2, 5]))
     with pytest.raises(ZooError, match="draws no images from styles"):
         load_version(EXPORTS / "sngan_mnist" / "1").styles([0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("setting", ["precision=mixed_bfloat16", "arguments.float16_resolutions=2"])
+def test_2000_steps_in_half_precision_stay_finite(setting, tmp_path):
+    changes = [setting, "data.resolution=16", "arguments.channel_base=128", "arguments.channel_maximum=16"]
+    changes += ["arguments.path_length=true", "arguments.style_mixing=0.9", "steps=2000", "batch_size=8"]
+    changes += ["augmentation=bgc", "augmentation_feedback={}", "evaluation.samples=500"]
+    if setting.startswith("arguments"):
+        changes.append("precision=float32")
+    command = [sys.executable, "-m", "tfgan_zoo.train", "--model=stylegan2", f"--workdir={tmp_path / 'run'}"]
+    result = subprocess.run([*command, *(f"--set={change}" for change in changes)], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr[-2000:]  # a loss that is not finite would end it
+    assert "step 2,000/2,000" in result.stdout + result.stderr
+    images = load_version(tmp_path / "run" / "export" / "stylegan2" / "1").sample(np.arange(8))
+    assert images.std(axis=0).max() > 10, "the images differ"

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -130,3 +131,49 @@ def test_the_discriminator_is_the_authors(loaded):
 def test_the_papers_sizes_have_the_authors_numbers_of_parameters(side, settings, generator, discriminator):
     nets = networks((side, side, 3), maximum=512, **settings)
     assert (parameters(nets[2]), parameters(nets[3])) == (generator, discriminator)
+
+
+def copy_by_path(source, target):
+    values = {v.path: v.numpy() for v in source.variables}
+    assert {v.path for v in target.variables} == set(values)
+    for variable in target.variables:
+        variable.assign(values[variable.path])
+
+
+def test_the_highest_resolutions_can_be_in_float16_with_clamped_activations():
+    shape, classes = (32, 32, 3), 0
+    whole = networks(shape, 256, 16, noise_size=8, style_size=8, layers=1, classes=classes)
+    widths = stylegan2.stage_widths(shape, 256, 16)
+    synthesis = stylegan2.synthesis(shape, widths, 8, float16_resolutions=2)
+    discriminator = stylegan2.discriminator(shape, widths, float16_resolutions=2)
+    for network, counterpart in ((synthesis, whole[1]), (discriminator, whole[3])):
+        copy_by_path(counterpart, network)
+        halves = {layer.name for layer in network.layers if layer.compute_dtype == "float16"}
+        assert halves
+        assert all("32x32" in name or "16x16" in name or name.startswith("from_images") for name in halves)
+        assert {v.dtype for v in network.variables} <= {"float32"}
+    random = np.random.default_rng(0)
+    styles = random.normal(1, 1, [3, len(stylegan2.noise_shapes(shape)) + 1, 8]).astype("float32")
+    noise = {
+        name: random.normal(size=[3, *side]).astype("float32") for name, side in stylegan2.noise_shapes(shape).items()
+    }
+    expected = np.asarray(whole[1]({"styles": styles, **noise}))
+    images = synthesis({"styles": styles, **noise})
+    assert images.dtype == "float32"
+    np.testing.assert_allclose(images, expected, atol=4e-3 * np.abs(expected).max())
+    logits, exact = (np.asarray(network({"images": expected})["logits"]) for network in (discriminator, whole[3]))
+    np.testing.assert_allclose(logits, exact, atol=2e-2 * np.abs(exact).max())
+
+
+def test_large_activations_are_clamped_where_some_are_in_float16():
+    widths = stylegan2.stage_widths((16, 16, 1), 64, 8)
+    plain, clamped = (stylegan2.discriminator((16, 16, 1), widths, float16_resolutions=n) for n in (0, 1))
+    copy_by_path(plain, clamped)
+    images = np.random.default_rng(0).normal(size=[4, 16, 16, 1]).astype("float32")
+    inner = keras.Model(
+        clamped.inputs, [clamped.get_layer("block_16x16_conv").input, clamped.get_layer("features").input]
+    )
+    first, last = inner({"images": 1e4 * images})
+    assert np.abs(first).max() == 256
+    assert np.abs(last).max() <= 256
+    assert np.isfinite(clamped({"images": 1e4 * images})["logits"]).all()

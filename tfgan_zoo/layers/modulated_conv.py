@@ -20,6 +20,9 @@ class Modulated(keras.layers.Layer):
 
     Demodulated, output channel j is divided by the norm of its kernel as the style scales it, sqrt(sum over i, h, w of
     (s_i k_hwij)^2 + epsilon). Without it, the kernel is at equalised learning rate: divided by sqrt(fan_in).
+
+    In float16 styles and kernels are first divided by their largest values, which demodulation undoes, so that no sum overflows, as in
+    the code of Karras et al. 2020, arXiv:2006.06676.
     """
 
     use_bias: bool
@@ -36,6 +39,8 @@ class Modulated(keras.layers.Layer):
 
     def call(self, inputs: Any) -> tf.Tensor:
         x, styles = inputs
+        if self.compute_dtype == "float16" and self.demodulate:
+            styles = styles / tf.reduce_max(tf.abs(styles), axis=1, keepdims=True)
         x = x * tf.cast(styles, x.dtype)[:, None, None, :]
         biased, self.use_bias = self.use_bias, False  # until the convolution is demodulated
         try:
@@ -51,8 +56,13 @@ class Modulated(keras.layers.Layer):
 
     def demodulated(self, x: tf.Tensor, styles: tf.Tensor) -> tf.Tensor:
         """The convolution of modulated features x, divided by the norms of the modulated kernel."""
-        outputs = super().call(x)
         kernel = tf.convert_to_tensor(self.kernel.value)  # stored, in full precision
+        if self.compute_dtype == "float16":
+            kernel /= tf.reduce_max(tf.abs(kernel), axis=[0, 1, 2]) * math.sqrt(math.prod(kernel.shape[:-1]))
+            with replaced_kernel(self, kernel):
+                outputs = super().call(x)
+        else:
+            outputs = super().call(x)
         squares = tf.reduce_sum(tf.square(kernel), axis=[0, 1])  # [c, filters]
         norms = tf.matmul(tf.square(tf.cast(styles, squares.dtype)), squares)
         return outputs * tf.cast(tf.math.rsqrt(norms + self.epsilon), outputs.dtype)[:, None, None, :]

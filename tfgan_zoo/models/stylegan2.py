@@ -96,6 +96,7 @@ def build(
     r1_every: Count = 16,
     path_length_every: Count = 4,
     style_decay: Annotated[float, Field(ge=0, lt=1)] = 0.998,
+    float16_resolutions: Annotated[int, Field(ge=0)] = 0,
 ) -> Game:
     """The game of StyleGAN2. The recipe's `weights.r1` is the paper's gamma, of gamma / 2 |grad D|^2, and 1 by default.
 
@@ -113,6 +114,7 @@ def build(
         path_length: regularise path lengths.
         r1_every, path_length_every: steps between two updates by these terms, which are as much heavier.
         style_decay: of the mean of w, towards which psi truncates.
+        float16_resolutions: the highest resolutions that are computed in float16, with all activations clamped to +-256; 4 in ADA's code.
 
     Raises:
         ZooError: conditional, and the data has no labels; images that cannot be halved down to 4 to 7 pixels.
@@ -122,9 +124,11 @@ def build(
     classes = num_classes if conditional else 0
     widths = stylegan2.stage_widths(image_shape, channel_base, channel_maximum)
     mapping = stylegan2.mapping(noise_size, style_size, mapping_layers, classes)
-    synthesis = stylegan2.synthesis(image_shape, widths, style_size)
+    synthesis = stylegan2.synthesis(image_shape, widths, style_size, float16_resolutions)
     generator = stylegan2.generator(mapping, synthesis, style_decay)
-    discriminator = stylegan2.discriminator(image_shape, widths, classes, residual, group_size)
+    discriminator = stylegan2.discriminator(
+        image_shape, widths, classes, residual, group_size, float16_resolutions=float16_resolutions
+    )
     objective = NonSaturating() + lazy(R1(), r1_every)
     prior = StylePrior(noise_size, classes, stylegan2.noise_shapes(image_shape))
     game = StyleGame(mapping, synthesis, style_mixing, generator, discriminator, prior, objective)

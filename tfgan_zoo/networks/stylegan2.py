@@ -26,6 +26,7 @@ from tfgan_zoo.layers import (
 from tfgan_zoo.networks.inputs import generator_inputs, joined, labels_input, one_hot
 from tfgan_zoo.networks.shapes import halvings, output_dtype
 
+CLAMP = 256  # of activations, where some are in float16, as in ADA's code
 MOST = 8  # halvings, of 1024 pixels to 4
 ROOT_2 = 2**0.5
 MAPPING_RATE = 0.01  # of the learning rate of all other layers
@@ -54,10 +55,20 @@ def noise_shapes(image_shape: tuple[int, ...]) -> dict[str, tuple[int, int, int]
     return {f"noise_{height}x{width}{part}": (height, width, 1) for (height, width), part in places}
 
 
-def leaky(h: keras.KerasTensor, name: str, gain: float = ROOT_2, dtype: str | None = None) -> keras.KerasTensor:
-    """gain * LeakyReLU 0.2."""
+def leaky(
+    h: keras.KerasTensor, name: str, gain: float = ROOT_2, dtype: str | None = None, clamped: bool = False
+) -> keras.KerasTensor:
+    """gain * LeakyReLU 0.2; clamped: to +-256 times the gain that is given beyond the activation's own sqrt(2)."""
     h = LeakyReLU(0.2, dtype=dtype, name=f"{name}_relu")(h)
-    return keras.layers.Rescaling(gain, dtype=dtype, name=f"{name}_gain")(h)
+    h = keras.layers.Rescaling(gain, dtype=dtype, name=f"{name}_gain")(h)
+    limit = CLAMP * gain / ROOT_2
+    return keras.ops.clip(h, -limit, limit) if clamped else h
+
+
+def precisions(image_shape: tuple[int, ...], float16_resolutions: int) -> list[str | None]:
+    """Of the layers of each resolution, the lowest first: "mixed_float16" for the highest ones, None for the policy in force."""
+    count = len(stage_sides(image_shape))
+    return [None if i < count - float16_resolutions else "mixed_float16" for i in range(count)]
 
 
 def mapping(
@@ -87,7 +98,9 @@ def mapping(
     return keras.Model(inputs, w, name=name)
 
 
-def synthesis(image_shape: tuple[int, ...], widths: list[int], style_size: int) -> keras.Model:
+def synthesis(
+    image_shape: tuple[int, ...], widths: list[int], style_size: int, float16_resolutions: int = 0
+) -> keras.Model:
     """{"styles": [B, L, style_size], "noise_4x4": [B, 4, 4, 1], ...} -> images [B, H, W, C], around [-1, 1].
 
     Row i of the styles modulates the i-th convolution, and the last row the last map to RGB; a map to RGB of a lower resolution has
@@ -97,6 +110,7 @@ def synthesis(image_shape: tuple[int, ...], widths: list[int], style_size: int) 
         image_shape: (H, W, C).
         widths: channels at each resolution, the lowest first.
         style_size: length of w.
+        float16_resolutions: the highest resolutions that are computed in float16; then all activations are clamped to +-256.
     """
     shapes = noise_shapes(image_shape)
     styles = keras.Input([len(shapes) + 1, style_size], dtype=output_dtype(), name="styles")
@@ -109,11 +123,12 @@ def synthesis(image_shape: tuple[int, ...], widths: list[int], style_size: int) 
         scale = EqualizedDense(h.shape[-1], gain=1, bias_initializer="ones", name=f"{name}_style")(styles[:, row])
         return kind(filters, name=name, **settings)([h, scale])
 
-    def styled(h: keras.KerasTensor, kind: type, filters: int, row: int) -> keras.KerasTensor:
+    def styled(h: keras.KerasTensor, kind: type, filters: int, row: int, dtype: str | None) -> keras.KerasTensor:
         place = next(names)
         name = place.replace("noise", "conv")
-        h = modulated(h, kind, filters, name, row, kernel_size=3, padding="same")
-        return leaky(ScaledNoise(name=place.replace("noise", "strength"))([h, noise[place]]), name)
+        h = modulated(h, kind, filters, name, row, kernel_size=3, padding="same", dtype=dtype)
+        h = ScaledNoise(name=place.replace("noise", "strength"), dtype=dtype)([h, noise[place]])
+        return leaky(h, name, dtype=dtype, clamped=float16_resolutions > 0)
 
     def to_rgb(h: keras.KerasTensor, name: str, row: int) -> keras.KerasTensor:
         settings = {"kernel_size": 1, "demodulate": False, "dtype": output_dtype()}
@@ -121,14 +136,15 @@ def synthesis(image_shape: tuple[int, ...], widths: list[int], style_size: int) 
 
     sides = stage_sides(image_shape)
     h, images = LearnedConstant((*sides[0], widths[0]), name="constant")(styles), None
-    for (height, width), filters in zip(sides, widths, strict=True):
+    dtypes = precisions(image_shape, float16_resolutions)
+    for (height, width), filters, dtype in zip(sides, widths, dtypes, strict=True):
         name = f"rgb_{height}x{width}"
         if images is None:
-            h = styled(h, ModulatedConv2D, filters, 0)
+            h = styled(h, ModulatedConv2D, filters, 0, dtype)
             images, row = to_rgb(h, name, 1), 1
             continue
-        h = styled(h, ModulatedBlurUpsampleConv2D, filters, row)
-        h = styled(h, ModulatedConv2D, filters, row + 1)
+        h = styled(h, ModulatedBlurUpsampleConv2D, filters, row, dtype)
+        h = styled(h, ModulatedConv2D, filters, row + 1, dtype)
         row += 2
         images = BlurUpsample2D(dtype=output_dtype(), name=f"{name}_up")(images) + to_rgb(h, name, row)
     return keras.Model({"styles": styles, **noise}, images, name="synthesis")
@@ -159,6 +175,7 @@ def discriminator(
     residual: bool = True,
     group_size: int | None = 4,
     mapping_layers: int = 8,
+    float16_resolutions: int = 0,
 ) -> keras.Model:
     """{"images": [B, H, W, C], "labels"?: [B]} -> {"logits": [B, 1], "features": [B, widths[0]]}.
 
@@ -169,20 +186,26 @@ def discriminator(
         residual: blocks with a shortcut, each path times sqrt(1/2); else plain ones, which the authors use on CIFAR-10.
         group_size: of the minibatch standard deviation; None for the whole batch.
         mapping_layers: dense layers of the class's mapping.
+        float16_resolutions: as of `synthesis`.
     """
     inputs = {"images": keras.Input(image_shape, dtype=output_dtype(), name="images")}
     sides = [f"{height}x{width}" for height, width in stage_sides(image_shape)]
-    h = leaky(EqualizedConv2D(widths[-1], 1, gain=1, name="from_images")(inputs["images"]), "from_images")
+    dtypes, clamped = precisions(image_shape, float16_resolutions), float16_resolutions > 0
+    first = EqualizedConv2D(widths[-1], 1, gain=1, name="from_images", dtype=dtypes[-1])
+    h = leaky(first(inputs["images"]), "from_images", dtype=dtypes[-1], clamped=clamped)
     for i in range(len(widths) - 1, 0, -1):
-        name, x = f"block_{sides[i]}", h
-        h = EqualizedConv2D(widths[i], 3, padding="same", gain=1, name=f"{name}_conv")(x)
-        down = EqualizedBlurDownsampleConv2D(widths[i - 1], gain=1, name=f"{name}_down")
-        h = leaky(down(leaky(h, f"{name}_conv")), f"{name}_down", 1.0 if residual else ROOT_2)
+        name, x, block = f"block_{sides[i]}", h, {"dtype": dtypes[i]}
+        h = EqualizedConv2D(widths[i], 3, padding="same", gain=1, name=f"{name}_conv", **block)(x)
+        h = leaky(h, f"{name}_conv", clamped=clamped, **block)
+        h = EqualizedBlurDownsampleConv2D(widths[i - 1], gain=1, name=f"{name}_down", **block)(h)
+        h = leaky(h, f"{name}_down", 1.0 if residual else ROOT_2, clamped=clamped, **block)
         if residual:
-            shortcut = EqualizedConv2D(widths[i - 1], 1, gain=0.5**0.5, use_bias=False, name=f"{name}_shortcut")
-            h = keras.layers.Add(name=f"{name}_add")([h, shortcut(BlurDownsample2D(name=f"{name}_shortcut_down")(x))])
-    h = MinibatchStdDev(group_size, name="stddev")(h)
-    h = leaky(EqualizedConv2D(widths[0], 3, padding="same", gain=1, name="last_conv")(h), "last_conv")
+            x = BlurDownsample2D(name=f"{name}_shortcut_down", **block)(x)
+            x = EqualizedConv2D(widths[i - 1], 1, gain=0.5**0.5, use_bias=False, name=f"{name}_shortcut", **block)(x)
+            h = keras.layers.Add(name=f"{name}_add", **block)([h, x])
+    h = MinibatchStdDev(group_size, name="stddev", dtype=dtypes[0])(h)
+    last = EqualizedConv2D(widths[0], 3, padding="same", gain=1, name="last_conv", dtype=dtypes[0])
+    h = leaky(last(h), "last_conv", dtype=dtypes[0], clamped=clamped)
     dense = EqualizedDense(widths[0], gain=1, name="dense")
     features = leaky(dense(keras.layers.Flatten(name="flat")(h)), "dense")
     features = keras.layers.Activation("linear", dtype=output_dtype(), name="features")(features)
