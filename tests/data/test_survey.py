@@ -150,6 +150,21 @@ def test_sheet_shows_what_training_sees(tmp_path):
         sheet.write_sheet(choices, tmp_path / "sheet.txt")
 
 
+def test_sheet_has_the_resolution_of_the_models_recipe(tmp_path):
+    source = f"folder:{folder_of(tmp_path / 'large', (90, 80))}"
+    chosen = {
+        model: {c.key: c.value for c in sheet.choices_for(source, {}, model)} for model in (None, "sngan", "lsgan")
+    }
+    assert {model: values["data.resolution"] for model, values in chosen.items()} == {
+        None: 64,
+        "sngan": 64,
+        "lsgan": 32,
+    }
+    assert {c.key: c.value for c in sheet.choices_for(source, {"resolution": 16}, "lsgan")}["data.resolution"] == 16
+    with pytest.raises(ZooError, match="no model 'lsgn'"):
+        sheet.choices_for(source, {}, "lsgn")
+
+
 def test_check_tells_the_range_of_levels(tmp_path):
     path = tmp_path / "deep"
     path.mkdir()

@@ -18,6 +18,10 @@ from tfgan_zoo.core.recipe_tables import Count, Table
 GIVEN = ("image_shape", "num_classes", "measurement")
 
 
+# The preset that is made for pictures of a resolution, the largest first.
+PRESET_OF_SIZE = {64: "emoji", 32: "quickstart"}
+
+
 class Trial(Table):
     """How a preset was run: the `[tried]` table of its file, which is about the file and not part of the recipe."""
 
@@ -64,6 +68,22 @@ def preset_file(model: str, preset: str) -> Path:
     if preset not in files:
         raise no_such(f"preset of {model}", preset, files)
     return files[preset]
+
+
+def preset_for_size(model: str, resolution: int) -> tuple[str, int]:
+    """(the model's preset for pictures of one's own, its resolution): of `resolution` if there is one, else of the next smaller.
+
+    Raises:
+        ZooError: there is no such model, or it has no such preset.
+    """
+    if model not in model_names():
+        raise no_such("model", model, model_names())
+    there = preset_files(model)
+    for size, preset in PRESET_OF_SIZE.items():
+        if size <= resolution and preset in there:
+            return preset, size
+    presets = " or ".join(PRESET_OF_SIZE.values())
+    raise ZooError(f"{model} has no preset {presets}; give --preset, or a recipe by --config.")
 
 
 def preset_table(model: str, preset: str) -> dict[str, Any]:

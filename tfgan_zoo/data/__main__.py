@@ -32,7 +32,10 @@ flags.adopt_module_key_flags(command_line)
 
 TO = flags.DEFINE_string("to", None, "prepare: the pyramid's folder; show: the sheet, by default data.png.")
 RESOLUTIONS = flags.DEFINE_string("resolutions", "4..1024", "prepare: smallest and largest resolution, powers of two.")
-RESOLUTION = flags.DEFINE_integer("resolution", None, "show: height and width; 32 or 64 by default.", lower_bound=1)
+RESOLUTION = flags.DEFINE_integer(
+    "resolution", None, "show: height and width; by default that of the --model, or 32 or 64.", lower_bound=1
+)
+MODEL = flags.DEFINE_string("model", None, "show: for which model; its recipes decide the resolution.")
 FIT = flags.DEFINE_enum(
     "fit",
     None,
@@ -120,7 +123,7 @@ def show_sheet(name: str) -> int:
             "--augmentation_probability is of --augmentation, which is not given; such as --augmentation=bgc."
         )
     command_line.load_tensorflow()
-    choices = sheet.choices_for(source_of(name), {k: v for k, v in flags_given.items() if v is not None})
+    choices = sheet.choices_for(source_of(name), {k: v for k, v in flags_given.items() if v is not None}, MODEL.value)
     path = TO.value or "data.png"
     sheet.write_sheet(choices, path, AUGMENTATION.value, 1.0 if probability is None else probability)
     print(described(choices), f"Written: {path}", sep="\n")

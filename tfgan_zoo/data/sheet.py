@@ -7,6 +7,7 @@ from typing import Any, get_args
 import numpy as np
 
 from tfgan_zoo import pictures
+from tfgan_zoo.core import catalog
 from tfgan_zoo.core.draws import Draws, seed_of
 from tfgan_zoo.core.errors import ZooError, no_such
 from tfgan_zoo.core.recipe import Augmentation, transformations
@@ -17,14 +18,20 @@ from tfgan_zoo.data.survey import READING, Choice, data_choices, spread, survey,
 SHOWN, COLUMNS = 64, 8
 
 
-def choices_for(source: str, given: dict[str, Any]) -> list[Choice]:
+def choices_for(source: str, given: dict[str, Any], model: str | None = None) -> list[Choice]:
     """The data settings that `train --data` would choose; those in `given` are as given.
 
+    Args:
+        source: as in a recipe.
+        given: data settings.
+        model: whose recipe says the resolution; None for a model that has one for every size.
+
     Raises:
-        ZooError: as `survey`.
+        ZooError: as `survey` and `catalog.preset_for_size`.
     """
     found = survey(source, **{key: given[key] for key in READING if key in given})
-    resolution = given.get("resolution") or usual_resolution(found)
+    usual = catalog.preset_for_size(model, usual_resolution(found))[1] if model else usual_resolution(found)
+    resolution = given.get("resolution") or usual
     chosen = {choice.key: choice for choice in data_choices(found, resolution)}
     chosen |= {f"data.{key}": Choice(f"data.{key}", value, "as given") for key, value in given.items()}
     return list(chosen.values())

@@ -8,7 +8,6 @@ from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.data.survey import Choice, Survey, data_choices, usual_resolution
 from tfgan_zoo.metrics import features
 
-OWN = {64: "emoji", 32: "quickstart"}  # the preset that is made for a resolution, the largest first
 FEW = 10_000  # pictures up to which they are augmented
 HELD_OUT_FROM = 1000  # pictures from which a tenth is held out
 PASSES = 20  # times that each picture is shown at least
@@ -16,16 +15,8 @@ LONGEST = 4  # at most so many times the steps of the recipe
 
 
 def preset_for(model: str, found: Survey) -> str:
-    """The preset of `OWN` for these pictures: of their resolution if the model has one, or of the next smaller.
-
-    Raises:
-        ZooError: the model has none.
-    """
-    there = catalog.preset_files(model)
-    for resolution, preset in OWN.items():
-        if resolution <= usual_resolution(found) and preset in there:
-            return preset
-    raise ZooError(f"{model} has no preset {' or '.join(OWN.values())}; give --preset, or a recipe by --config.")
+    """The preset for these pictures, as `catalog.preset_for_size`."""
+    return catalog.preset_for_size(model, usual_resolution(found))[0]
 
 
 def fitted(table: dict[str, Any], found: Survey, origin: str, own: bool = False) -> tuple[dict[str, Any], list[Choice]]:
