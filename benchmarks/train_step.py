@@ -7,6 +7,7 @@ all see the same machine at the same time. Ours also keeps its moving average, w
 """
 
 import argparse
+import shlex
 import statistics
 import subprocess
 import sys
@@ -90,10 +91,9 @@ CONTESTANTS = {
 }
 
 
-def worker(name):
+def worker(steps, warm_up=3):
     """Warms up, then reads a number of steps a line and prints the seconds that they took, by the clock and by the CPU."""
-    steps = CONTESTANTS[name]()
-    steps(3)
+    steps(warm_up)
     print("ready", flush=True)
     for line in sys.stdin:
         start = time.perf_counter(), time.process_time()
@@ -104,21 +104,21 @@ def worker(name):
 class Contestant:
     """A worker process, as its driver sees it."""
 
-    def __init__(self, name):
-        self.name, self.rates, self.cpu_rates = name, [], []
+    def __init__(self, name, command=None, batch=BATCH):
+        self.name, self.batch, self.rates, self.cpu_rates = name, batch, [], []
+        command = command or [sys.executable, "-m", "benchmarks.train_step", "--worker", name]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.train_step", "--worker", name],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        )  # fmt: skip
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
         if self.process.stdout.readline().strip() != "ready":
-            raise SystemExit(f"{name} does not start; run: python -m benchmarks.train_step --worker '{name}'")
+            raise SystemExit(f"{name} does not start; run: {shlex.join(map(str, command))}")
 
     def turn(self, steps):
         self.process.stdin.write(f"{steps}\n")
         self.process.stdin.flush()
         clock, cpu = map(float, self.process.stdout.readline().split())
-        self.rates.append(steps * BATCH / clock)
-        self.cpu_rates.append(steps * BATCH / cpu)
+        self.rates.append(steps * self.batch / clock)
+        self.cpu_rates.append(steps * self.batch / cpu)
 
 
 def main():
@@ -128,7 +128,7 @@ def main():
     parser.add_argument("--worker", choices=CONTESTANTS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.worker:
-        worker(arguments.worker)
+        worker(CONTESTANTS[arguments.worker]())
         return
     contestants = {name: Contestant(name) for name in CONTESTANTS}
     for i in range(arguments.rounds):

@@ -13,8 +13,19 @@ from benchmarks import results, scaling, tables
 README = (results.ROOT / "README.md").read_text(encoding="utf-8")
 RECORDS = sorted(results.FOLDER.rglob("*.json"))
 # They draw pictures, compare bits, or are parts of other benchmarks.
-WITHOUT_FIGURES = {"__init__", "beside", "headlines", "measurements", "results", "same_bits", "scaling", "strangers", "tables"} | {
+WITHOUT_FIGURES = {
+    "__init__",
+    "beside",
+    "headlines",
+    "measurements",
+    "results",
+    "same_bits",
+    "scaling",
+    "strangers",
+    "tables",
+} | {
     "tpu_compiler",
+    "modern_speed_peers",
     "own_pictures_peers",
 }
 
