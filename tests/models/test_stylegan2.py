@@ -181,6 +181,8 @@ def test_styles_of_two_seeds_mix_by_their_rows(exported):
 def test_styles_of_another_shape_and_generators_without_are_refused(exported):
     with pytest.raises(ZooError, match=r"styles have shape \[2, 5\]; expected \[N, 6, 5\]"):
         exported.from_styles(np.zeros([2, 5]))
+    with pytest.raises(ZooError, match=r"styles: got rows \[0\]; expected at least one"):
+        exported.from_styles(np.zeros([0, 6, 5]))
     with pytest.raises(ZooError, match="draws no images from styles"):
         load_version(EXPORTS / "sngan_mnist" / "1").styles([0])
 

@@ -144,6 +144,15 @@ def test_seeds_and_labels_beyond_their_types_are_refused(coded, seeds):
         label_module().generator().sample([0], labels=10**10)
 
 
+def test_no_rows_at_all_are_refused(coded):
+    generator = coded.generator()
+    for call in (lambda: generator.sample([]), lambda: generator.latents(np.zeros([0], int))):
+        with pytest.raises(ZooError, match=r"seeds: got rows \[0\]; expected at least one"):
+            call()
+    with pytest.raises(ZooError, match=r"noise: got rows \[0\]; expected at least one"):
+        generator.from_latents(np.zeros([0, 3]), codes=np.zeros([0, 3]))
+
+
 def test_labels_beyond_the_classes_are_refused_with_their_range():
     module = label_module(num_classes=5)
     for label in (5, -2):

@@ -85,7 +85,8 @@ class SignatureInputs:
     def seed_inputs(self, seeds: ArrayLike, truncation: float | None = None) -> Arrays:
         """Inputs of the signature `latents`; see `BaseSampler.latents`."""
         seeds = np.asarray(seeds)
-        least, most = (int(seeds.min()), int(seeds.max())) if seeds.size else (0, 0)
+        check_rows("seeds", seeds)
+        least, most = int(seeds.min()), int(seeds.max())
         if least < -(2**63) or most >= 2**63:
             raise ZooError(f"seeds {least} to {most}: expected numbers of 64 bits, below {2**63}.")
         value = self.truncation.none if truncation is None else truncation
@@ -123,6 +124,7 @@ class SignatureInputs:
         if missing:
             raise ZooError(f"without a seed all latents must be given, and {', '.join(missing)} is missing.")
         arrays = {item.name: np.asarray(inputs.pop(item.name), item.dtype) for item in self.latent_items}
+        check_rows(names[0], arrays[names[0]])
         rows = len(arrays[names[0]])
         for item in self.latent_items:
             if arrays[item.name].shape != (rows, *item.shape):
@@ -136,6 +138,7 @@ class SignatureInputs:
         shape, array = self.check_styles(), np.asarray(styles, np.float32)
         if array.ndim != 3 or array.shape[1:] != shape:
             raise ZooError(f"styles have shape {list(array.shape)}; expected [N, {shape[0]}, {shape[1]}].")
+        check_rows("styles", array)
         return {"styles": array}
 
     def check_styles(self) -> tuple[int | None, ...]:
@@ -197,6 +200,12 @@ class SignatureInputs:
         return np.broadcast_to(values, [rows, self.code_size])
 
 
+def check_rows(name: str, array: np.ndarray) -> None:
+    """Raises `ZooError` for an array [N, ...] with an N of 0."""
+    if array.ndim and not len(array):
+        raise ZooError(f"{name}: got rows [0]; expected at least one.")
+
+
 def inferred_inputs(serving_default: Specs, sample: Specs) -> tuple[GeneratorInput, ...]:
     """The `GeneratorInput`s, without internal ones, that the inputs of two signatures show."""
     inputs = []
@@ -230,7 +239,7 @@ class BaseSampler(SignatureInputs):
     """Makes samples by seed or from latents, once a subclass computes the signatures in `call`."""
 
     def call(self, signature: str, **inputs: np.ndarray) -> Arrays:
-        """{name: array [N, ...]} of one signature for inputs [N, ...], for any N."""
+        """{name: array [N, ...]} of one signature for inputs [N, ...], N of at least 1."""
         raise NotImplementedError
 
     def sample(
