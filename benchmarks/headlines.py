@@ -11,7 +11,7 @@ STACKED = (
     "augmentation=[]",
     "evaluation.scores=['stacked_modes']",
 )
-WITHOUT_R2 = ("arguments.r2=false", "weights={r1={start=2.0,end=0.5,shape='cosine'}}")
+WITHOUT_R2 = ("weights.r2=0",)
 R3GAN = Setting("R1 and R2", "r3gan", STACKED)
 
 CLAIMS = [

@@ -7,10 +7,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from small_games import start_from_zero
 
 from tfgan_zoo import train
 from tfgan_zoo.core import catalog, recipe
+from tfgan_zoo.core.schedules import moving
 from tfgan_zoo.data import sources
 from tfgan_zoo.metrics.features import NETWORKS, FeatureNetwork, feature_network
 from tfgan_zoo.metrics.protocol import Evaluator
@@ -172,7 +174,7 @@ def test_semi_supervised_presets_train_on_as_many_labels_as_their_names_say():
 @pytest.mark.parametrize(
     ("model", "changes", "terms"),
     [
-        ("r3gan", ["arguments.r2=false", "weights={r1=2}"], ["relativistic_pairing", "r1"]),
+        ("r3gan", ["weights.r2=0"], ["relativistic_pairing", "r1"]),
         ("r3gan", ["arguments.loss=non_saturating"], ["non_saturating", "r1", "r2"]),
         ("stylegan2", ["arguments.path_length=true"], ["non_saturating", "r1", "path_length"]),
     ],
@@ -181,5 +183,7 @@ def test_the_baselines_that_pages_name_are_settings_of_the_quickstart(model, cha
     page = (catalog.recipes_folder().parent / "docs" / f"{model}.md").read_text(encoding="utf-8")
     assert " ".join(f"--set {change}" for change in changes) in page
     table = {"model": model, **catalog.preset_table(model, "quickstart")}
-    game = building.game_builder(recipe.parse(recipe.override(table, changes)), (32, 32, 1), 0)()
-    assert [name for name, _, _ in game.objective.terms] == terms
+    settings = recipe.parse(recipe.override(table, changes))
+    weights = {name: moving(weight, tf.Variable(0)) for name, weight in settings.weights.items()}
+    objective = building.game_builder(settings, (32, 32, 1), 0)().objective.with_weights(weights)
+    assert [name for name, _, _ in objective.terms] == terms

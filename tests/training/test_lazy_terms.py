@@ -202,6 +202,15 @@ def test_a_weight_of_an_unknown_term_names_the_nearest():
         logs_of(lambda: Nothing() + PushDown(), weights={"push_dwn": 1})
 
 
+def test_a_weight_of_0_leaves_a_term_out_unless_none_is_left():
+    _, logs = logs_of(lambda: Nothing() + PushDown(), weights={"push_down": 0})
+    assert not any("push_down" in name for log in logs for name in log)
+    objective = Nothing() + PushDown()
+    assert [name for name, _, _ in objective.with_weights({"push_down": 0}).terms] == ["nothing"]
+    with pytest.raises(ZooError, match=r"weights.nothing=0: no term is left for the generator"):
+        objective.with_weights({"nothing": 0})
+
+
 def test_the_learning_rate_follows_its_schedule_by_steps_and_not_by_updates():
     """With three updates per step the rate of a step is the same for all: -(0.4 * 3 + 0.2 * 3 + 0 * 3) = -1.8."""
     rate = {"points": [[0, 0.4], [2, 0.0]]}

@@ -262,16 +262,22 @@ class Objective:
         return list(named.values())
 
     def with_weights(self, weights: Mapping[str, Weight]) -> Objective:
-        """The same terms, those named in `weights` with other weights.
+        """The same terms, those named in `weights` with other weights. A weight of 0 leaves a term without a state out.
 
         Raises:
-            ZooError: no term has such a name.
+            ZooError: no term has such a name, or none is left for a player.
         """
         names = [name for name, _, _ in self.terms]
         for name in weights:
             if name not in names:
                 raise ZooError(f"weights.{name}: {no_such('term of the objective', name, names)}")
-        return Objective([(weights.get(name, weight), term) for name, weight, term in self.terms])
+        left_out = {name for name, _, term in self.terms if weights.get(name) == 0 and not term.state}
+        kept = [(weights.get(name, weight), term) for name, weight, term in self.terms if name not in left_out]
+        for player in PLAYERS:
+            if left_out and not any(term.acts_for(player) for _, term in kept):
+                zeros = ", ".join(f"weights.{name}=0" for name in sorted(left_out))
+                raise ZooError(f"{zeros}: no term is left for the {player}.")
+        return Objective(kept)
 
     def periods(self, player: str) -> list[int]:
         """The `every` above 1 of the player's lazy terms, smallest first."""
