@@ -63,6 +63,7 @@ def test_p_stays_between_zero_and_the_limit_and_a_logit_of_zero_counts_as_neithe
 # --- in a run
 
 PIXELS = np.random.default_rng(1).integers(0, 256, [20, 8, 8, 1], np.uint8)
+LARGER = PIXELS.repeat(2, 1).repeat(2, 2)
 SGD = {"name": "sgd", "learning_rate": 0.05}
 
 
@@ -84,12 +85,13 @@ class Run:
     """A `Trainer` and the logs of each of its steps."""
 
     def __init__(self, a_recipe, strategy=None):
-        build = building.game_builder(a_recipe, (8, 8, 1), 0)
+        self.pixels = LARGER if a_recipe.model == "stylegan2" else PIXELS
+        build = building.game_builder(a_recipe, self.pixels.shape[1:], 0)
         self.trainer, self.logs = Trainer(a_recipe, build, strategy or make_strategy("one")), []
 
     def take(self, stop=None):
         def make_batches(stage, first, local):
-            return batches(PIXELS, None, stage.batch_size, 0, first, replicas=self.trainer.replicas)
+            return batches(self.pixels, None, stage.batch_size, 0, first, replicas=self.trainer.replicas)
 
         record = Callback(1, lambda step, means: self.logs.append(means))
         stopping = lambda: stop is not None and int(self.trainer.step.numpy()) >= stop  # noqa: E731
@@ -158,6 +160,45 @@ def test_a_resumed_run_equals_an_undisturbed_one_bit_for_bit(tmp_path):
         second.take()
     assert_same(values(whole.trainer), values(second.trainer))
     np.testing.assert_array_equal(path_of(whole)[3:], path_of(second))
+
+
+def style_settings(**changes):
+    """stylegan2 with everything that moves: p, lazy terms between whose turns a run stops, schedules, the mean of w."""
+    small = {"channel_base": 32, "channel_maximum": 4, "noise_size": 3, "style_size": 3, "mapping_layers": 1}
+    fall = {"start": 0.01, "end": 0.001, "shape": "cosine"}
+    adam = {"learning_rate": fall, "beta_1": 0.0, "beta_2": {"start": 0.9, "end": 0.99}}
+    return settings(
+        "stylegan2",
+        arguments={**small, "r1_every": 2, "path_length_every": 3},
+        weights={"r1": {"start": 2, "end": 1}},
+        averaging={"half_life": 10, "rampup": 0.05},
+        generator_optimizer=adam,
+        discriminator_optimizer=adam,
+        **changes,
+    )
+
+
+@pytest.mark.slow
+def test_stylegan2_resumes_bit_for_bit_between_the_turns_of_its_lazy_terms_and_of_p(tmp_path):
+    a_recipe = style_settings(steps=5)
+    whole, first, second = eager(a_recipe), Run(a_recipe), Run(a_recipe)
+    with eagerly():
+        first.take(stop=3)
+        Checkpoints(tmp_path, first.trainer.variables()).save(3)
+        Checkpoints(tmp_path, second.trainer.variables()).restore(3)
+        second.take()
+    assert_same(values(whole.trainer), values(second.trainer))
+    assert path_of(whole)[-1, 0] > 0, "p has moved"
+    lazily = [{name for name in ("discriminator/r1", "generator/path_length") if name in log} for log in whole.logs]
+    assert [len(names) for names in lazily] == [2, 0, 1, 1, 1]
+
+
+@pytest.mark.slow
+def test_two_replicas_of_stylegan2_equal_one_with_everything_that_moves(two_replicas):
+    a_recipe = style_settings(steps=3, precision="float64")
+    one, two = eager(a_recipe), eager(a_recipe, two_replicas)
+    assert_same(values(one.trainer), values(two.trainer), tolerance=1e-6)
+    np.testing.assert_array_equal(path_of(one), path_of(two))
 
 
 def test_runs_in_bfloat16_move_p_too():
