@@ -110,7 +110,13 @@ async def measure(arguments):
     tf.config.threading.set_intra_op_parallelism_threads(1)
     folder = Path(arguments.export).resolve()
     server = Server(
-        Options(zoo=str(folder.parent), port=0, rest_port=0, batching=BatchSettings(timeout=arguments.wait))
+        Options(
+            zoo=str(folder.parent),
+            port=0,
+            rest_port=0,
+            batching=BatchSettings(timeout=arguments.wait),
+            tensor_content=True,  # as the deployment files set it
+        )
     )
     server.config.model_config_list.ClearField("config")
     server.config.model_config_list.config.add(name=folder.name, base_path=str(folder), model_platform="tensorflow")

@@ -182,6 +182,7 @@ async def broken_served(zoo, grpc_address):
 async def soak(args, folder):
     tally, zoo = Tally(), await asyncio.to_thread(Zoo, folder, [Path(export) for export in args.exports])
     command = ["-m", "tfgan_zoo.serve", f"--zoo={folder}", "--port=0", "--rest_api_port=0"]
+    command += ["--enable_serialization_as_tensor_content"]  # as the deployment files set it
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(sys.executable, *command, stdout=pipe)
     addresses = {}

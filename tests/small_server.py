@@ -24,6 +24,14 @@ from tfgan_zoo.serving.deployment import IMAGE
 from tfgan_zoo.serving.server.application import Options, Server
 
 
+def save_picks(folder):
+    """Another library's model: looks up a row in a table of three, and fails for other indices."""
+    module = tf.Module()
+    module.pick = tf.function(lambda row: {"value": tf.gather(tf.constant([0.5, 1.5, 2.5]), row)})
+    signature = module.pick.get_concrete_function(row=tf.TensorSpec([None], tf.int32))
+    tf.saved_model.save(module, str(folder), signatures={"serving_default": signature})
+
+
 class Clients:
     """Clients of a server. Attributes: predict, models: gRPC stubs; exact: whether its results are bit-equal to this machine's."""
 

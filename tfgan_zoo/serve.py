@@ -56,6 +56,12 @@ UNAVAILABLE_LABELS = flags.DEFINE_bool(
     False,
     "Allow new version labels to point to versions that are not loaded.",
 )
+TENSOR_CONTENT = flags.DEFINE_bool(
+    "enable_serialization_as_tensor_content",
+    False,
+    "Answer gRPC with numbers as bytes in tensor_content, which is far cheaper for images, instead of typed fields such as "
+    "float_val; some clients read only one of the two.",
+)
 MAX_REQUEST_BYTES = flags.DEFINE_integer(
     "max_request_bytes", 4 * 2**20, "Size limit of a request, in bytes.", 1, 2**31 - 1
 )
@@ -89,6 +95,7 @@ def options() -> "Options":
         metrics_path=configuration.metrics_path(MONITORING.value),
         tls=configuration.tls_settings(TLS.value),
         allow_unavailable_labels=UNAVAILABLE_LABELS.value,
+        tensor_content=TENSOR_CONTENT.value,
         max_request_bytes=MAX_REQUEST_BYTES.value,
         rest_timeout=REST_TIMEOUT.value / 1000,
         stop_seconds=STOP_SECONDS.value,

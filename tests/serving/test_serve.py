@@ -40,7 +40,17 @@ from tensorflow_serving.apis import (
 )
 from tensorflow_serving.config import model_server_config_pb2
 
-from tests.small_server import Gate, draws, refusal, request, running, spec, tensorflow_serving, wait_for
+from tests.small_server import (
+    Gate,
+    draws,
+    refusal,
+    request,
+    running,
+    save_picks,
+    spec,
+    tensorflow_serving,
+    wait_for,
+)
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.core.priors import Prior
 from tfgan_zoo.saved_model import version_folder
@@ -69,14 +79,6 @@ def save_sums(folder):
     module = tf.Module()
     module.sum = tf.function(lambda x: {"sum": tf.reduce_sum(x, axis=1)})
     signature = module.sum.get_concrete_function(x=tf.TensorSpec([None, None], tf.float32))
-    tf.saved_model.save(module, str(folder), signatures={"serving_default": signature})
-
-
-def save_picks(folder):
-    """Another library's model: looks up a row in a table of three, and fails for other indices."""
-    module = tf.Module()
-    module.pick = tf.function(lambda row: {"value": tf.gather(tf.constant([0.5, 1.5, 2.5]), row)})
-    signature = module.pick.get_concrete_function(row=tf.TensorSpec([None], tf.int32))
     tf.saved_model.save(module, str(folder), signatures={"serving_default": signature})
 
 
@@ -176,7 +178,6 @@ def either(request, zoo, tmp_path_factory):
         "--enable_batching=true",
         "--enable_grpc_healthcheck_service=true",
         f"--batching_parameters_file={folder / 'batching.config'}",
-        "--enable_serialization_as_tensor_content=true",
     )
     with tensorflow_serving([zoo, folder], *flags) as clients:
         yield clients
@@ -195,7 +196,7 @@ def skip_embedded_only(server, case):
         pytest.skip("TensorFlow Serving has no such rule")
 
 
-def test_predict_returns_the_saved_models_outputs_as_tensor_content(either, zoo):
+def test_predict_returns_the_saved_models_outputs_in_typed_fields(either, zoo):
     for signature in ("sample", "latents", "png"):
         reply = either.predict.Predict(request(signature=signature, **draws(3, 4)))
         expected = direct(zoo / "toy" / "2", signature, **draws(3, 4))
@@ -204,7 +205,9 @@ def test_predict_returns_the_saved_models_outputs_as_tensor_content(either, zoo)
         assert set(reply.outputs) == set(expected)
         for key, value in expected.items():
             check(either, tf.make_ndarray(reply.outputs[key]), value)
-            assert bool(reply.outputs[key].tensor_content) == (value.dtype != object)
+            assert not reply.outputs[key].tensor_content
+            field = {"uint8": "int_val", "float32": "float_val", "object": "string_val"}[value.dtype.name]
+            assert len(getattr(reply.outputs[key], field)) == value.size
 
 
 def test_the_default_signature_is_serving_default_and_a_filter_selects_outputs(either):
@@ -498,7 +501,7 @@ def test_a_value_that_fails_in_the_graph_fails_only_its_own_request(server):
         gate.open.set()
         assert refusal(futures[1].result, 30)[0] == "INVALID_ARGUMENT"
         assert [tf.make_ndarray(futures[i].result(30).outputs["value"]) for i in (0, 2)] == [0.5, 2.5]
-        assert first.result(30).outputs["images"].tensor_content
+        assert first.result(30).outputs["images"].int_val
     assert gate.sizes[:2] == [1, 3]
 
 

@@ -36,6 +36,7 @@ class Options:
         metrics_path: URL path of the metrics, or None for no metrics.
         tls: TLS for gRPC and REST, or None.
         allow_unavailable_labels: whether new labels may point to versions that are not loaded.
+        tensor_content: whether gRPC's answers hold numbers as bytes in `tensor_content` instead of typed fields.
         max_request_bytes: size limit of a request.
         rest_timeout: seconds for one REST request.
         stop_seconds: time to finish queued requests when stopping.
@@ -54,6 +55,7 @@ class Options:
     metrics_path: str | None = "/monitoring/prometheus/metrics"
     tls: configuration.TlsSettings | None = None
     allow_unavailable_labels: bool = False
+    tensor_content: bool = False
     max_request_bytes: int = 4 * 2**20
     rest_timeout: float = 30.0
     stop_seconds: float = 30.0
@@ -121,7 +123,12 @@ class Server:
             if not self.config.model_config_list.config:
                 options.log(f"{options.zoo} contains no exports such as sngan_mnist/1/ yet; new ones will be served.")
         self.rpc, self.grpc_port, self.health = await rpc.start(
-            self.predictor, options.host, options.port, options.max_request_bytes, options.tls
+            self.predictor,
+            options.host,
+            options.port,
+            options.max_request_bytes,
+            options.tls,
+            options.tensor_content,
         )
         web = rest.Rest(
             self.predictor, self.metrics, options.metrics_path, options.rest_timeout, options.max_request_bytes

@@ -5,16 +5,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn
 
 import grpc
-import numpy as np
-import tensorflow as tf
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from tensorflow.core.framework import tensor_pb2
 from tensorflow_serving.apis import model_service_pb2_grpc, predict_pb2, prediction_service_pb2_grpc
 
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.serving.server.configuration import TlsSettings
 from tfgan_zoo.serving.server.predictor import Predictor
 from tfgan_zoo.serving.server.status import as_status_error, invalid_argument
+from tfgan_zoo.serving.server.tensor_protos import tensor_proto
 
 SERVICES = ("", "tensorflow.serving.PredictionService", "tensorflow.serving.ModelService")
 
@@ -22,8 +20,8 @@ SERVICES = ("", "tensorflow.serving.PredictionService", "tensorflow.serving.Mode
 class PredictionServicer(prediction_service_pb2_grpc.PredictionServiceServicer):
     """PredictionService: Predict and GetModelMetadata; generators do not classify or regress."""
 
-    def __init__(self, predictor: Predictor):
-        self.predictor = predictor
+    def __init__(self, predictor: Predictor, tensor_content: bool):
+        self.predictor, self.tensor_content = predictor, tensor_content
 
     async def Predict(self, request: Any, context: Any) -> Any:
         remaining = context.time_remaining()
@@ -48,7 +46,7 @@ class PredictionServicer(prediction_service_pb2_grpc.PredictionServiceServicer):
         response.model_spec.version.value = servable.version
         response.model_spec.signature_name = name or "serving_default"
         for key, array in outputs.items():
-            response.outputs[key].CopyFrom(tensor_proto(array))
+            response.outputs[key].CopyFrom(tensor_proto(array, self.tensor_content))
         return response
 
     async def GetModelMetadata(self, request: Any, context: Any) -> Any:
@@ -72,16 +70,6 @@ class ModelServicer(model_service_pb2_grpc.ModelServiceServicer):
 
     async def HandleReloadConfigRequest(self, request: Any, context: Any) -> Any:
         return await with_status(context, self.predictor.reload(request))
-
-
-def tensor_proto(array: np.ndarray) -> tensor_pb2.TensorProto:
-    """A TensorProto with numbers in `tensor_content`, or strings in `string_val`."""
-    if array.dtype == object:
-        return tf.make_tensor_proto(array)
-    proto = tensor_pb2.TensorProto(dtype=tf.as_dtype(array.dtype).as_datatype_enum, tensor_content=array.tobytes())
-    for size in array.shape:
-        proto.tensor_shape.dim.add(size=size)
-    return proto
 
 
 def unsupported(kind: str, name: str) -> NoReturn:
@@ -127,12 +115,18 @@ class ParseErrors(grpc.aio.ServerInterceptor):
 
 
 async def start(
-    predictor: Predictor, host: str, port: int, max_request_bytes: int, tls: TlsSettings | None
+    predictor: Predictor,
+    host: str,
+    port: int,
+    max_request_bytes: int,
+    tls: TlsSettings | None,
+    tensor_content: bool = False,
 ) -> tuple[Any, int, Any]:
     """(the running server, its port, its health service).
 
     Args:
         port: 0 for any free one.
+        tensor_content: as `Options.tensor_content`.
 
     Raises:
         ZooError: the port is taken.
@@ -145,7 +139,9 @@ async def start(
             ("grpc.so_reuseport", 0),  # else a second server would silently share the port
         ],
     )
-    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionServicer(predictor), server)
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
+        PredictionServicer(predictor, tensor_content), server
+    )
     model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelServicer(predictor), server)
     health_servicer = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
