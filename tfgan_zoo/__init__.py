@@ -34,15 +34,15 @@ def load(name: str, version: int | None = None) -> typing.Any:
     from tfgan_zoo.core.errors import no_such
     from tfgan_zoo.core.locations import pretrained_folder
     from tfgan_zoo.saved_model import trust
-    from tfgan_zoo.saved_model.version_folder import versions
+    from tfgan_zoo.saved_model.version_folder import version_folders, versions
 
     zoo = pretrained_folder()
     names = sorted(p.name for p in zoo.glob("*") if versions(p))
     if name not in names:
         raise no_such("trained generator", name, names)
-    existing = versions(zoo / name)
+    existing = version_folders(zoo / name)
     if version is not None and version not in existing:
         raise no_such(f"version of {name}", version, existing)
-    folder = zoo / name / str(version or existing[-1])
+    folder = existing[max(existing) if version is None else version]
     trust.check(folder)
     return tf.saved_model.load(str(folder))

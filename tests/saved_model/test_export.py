@@ -285,6 +285,33 @@ def test_versions_count_up_and_an_existing_one_is_not_overwritten(unconditional,
         version_folder.write_version(module, base, CARD, version=7)
 
 
+def test_a_versions_name_is_any_number_and_one_number_is_not_written_twice(unconditional, tmp_path):
+    _, module, _ = unconditional
+    base = tmp_path / "zoo" / "small"
+    (base / "002").mkdir(parents=True)
+    (base / "0").mkdir()
+    (base / "1_0").mkdir()
+    (base / "٣").mkdir()
+    assert version_folder.versions(base) == [0, 2]
+    assert version_folder.newest(base) == base / "002"
+    with pytest.raises(ZooError, match=r"small/002 exists already"):
+        version_folder.write_version(module, base, CARD, version=2)
+    assert not (base / "2").exists()
+    assert version_folder.write_version(module, base, CARD).name == "3"
+    (base / str(2**63 - 1)).mkdir()
+    with pytest.raises(ZooError, match=f"version {2**63} of .*: expected 1 to {2**63 - 1}"):
+        version_folder.write_version(module, base, CARD)
+
+
+def test_of_two_names_of_one_version_the_last_in_alphabetical_order_is_used(tmp_path):
+    for name in ("2", "002", "+2", "7", "-3", "0", "00", str(2**63), "1" * 5000, ".tmp-4", "v5"):
+        (tmp_path / name).mkdir()
+    folders = {-3: "-3", 0: "00", 2: "2", 7: "7"}
+    assert list(version_folder.version_folders(tmp_path).items()) == [(n, tmp_path / p) for n, p in folders.items()]
+    ignored = {tmp_path / "002": tmp_path / "2", tmp_path / "+2": tmp_path / "2", tmp_path / "0": tmp_path / "00"}
+    assert version_folder.ignored_versions(tmp_path) == ignored
+
+
 def test_a_failure_leaves_no_files_behind(unconditional, tmp_path, monkeypatch):
     _, module, _ = unconditional
 

@@ -31,10 +31,36 @@ WARM_UP_BATCHES = (1, 8)
 Card = dict[str, Any]  # what a model_card.json holds
 
 
+def version_number(name: str) -> int | None:
+    """The version that a folder's name is, as TensorFlow Serving reads it: any int64, as in 3, 0 or 00000123. None for others."""
+    if not re.fullmatch(r"[+-]?[0-9]+", name):
+        return None
+    digits = name.lstrip("+-").lstrip("0") or "0"
+    number = int(digits) if len(digits) < 20 else 2**64
+    number = -number if name.startswith("-") else number
+    return number if -(2**63) <= number < 2**63 else None
+
+
+def version_folders(base: str | Path) -> dict[int, Path]:
+    """{version number: its folder} of a model's folder, ascending.
+
+    Of several names of one number, such as 2 and 002, it is the last in alphabetical order, which TensorFlow Serving loads.
+    """
+    folders = ((version_number(path.name), path) for path in sorted(Path(base).glob("*"), key=lambda path: path.name))
+    by_number = {number: path for number, path in folders if number is not None}
+    return {number: by_number[number] for number in sorted(by_number)}
+
+
+def ignored_versions(base: str | Path) -> dict[Path, Path]:
+    """{folder: the folder that is used instead} of the versions whose number another name in `version_folders` has too."""
+    used = version_folders(base)
+    numbers = {path: version_number(path.name) for path in sorted(Path(base).glob("*"))}
+    return {path: used[n] for path, n in numbers.items() if n is not None and used[n] != path}
+
+
 def versions(base: str | Path) -> list[int]:
-    """The version numbers in a model's folder, ascending; they are positive int64."""
-    numbers = (int(p.name) for p in Path(base).glob("*") if re.fullmatch(r"[1-9][0-9]{0,18}", p.name))
-    return sorted(number for number in numbers if number < 2**63)
+    """The version numbers in a model's folder, ascending."""
+    return list(version_folders(base))
 
 
 def newest(folder: str | Path) -> Path:
@@ -46,11 +72,11 @@ def newest(folder: str | Path) -> Path:
     folder = Path(folder)
     if (folder / "saved_model.pb").exists():
         return folder
-    existing = versions(folder)
+    existing = version_folders(folder)
     if not existing:
         problem = "is not a folder" if not folder.is_dir() else "holds no SavedModel and no version such as 1/"
         raise ZooError(f"{folder} {problem}; give a folder such as export/sngan_mnist or export/sngan_mnist/1.")
-    return folder / str(existing[-1])
+    return existing[max(existing)]
 
 
 def load_version(folder: str | Path, unsafe: bool = False) -> Sampler:
@@ -116,7 +142,7 @@ def write_version(
         module: an `ExportedGenerator`.
         base: the model's folder; its name is the model's name.
         card: plain values that describe the generator, to which model_card.json adds the prior, signatures and hashes.
-        version: a positive number; one more than the last if None.
+        version: a positive int64; one more than the last if None.
         real: the training data if that is points, float32 [N, 2], to show beneath the generated ones.
         discriminator: {path of a variable: array} to store beside the generator; None for none.
 
@@ -124,14 +150,17 @@ def write_version(
         The version's folder.
 
     Raises:
-        ZooError: the version exists already.
+        ZooError: the version exists already, under whatever name, or is no positive int64.
         OSError: the disk is full, or the folder cannot be written; nothing of the version is left.
     """
     base = Path(base).resolve()
-    version = version or max(versions(base), default=0) + 1
+    existing = version_folders(base)
+    version = version or max(0, *existing) + 1
+    if not 0 < version < 2**63:
+        raise ZooError(f"version {version} of {base}: expected 1 to {2**63 - 1}; choose one with --version.")
     target = base / str(version)
-    if target.exists():
-        raise ZooError(f"{target} exists already; choose another version, or leave it out for the next one.")
+    if version in existing:
+        raise ZooError(f"{existing[version]} exists already; choose another version, or leave it out for the next one.")
     base.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=".tmp-", dir=base))  # not a number, so a polling server ignores it
     try:

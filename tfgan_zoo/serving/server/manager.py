@@ -12,7 +12,7 @@ from typing import Any
 from grpc import StatusCode
 from tensorflow_serving.apis import get_model_status_pb2
 
-from tfgan_zoo.saved_model.version_folder import versions
+from tfgan_zoo.saved_model.version_folder import ignored_versions, version_folders
 from tfgan_zoo.serving.server import servable as servables
 from tfgan_zoo.serving.server.configuration import ModelSettings, is_inside, model_settings
 from tfgan_zoo.serving.server.monitoring import Metrics
@@ -36,6 +36,7 @@ class Version:
 
     Attributes:
         number: the version.
+        folder: where it is loaded from; its name may be another form of the number, such as 002.
         state: START, LOADING, AVAILABLE, UNLOADING or END.
         error: why loading failed, or None.
         servable: the loaded model while it is available.
@@ -44,6 +45,7 @@ class Version:
     """
 
     number: int
+    folder: Path
     state: int = START
     error: StatusError | None = None
     servable: servables.Servable | None = None
@@ -81,6 +83,7 @@ class Manager:
         self.models: dict[str, ModelSettings] = {}
         self.states: dict[str, dict[int, Version]] = {}
         self.labels: dict[str, dict[str, int]] = {}
+        self.ignored: dict[Path, Path] = {}  # as `ignored_versions`, of all models, which have been logged
         self.changing = asyncio.Lock()
 
     # Lookups, for requests.
@@ -165,13 +168,16 @@ class Manager:
     async def reconcile(self) -> None:
         """Loads the aspired versions that are missing, then unloads the versions that are not aspired, model by model."""
         aspired = {name: self.aspired(model) for name, model in self.models.items()}
+        self.warn_of_ignored()
         pending = [
-            (model, number) for name, model in self.models.items() for number in self.to_load(model, aspired[name])
+            (model.name, version)
+            for name, model in self.models.items()
+            for version in self.to_load(model, aspired[name])
         ]
-        for model, number in pending:
-            self.states.setdefault(model.name, {})[number] = Version(number)
-        for model, number in pending:
-            await self.load(model, number)
+        for name, version in pending:
+            self.states.setdefault(name, {})[version.number] = version
+        for name, version in pending:
+            await self.load(name, version)
         for name in list(self.states):
             keep = aspired.get(name, [])
             # If every aspired version failed to load, the old ones stay.
@@ -182,40 +188,51 @@ class Manager:
             if name not in self.models:
                 del self.states[name]
 
+    def warn_of_ignored(self) -> None:
+        """Logs, once, the folders whose version number another name in the same folder has too."""
+        inside = [model for model in self.models.values() if is_inside(model.base, self.roots)]
+        ignored = {path: used for model in inside for path, used in ignored_versions(model.base).items()}
+        for path, used in ignored.items():
+            if self.ignored.get(path) != used:
+                self.log(f"{path} is ignored: {used.name} is the same version, and is used instead.")
+        self.ignored = ignored
+
     def aspired(self, model: ModelSettings) -> list[int]:
         """The versions that should be loaded; the available ones if the folder is missing, which may be for a moment."""
-        return model.aspired(self.versions_of(model)) if model.base.is_dir() else self.available(model.name)
+        return model.aspired([*self.versions_of(model)]) if model.base.is_dir() else self.available(model.name)
 
-    def versions_of(self, model: ModelSettings) -> list[int]:
-        """The version numbers in a model's folder."""
-        return versions(model.base) if is_inside(model.base, self.roots) else []
+    def versions_of(self, model: ModelSettings) -> dict[int, Path]:
+        """{number: folder} of the versions in a model's folder."""
+        return version_folders(model.base) if is_inside(model.base, self.roots) else {}
 
-    def to_load(self, model: ModelSettings, aspired: Sequence[int]) -> list[int]:
+    def to_load(self, model: ModelSettings, aspired: Sequence[int]) -> list[Version]:
         """The aspired versions that are new, were unloaded, or failed to load from files that have changed since."""
-        states, numbers = self.states.get(model.name, {}), []
-        for number in aspired:
-            version = states.get(number)
-            if version is None or (
-                version.state == END
-                and (version.error is None or version.fingerprint != fingerprint(model.base / str(number)))
-            ):
-                numbers.append(number)
-        return numbers
+        states, folders = self.states.get(model.name, {}), self.versions_of(model)
+        return [
+            Version(number, folders[number])
+            for number in aspired
+            if number in folders and self.is_due(states.get(number), folders[number])
+        ]
 
-    async def load(self, model: ModelSettings, number: int) -> None:
+    def is_due(self, version: Version | None, folder: Path) -> bool:
+        """Whether an aspired version is to be loaded from a folder."""
+        if version is None:
+            return True
+        return version.state == END and (version.error is None or version.fingerprint != fingerprint(folder))
+
+    async def load(self, name: str, version: Version) -> None:
         """Loads a version; a failure ends it in state END."""
-        folder = model.base / str(number)
-        version = self.states[model.name][number]
         version.state = LOADING
+        number, folder = version.number, version.folder
         try:
             version.fingerprint = fingerprint(folder)
-            servable = await self.in_thread(self.load_servable, model.name, number, folder)
+            servable = await self.in_thread(self.load_servable, name, number, folder)
         except Exception as error:  # otherwise this version and those after it would stay pending for ever
             version.state, version.error = END, as_status_error(error)
-            self.log(f"{model.name} version {number} is not served: {version.error.code.name}: {version.error.message}")
+            self.log(f"{name} version {number} is not served: {version.error.code.name}: {version.error.message}")
             return
         version.servable, version.state = servable, AVAILABLE
-        self.log(f"{model.name} version {number} is available.")
+        self.log(f"{name} version {number} is available.")
 
     def load_servable(self, name: str, number: int, folder: Path) -> servables.Servable:
         """The `Servable` of a version folder, after checking that none of its links lead out of the roots."""
