@@ -56,7 +56,7 @@ class Running(Clients):
 
     def __init__(self, **options):
         self.lines, self.loop = [], asyncio.new_event_loop()
-        self.options = Options(port=0, rest_port=0, poll_seconds=0.05, log=self.lines.append, **options)
+        self.options = Options(port=0, rest_port=0, log=self.lines.append, **{"poll_seconds": 0.05, **options})
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
         self.server = self.call(self.started())

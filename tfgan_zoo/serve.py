@@ -33,6 +33,11 @@ REST_PORT = flags.DEFINE_integer("rest_api_port", 8501, "Port for REST; 0 for an
 REST_TIMEOUT = flags.DEFINE_integer(
     "rest_api_timeout_in_ms", 30000, "Time limit of a REST request, in milliseconds.", 1
 )
+REST_CORS = flags.DEFINE_bool(
+    "rest_api_enable_cors_support",
+    False,
+    "Add CORS headers to REST's replies, so that web pages of any origin may read them.",
+)
 POLL = flags.DEFINE_float(
     "file_system_poll_wait_seconds", 1, "Seconds between checks for new models and versions; 0 for no checks.", 0
 )
@@ -98,6 +103,7 @@ def options() -> "Options":
         tensor_content=TENSOR_CONTENT.value,
         max_request_bytes=MAX_REQUEST_BYTES.value,
         rest_timeout=REST_TIMEOUT.value / 1000,
+        rest_cors=REST_CORS.value,
         stop_seconds=STOP_SECONDS.value,
         check=(lambda folder: None) if UNSAFE.value else trust.check,
         log=lambda line: print(line, flush=True),

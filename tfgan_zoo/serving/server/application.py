@@ -39,6 +39,9 @@ class Options:
         tensor_content: whether gRPC's answers hold numbers as bytes in `tensor_content` instead of typed fields.
         max_request_bytes: size limit of a request.
         rest_timeout: seconds for one REST request.
+        rest_header_seconds: seconds in which a REST connection has to send the headers of its first request.
+        rest_connections: the most REST connections at a time.
+        rest_cors: whether REST's replies have CORS headers.
         stop_seconds: time to finish queued requests when stopping.
         check: called with a version folder before it is loaded; raises ZooError if it is not to be trusted.
         log: called with each line of the log.
@@ -58,6 +61,9 @@ class Options:
     tensor_content: bool = False
     max_request_bytes: int = 4 * 2**20
     rest_timeout: float = 30.0
+    rest_header_seconds: float = 10.0
+    rest_connections: int = 512
+    rest_cors: bool = False
     stop_seconds: float = 30.0
     check: Callable[[Path], object] = lambda folder: None
     log: Callable[[str], object] = print
@@ -99,6 +105,7 @@ class Server:
         self.batcher = Batcher(options.batching, self.run_threads, self.metrics)
         self.predictor = Predictor(self.manager, self.batcher, self.metrics)
         self.tasks: list[asyncio.Task] = []
+        self.absent: set[str] = set()  # models of the zoo whose folders the last check missed
 
     async def start(self) -> "Server":
         """Loads the models, then listens. Returns itself.
@@ -131,10 +138,17 @@ class Server:
             options.tensor_content,
         )
         web = rest.Rest(
-            self.predictor, self.metrics, options.metrics_path, options.rest_timeout, options.max_request_bytes
+            self.predictor,
+            self.metrics,
+            options.metrics_path,
+            options.rest_timeout,
+            options.max_request_bytes,
+            options.rest_cors,
         )
         try:
-            self.rest, self.rest_port = await rest.start(web, options.host, options.rest_port, tls)
+            self.rest, self.rest_port = await rest.start(
+                web, options.host, options.rest_port, tls, options.rest_header_seconds, options.rest_connections
+            )
         except ZooError:
             await self.rpc.stop(None)  # else gRPC stops after the event loop has ended, with a traceback
             raise
@@ -161,6 +175,8 @@ class Server:
     async def follow_config(self) -> None:
         """Applies the configuration if it has changed; until then, what a client's reload request set remains."""
         config = await asyncio.to_thread(self.options.config)
+        if not self.options.model_config:
+            config = self.with_absent(config)
         if config == self.config:
             return
         try:
@@ -170,6 +186,15 @@ class Server:
                 raise
             self.options.log(error.message)
         self.config = config
+
+    def with_absent(self, config: Any) -> Any:
+        """A zoo's configuration with the models that this check is the first to miss: their folders may be being replaced."""
+        found = {model.name for model in config.model_config_list.config}
+        missed = [model for model in self.config.model_config_list.config if model.name not in found]
+        config.model_config_list.config.extend(model for model in missed if model.name not in self.absent)
+        config.model_config_list.config.sort(key=lambda model: model.name)
+        self.absent = {model.name for model in missed}
+        return config
 
     async def stop(self) -> None:
         """Rejects new requests with UNAVAILABLE, finishes the queued ones, and shuts down."""

@@ -188,7 +188,7 @@ class Batcher:
             del self.queues[signature]
         for task in tasks:
             task.started = True
-            self.metrics.queueing.add((time.perf_counter() - task.queued) * 1e6)
+            self.metrics.queueing.add((time.perf_counter() - task.queued) * 1e6, "")  # TF Serving names no pool
         return tasks
 
     def finish(self, tasks: Sequence[Task], run: "asyncio.Future[list[Arrays | StatusError]]") -> None:

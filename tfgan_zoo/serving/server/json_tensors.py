@@ -4,6 +4,7 @@ import base64
 import binascii
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,20 +14,49 @@ from tfgan_zoo.serving.server.servable import Signature
 from tfgan_zoo.serving.server.status import invalid_argument
 
 KIND_NAMES = {"f": "float", "i": "int", "u": "int", "b": "bool", "O": "string"}
+SHORT_INFINITY = re.compile(r"\bInf\b")
+STRING_OR_SHORT_INFINITY = re.compile(r'(?P<string>"(?:[^"\\]|\\.)*")|\bInf\b', re.DOTALL)
 MAX_VALUE_LENGTH = 100  # characters of a value quoted in a message
 
 
 def parse(body: bytes) -> dict[str, Any]:
-    """The JSON object in a request's body. Raises: StatusError."""
+    """The JSON object in a request's body, with "instances" or "inputs". Raises: StatusError."""
+    request = parse_object(body)
+    if ("instances" in request) == ("inputs" in request):
+        raise invalid_argument("Request must have either 'instances' or 'inputs' as a key")
+    return request
+
+
+def parse_examples(body: bytes) -> dict[str, Any]:
+    """The JSON object in the body of a request to classify or regress, with "examples". Raises: StatusError."""
+    request = parse_object(body)
+    if "examples" not in request:
+        raise invalid_argument("When method is classify, key 'examples' is expected and was not found")
+    if not isinstance(request["examples"], list):
+        raise invalid_argument("Expecting 'examples' value to be an list/array")
+    if not request["examples"]:
+        raise invalid_argument("'examples' value is an empty array")
+    return request
+
+
+def parse_object(body: bytes) -> dict[str, Any]:
+    """The JSON object in a request's body, read as TF Serving does: UTF-8 alone, also `Inf`, and nothing after the object.
+
+    Raises:
+        StatusError: INVALID_ARGUMENT.
+    """
     try:
-        request = json.loads(body)
+        text = body.decode("utf-8-sig").lstrip(" \t\r\n")
+        if not text:
+            raise invalid_argument("JSON Parse error: The document is empty")
+        if SHORT_INFINITY.search(text):
+            text = STRING_OR_SHORT_INFINITY.sub(lambda match: match["string"] or "Infinity", text)
+        request, _ = json.JSONDecoder().raw_decode(text)
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else error
         raise invalid_argument(f"JSON Parse error: {reason}") from None
     if not isinstance(request, dict):
         raise invalid_argument("Request body must be a JSON object with instances or inputs")
-    if ("instances" in request) == ("inputs" in request):
-        raise invalid_argument("Request must have either 'instances' or 'inputs' as a key")
     if not isinstance(request.get("signature_name", ""), str):
         raise invalid_argument("'signature_name' key must be a string value.")
     return request
@@ -117,13 +147,21 @@ def array_of(name: str, values: Sequence[Any], shape: Sequence[int], dtype: Any)
 def decode_string(name: str, value: Any) -> bytes:
     """The bytes of a JSON string or of {"b64": base64 text}. Raises: StatusError."""
     if isinstance(value, str):
-        return value.encode()
+        return encode_string(name, value)
     try:
         return base64.b64decode(value["b64"], validate=True)
     except (TypeError, KeyError, ValueError, binascii.Error):
         raise invalid_argument(
             f"JSON Value: {quote(value)} of input {name} not formatted correctly for base64 data"
         ) from None
+
+
+def encode_string(name: str, text: str) -> bytes:
+    """The bytes of a JSON string. Raises: StatusError for half of a surrogate pair."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise invalid_argument(f"JSON Parse error: a string of input {name} holds half of a surrogate pair") from None
 
 
 def quote(value: Any) -> str:

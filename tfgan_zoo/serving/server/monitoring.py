@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterable, Sequence
 
 LATENCY_BUCKETS = (10.0, 1.8, 33)  # TF Serving's buckets as (start, growth factor, count), in microseconds
-QUEUEING_BUCKETS = (100.0, 1.2, 54)
+QUEUEING_BUCKETS = (100.0, 1.2, 52)
 SIZE_BUCKETS = (1.0, 2.0, 25)
 
 
@@ -89,7 +89,9 @@ class Metrics:
         self.warm_up = Histogram(
             f"{prefix}model_warmup_latency", "Wall time of the warm-up, us.", ("model_path", "status"), LATENCY_BUCKETS
         )
-        self.queueing = Histogram(f"{batching}queuing_latency", "Wall time in the queue, us.", (), QUEUEING_BUCKETS)
+        self.queueing = Histogram(
+            f"{batching}queuing_latency", "Wall time in the queue, us.", ("thread_pool_name",), QUEUEING_BUCKETS
+        )
         self.padding = Histogram(
             f"{batching}padding_size", "Rows added as padding.", ("execution_batch_size",), SIZE_BUCKETS
         )

@@ -3,16 +3,17 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
-from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_management_pb2
+from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_management_pb2, model_pb2
 
+from tfgan_zoo.serving.server import example_calls
 from tfgan_zoo.serving.server.batching import Batcher
 from tfgan_zoo.serving.server.manager import Manager
 from tfgan_zoo.serving.server.monitoring import Metrics
 from tfgan_zoo.serving.server.servable import Servable, Signature
-from tfgan_zoo.serving.server.status import as_status_error, invalid_argument, unavailable
+from tfgan_zoo.serving.server.status import StatusError, as_status_error, invalid_argument, unavailable
 
 
 class Predictor:
@@ -61,10 +62,30 @@ class Predictor:
             status = as_status_error(error).code.name
             raise as_status_error(error) from error
         finally:
-            # Each invented model name would otherwise stay in the metrics.
-            name = spec.name if spec.name in self.manager.models else ""
+            name = self.counted_name(spec)
             self.metrics.requests.add(name, status)
             self.metrics.latency.add((time.perf_counter() - start) * 1e6, name, "Predict", entrypoint)
+
+    def counted_name(self, spec: Any) -> str:
+        """The model's name for the metrics, in which each invented name would otherwise stay."""
+        return spec.name if spec.name in self.manager.models else ""
+
+    def refuse_examples(self, request: Any, method: str) -> NoReturn:
+        """Raises: StatusError for a ClassificationRequest or RegressionRequest, and counts it. method: as in `example_calls`."""
+        try:
+            self.reject_if_stopping()
+            if not request.HasField("model_spec"):
+                raise invalid_argument("Missing ModelSpec")
+            example_calls.refuse(self.manager.find(request.model_spec), method, request.model_spec.signature_name)
+        except StatusError as error:
+            self.metrics.requests.add(self.counted_name(request.model_spec), error.code.name)
+            raise
+
+    def refuse_tasks(self, request: Any) -> NoReturn:
+        """Raises: StatusError for a MultiInferenceRequest, whose first task names the model."""
+        self.reject_if_stopping()
+        spec = request.tasks[0].model_spec if request.tasks else model_pb2.ModelSpec()
+        example_calls.refuse_tasks(self.manager.find(spec), request.tasks)
 
     def reject_if_stopping(self) -> None:
         """Raises: StatusError, UNAVAILABLE, once the server is stopping."""

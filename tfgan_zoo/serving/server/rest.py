@@ -6,18 +6,27 @@ import logging
 import re
 import ssl
 import tempfile
+from typing import NoReturn
 
 from aiohttp import http_exceptions, web
 from google.protobuf import json_format
-from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2
+from tensorflow_serving.apis import (
+    classification_pb2,
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    model_pb2,
+    regression_pb2,
+)
 
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.serving.server import json_tensors
 from tfgan_zoo.serving.server.configuration import TlsSettings
+from tfgan_zoo.serving.server.connections import Runner, note_headers
+from tfgan_zoo.serving.server.example_calls import CLASSIFY, REGRESS
 from tfgan_zoo.serving.server.monitoring import Metrics
 from tfgan_zoo.serving.server.predictor import Predictor
 from tfgan_zoo.serving.server.servable import Servable, Signature
-from tfgan_zoo.serving.server.status import as_status_error, invalid_argument
+from tfgan_zoo.serving.server.status import as_status_error, failed_precondition, invalid_argument
 
 PATH = re.compile(
     r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>[0-9]+)|/labels/(?P<label>[^/:]+))?"
@@ -25,6 +34,11 @@ PATH = re.compile(
     re.IGNORECASE,
 )
 MAX_INT64 = 2**63 - 1
+CORS_HEADERS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "POST, GET",
+    "Access-Control-Allow-Headers": "Content-Type",
+}
 ALL_FIELDS = {"preserving_proto_field_name": True, "always_print_fields_with_no_presence": True}
 
 
@@ -37,6 +51,7 @@ class Rest:
         metrics_path: URL path of the metrics, or None for no metrics.
         timeout: seconds for one request.
         max_request_bytes: of a request's body.
+        cors: whether pages of other origins may read the replies.
     """
 
     def __init__(
@@ -46,9 +61,11 @@ class Rest:
         metrics_path: str | None,
         timeout: float,
         max_request_bytes: int,
+        cors: bool = False,
     ):
         self.predictor, self.metrics, self.timeout = predictor, metrics, timeout
-        self.application = web.Application(client_max_size=max_request_bytes)
+        self.cors_headers = CORS_HEADERS if cors else {}
+        self.application = web.Application(client_max_size=max_request_bytes, middlewares=[note_headers])
         if metrics_path:
             self.application.router.add_get(metrics_path, self.show_metrics)
         self.application.router.add_route("*", "/{path:.*}", self.answer)
@@ -58,6 +75,12 @@ class Rest:
         return web.Response(text=self.metrics.text(), content_type="text/plain")
 
     async def answer(self, request: web.Request) -> web.Response:
+        """The response to any request, with CORS headers if they are on."""
+        response = await self.respond(request)
+        response.headers.update(self.cors_headers)
+        return response
+
+    async def respond(self, request: web.Request) -> web.Response:
         """The response to any request; an error is the JSON object {"error": message} with TF Serving's HTTP status."""
         try:
             async with asyncio.timeout(self.timeout + 1):  # cuts off a body that trickles in
@@ -76,14 +99,15 @@ class Rest:
         """The JSON text that answers a request."""
         if not request.path.lower().startswith("/v1/"):
             raise web.HTTPNotFound
+        if request.method == "OPTIONS":
+            return preflight(request)
         match = PATH.fullmatch(request.path)
         if match:
             method = (match["method"] or "").lower()
             if request.method == "POST" and method == ":predict":
                 return await self.predict(model_spec(match), request)
             if request.method == "POST" and method in (":classify", ":regress"):
-                expected = f"Expected signature method_name to be tensorflow/serving/{method[1:]}"
-                raise invalid_argument(f"{expected}: this server predicts")
+                return await self.refuse_examples(model_spec(match), method[1:], request)
             if request.method == "GET" and method == "":
                 return self.status(model_spec(match))
             if request.method == "GET" and method == "/metadata":
@@ -113,6 +137,14 @@ class Rest:
         )
         return await asyncio.to_thread(json_tensors.response_text, parsed, outputs)
 
+    async def refuse_examples(self, spec: model_pb2.ModelSpec, method: str, request: web.Request) -> NoReturn:
+        """Raises: StatusError for a request to classify or regress."""
+        parsed = json_tensors.parse_examples(await request.read())
+        spec.signature_name = parsed.get("signature_name", "")
+        if method == "classify":
+            self.predictor.refuse_examples(classification_pb2.ClassificationRequest(model_spec=spec), CLASSIFY)
+        self.predictor.refuse_examples(regression_pb2.RegressionRequest(model_spec=spec), REGRESS)
+
     def status(self, spec: model_pb2.ModelSpec) -> str:
         """The JSON text with the states of a model's versions."""
         response = self.predictor.status(get_model_status_pb2.GetModelStatusRequest(model_spec=spec))
@@ -131,6 +163,13 @@ class Rest:
         metadata = {"signature_def": json_format.MessageToDict(signatures, **ALL_FIELDS)}
         model = json_format.MessageToDict(response.model_spec, **ALL_FIELDS)
         return json.dumps({"model_spec": model, "metadata": metadata}, indent=1)
+
+
+def preflight(request: web.Request) -> str:
+    """The empty reply to OPTIONS, which browsers send first. Raises: StatusError if no page's origin is stated."""
+    if not re.search("https?://", request.headers.get("Origin", "")):
+        raise failed_precondition("Origin header is missing in CORS preflight")
+    return ""
 
 
 def model_spec(match: re.Match) -> model_pb2.ModelSpec:
@@ -161,10 +200,21 @@ def listen_error(host: str, port: int, flag: str, error: OSError) -> ZooError:
     return ZooError(f"cannot listen on {host}:{port}: {error.strerror}; --{flag}=0 chooses a free port.")
 
 
-async def start(rest: Rest, host: str, port: int, tls: ssl.SSLContext | None) -> tuple[web.AppRunner, int]:
-    """(the running server, its port). Raises: ZooError if the port is taken."""
+async def start(
+    rest: Rest,
+    host: str,
+    port: int,
+    tls: ssl.SSLContext | None,
+    header_seconds: float = 10.0,
+    connections: int = 512,
+) -> tuple[Runner, int]:
+    """(the running server, its port). header_seconds, connections: as `Options.rest_header_seconds` and `.rest_connections`.
+
+    Raises:
+        ZooError: the port is taken.
+    """
     logging.getLogger("aiohttp.server").addFilter(not_a_client_error)
-    runner = web.AppRunner(rest.application, access_log=None, handle_signals=False, shutdown_timeout=1)
+    runner = Runner(rest.application, header_seconds, connections, handle_signals=False, shutdown_timeout=1)
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port, ssl_context=tls)

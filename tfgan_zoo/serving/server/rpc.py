@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, NoReturn
+from typing import Any
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -10,6 +10,7 @@ from tensorflow_serving.apis import model_service_pb2_grpc, predict_pb2, predict
 
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.serving.server.configuration import TlsSettings
+from tfgan_zoo.serving.server.example_calls import CLASSIFY, REGRESS
 from tfgan_zoo.serving.server.predictor import Predictor
 from tfgan_zoo.serving.server.status import as_status_error, invalid_argument
 from tfgan_zoo.serving.server.tensor_protos import tensor_proto
@@ -18,7 +19,7 @@ SERVICES = ("", "tensorflow.serving.PredictionService", "tensorflow.serving.Mode
 
 
 class PredictionServicer(prediction_service_pb2_grpc.PredictionServiceServicer):
-    """PredictionService: Predict and GetModelMetadata; generators do not classify or regress."""
+    """PredictionService: Predict and GetModelMetadata; the calls that take tf.Examples are refused."""
 
     def __init__(self, predictor: Predictor, tensor_content: bool):
         self.predictor, self.tensor_content = predictor, tensor_content
@@ -53,10 +54,13 @@ class PredictionServicer(prediction_service_pb2_grpc.PredictionServiceServicer):
         return await with_status(context, call(self.predictor.metadata, request))
 
     async def Classify(self, request: Any, context: Any) -> None:
-        await with_status(context, call(unsupported, "classification", "classify"))
+        await with_status(context, call(self.predictor.refuse_examples, request, CLASSIFY))
 
     async def Regress(self, request: Any, context: Any) -> None:
-        await with_status(context, call(unsupported, "regression", "regress"))
+        await with_status(context, call(self.predictor.refuse_examples, request, REGRESS))
+
+    async def MultiInference(self, request: Any, context: Any) -> None:
+        await with_status(context, call(self.predictor.refuse_tasks, request))
 
 
 class ModelServicer(model_service_pb2_grpc.ModelServiceServicer):
@@ -70,12 +74,6 @@ class ModelServicer(model_service_pb2_grpc.ModelServiceServicer):
 
     async def HandleReloadConfigRequest(self, request: Any, context: Any) -> Any:
         return await with_status(context, self.predictor.reload(request))
-
-
-def unsupported(kind: str, name: str) -> NoReturn:
-    """Raises TF Serving's error for a method that no signature of a generator has."""
-    expected = f"Expected {kind} signature method_name to be tensorflow/serving/{name}"
-    raise invalid_argument(f"{expected}. Was: tensorflow/serving/predict")
 
 
 async def call(function: Callable, *arguments: Any) -> Any:
