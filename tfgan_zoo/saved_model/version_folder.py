@@ -155,7 +155,7 @@ def write_version(
     """
     base = Path(base).resolve()
     existing = version_folders(base)
-    version = version or max(0, *existing) + 1
+    version = version or max([0, *existing]) + 1
     if not 0 < version < 2**63:
         raise ZooError(f"version {version} of {base}: expected 1 to {2**63 - 1}; choose one with --version.")
     target = base / str(version)
