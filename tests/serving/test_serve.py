@@ -270,7 +270,11 @@ def test_status_lists_versions_the_newest_first(either):
 
 def test_health_is_serving(either):
     stub = health_pb2_grpc.HealthStub(either.channel)
-    for service in ("", "tensorflow.serving.PredictionService"):
+    qualified = (
+        "tensorflow.serving.PredictionService",
+        "tensorflow.serving.ModelService",
+    )  # only of the embedded server
+    for service in ("", "PredictionService", "ModelService", *(qualified if either.exact else ())):
         assert stub.Check(health_pb2.HealthCheckRequest(service=service)).status == 1
 
 

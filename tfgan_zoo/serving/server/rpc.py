@@ -15,7 +15,9 @@ from tfgan_zoo.serving.server.predictor import Predictor
 from tfgan_zoo.serving.server.status import as_status_error, invalid_argument
 from tfgan_zoo.serving.server.tensor_protos import tensor_proto
 
-SERVICES = ("", "tensorflow.serving.PredictionService", "tensorflow.serving.ModelService")
+# For the health service: TF Serving's own names, which lack the package, and those of gRPC's convention.
+NAMES = ("PredictionService", "ModelService")
+SERVICES = ("", *NAMES, *(f"tensorflow.serving.{name}" for name in NAMES))
 
 
 class PredictionServicer(prediction_service_pb2_grpc.PredictionServiceServicer):
