@@ -2,10 +2,10 @@
 
     python -m benchmarks.soak --seconds=600
 
-A zoo of two generators is served in a process of its own. `steady` stays as it is; of `swapped` a new version comes every
---swap_seconds, in turn of one generator and of another, and the old one goes; every third is broken. Meanwhile clients over
-gRPC and REST ask both for images, and compare each with what `tf.saved_model.load` gave for its seed; others send what no
-server wants. Ends with 1 where a good request failed or got a wrong image, where a bad one got another status than it should,
+A zoo of two generators is served in a process of its own. `steady` keeps its version, but its folder is away for a moment every
+--swap_seconds, between two renames; of `swapped` a new version comes as often, in turn of one generator and of another, and the
+old one goes; every third is broken. Meanwhile clients over gRPC and REST ask both for images, and compare each with what
+`tf.saved_model.load` gave for its seed; others send what no server wants, or headers without an end. Ends with 1 where a good request failed or got a wrong image, where a bad one got another status than it should,
 where a broken version was served, or where the server's memory grew.
 """
 
@@ -85,6 +85,13 @@ class Zoo:
         (self.folder / model).mkdir(exist_ok=True)
         beside.rename(self.folder / model / str(version))
 
+    def replace(self):
+        """Replaces the folder of `steady` by two renames, and is away for a tenth of a second between them."""
+        beside = self.folder / ".steady-aside"
+        (self.folder / "steady").rename(beside)
+        time.sleep(0.1)
+        beside.rename(self.folder / "steady")
+
     def swap(self):
         """A new version of `swapped`; what is older than the good one before it goes."""
         self.newest += 1
@@ -143,6 +150,7 @@ async def clients(zoo, tally, grpc_address, rest_address, until, args):
         while time.monotonic() + args.swap_seconds < until:
             await asyncio.sleep(args.swap_seconds)
             await asyncio.to_thread(zoo.swap)
+            await asyncio.to_thread(zoo.replace)
 
     async with grpc.aio.insecure_channel(grpc_address) as channel, aiohttp.ClientSession() as session:
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
@@ -182,7 +190,10 @@ async def broken_served(zoo, grpc_address):
 async def soak(args, folder):
     tally, zoo = Tally(), await asyncio.to_thread(Zoo, folder, [Path(export) for export in args.exports])
     command = ["-m", "tfgan_zoo.serve", f"--zoo={folder}", "--port=0", "--rest_api_port=0"]
-    command += ["--enable_serialization_as_tensor_content"]  # as the deployment files set it
+    command += [
+        "--rest_api_enable_cors_support",
+        "--enable_serialization_as_tensor_content",
+    ]  # as the deployment files set it
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(sys.executable, *command, stdout=pipe)
     addresses = {}

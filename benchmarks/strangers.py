@@ -14,6 +14,7 @@ PARSED = {"INTERNAL", "INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PRECONDITION"}  #
 
 def hostile_requests(chance):
     """{kind: (method, bytes, timeout, statuses that it may get)} of one round."""
+    import tensorflow as tf
     from tensorflow.core.framework import types_pb2
     from tensorflow_serving.apis import model_management_pb2, predict_pb2
 
@@ -38,6 +39,9 @@ def hostile_requests(chance):
         if request.inputs["seed"].dtype == types_pb2.DT_INT64:
             request.inputs["seed"].dtype = types_pb2.DT_FLOAT
 
+    def no_bound(request):
+        request.inputs["truncation"].CopyFrom(tf.make_tensor_proto([chance.choice([float("nan"), -1.0])] * 4))
+
     outside = model_management_pb2.ReloadConfigRequest()
     outside.config.model_config_list.config.add(name="swapped", base_path="/etc", model_platform="tensorflow")
     predict, reload, invalid = (
@@ -52,6 +56,7 @@ def hostile_requests(chance):
         "a shape of 2^80": (predict, changed(claims), 60, invalid),
         "100,000 rows": (predict, many, 60, invalid),
         "another type": (predict, changed(other_type), 60, invalid),
+        "a truncation that is NaN or negative": (predict, changed(no_bound), 60, invalid),
         "no model": (predict, predict_pb2.PredictRequest().SerializeToString(), 60, invalid),
         "an unknown model": (predict, predict_request("no", np.arange(1)).SerializeToString(), 60, {"NOT_FOUND"}),
         "an unknown signature": (
@@ -71,9 +76,11 @@ HOSTILE_REST = {  # kind: (path, body, status)
     "REST, no JSON": ("steady:predict", b"{", 400),
     "REST, nested 100,000 deep": ("steady:predict", b"[" * 100_000, 400),
     "REST, ragged rows": ("steady:predict", b'{"inputs": {"seed": [[1], [1, 2]], "truncation": [1.0]}}', 400),
+    "REST, a truncation of NaN": ("steady:predict", b'{"signature_name": "sample", "instances": [{"seed": 1, "truncation": NaN}]}', 400),
     "REST, an unknown model": ("no:predict", b'{"instances": [1]}', 404),
     "REST, 5 MiB": ("steady:predict", b" " * 5 * 2**20, 413),
-}
+}  # fmt: skip
+HEADER_SECONDS = 20  # in which headers that do not end have to be cut off; the server's own limit is 10
 
 
 async def strangers(tally, grpc_address, rest_address, until):
@@ -100,6 +107,11 @@ async def strangers(tally, grpc_address, rest_address, until):
                     reply = await session.post(f"http://{rest_address}/v1/models/{path}", data=body)
                     await reply.read()
                     tally.bad(kind, str(reply.status), {str(expected)})
+                async with session.options(
+                    f"http://{rest_address}/v1/models/steady:predict", headers={"Origin": "https://example.org"}
+                ) as reply:
+                    origin = reply.headers.get("Access-Control-Allow-Origin")
+                    tally.bad("REST, a browser's preflight", f"{reply.status} {origin}", {"200 *"})
                 call = channel.unary_unary("/tensorflow.serving.PredictionService/Predict")(
                     predict_request("steady", np.arange(16)).SerializeToString()
                 )
@@ -123,10 +135,26 @@ async def strangers(tally, grpc_address, rest_address, until):
                 writer.close()
             tally.statuses["slow clients"]["hung up"] += 1
 
+    async def endless_headers():
+        """A client whose headers never end."""
+        while time.monotonic() + HEADER_SECONDS < until:
+            start, outcome = time.monotonic(), "open"
+            _, writer = await asyncio.open_connection(*rest_address.rsplit(":", 1))
+            writer.write(b"GET /v1/models/steady HTTP/1.1\r\n")
+            while outcome == "open" and time.monotonic() < start + HEADER_SECONDS:
+                await asyncio.sleep(0.5)
+                try:
+                    writer.write(b"x: y\r\n")
+                    await writer.drain()
+                except OSError:
+                    outcome = "closed"
+            writer.close()
+            tally.bad("headers without an end", outcome, {"closed"})
+
     post = b"POST /v1/models/steady:predict HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{"
     slow = [
         (grpc_address, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
         (grpc_address, chance.randbytes(60)),
         (rest_address, post),
     ]
-    await asyncio.gather(wrong_requests(), *(drop_by_drop(*each) for each in slow * 4))
+    await asyncio.gather(wrong_requests(), endless_headers(), *(drop_by_drop(*each) for each in slow * 4))
