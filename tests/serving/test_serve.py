@@ -346,7 +346,7 @@ def test_other_bad_calls_get_tf_servings_status(either):
         (either.predict.GetModelMetadata, metadata(model_spec=spec("toy")), "INVALID_ARGUMENT", "at least one metadata_field"),
         (either.predict.GetModelMetadata, metadata(model_spec=spec("toy"), metadata_field=["x"]), "INVALID_ARGUMENT", "x is not"),
         (either.predict.GetModelMetadata, metadata(model_spec=spec("x"), metadata_field=["signature_def"]), "NOT_FOUND", "Latest"),
-        (either.predict.Classify, classification_pb2.ClassificationRequest(), "INVALID_ARGUMENT", "classify"),
+        (either.predict.Classify, classification_pb2.ClassificationRequest(), "INVALID_ARGUMENT", "Missing ModelSpec"),
     ):  # fmt: skip
         actual, details = refusal(call, message)
         assert actual == code
