@@ -1,4 +1,4 @@
-"""Converts an exported generator to TFLite, ONNX and TF.js, and reports how far each file's samples are from the SavedModel's.
+"""Converts an exported generator to TFLite, ONNX, OpenVINO and TF.js, and reports how far each file's samples are from the SavedModel's.
 
 python -m tfgan_zoo.convert --export=export/sngan_mnist --to=elsewhere/sngan_mnist
 python -m tfgan_zoo.convert --export=export/acgan_mnist --to=elsewhere/acgan_mnist --formats=tflite_int8,onnx
@@ -25,7 +25,9 @@ EXPORT = flags.DEFINE_string(
 )
 TO = flags.DEFINE_string("to", None, "Folder to write; it must be empty or not exist yet. Required.", required=True)
 FORMATS = flags.DEFINE_list(
-    "formats", ["tflite", "tflite_int8"], "Formats to write, separated by commas: tflite, tflite_int8, onnx, tfjs."
+    "formats",
+    ["tflite", "tflite_int8"],
+    "Formats to write, separated by commas: tflite, tflite_int8, onnx, openvino, tfjs.",
 )
 SEEDS = flags.DEFINE_integer("seeds", 16, "Number of samples to compare with the SavedModel's.", lower_bound=1)
 TFJS_CONVERTER = flags.DEFINE_string(
@@ -64,7 +66,7 @@ def main() -> int:
         levels = f" ({largest * 127.5:.2g} of 255 grey levels)" if "images" in card["outputs"] else ""
         print(
             f"  {name:<12} {entry['file']:<32} {entry['bytes']:>12,} bytes  "
-            f"maximum difference {largest:.2g}{levels}, mean {entry['mean_difference']:.2g}"
+            f"maximum difference {largest:.2g}{levels}, mean {entry['mean_difference']:.2g}, by {entry['computed_by']}"
         )
     print(f"Card: {TO.value}/{card['name']}.json")
     return 0

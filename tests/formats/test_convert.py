@@ -252,4 +252,4 @@ def test_an_unknown_format_is_reported_before_tensorflow_loads():
 
 def test_every_format_has_a_suffix_of_its_own():
     suffixes = [target.suffix for target in formats().values()]
-    assert len(set(suffixes)) == len(suffixes) == 4
+    assert len(set(suffixes)) == len(suffixes) == 5

@@ -1,1 +1,1 @@
-"""Conversion to TFLite, ONNX and TF.js for where TensorFlow does not run, each compared with the original SavedModel."""
+"""Conversion to TFLite, ONNX, OpenVINO and TF.js for where TensorFlow does not run, each compared with the original SavedModel."""

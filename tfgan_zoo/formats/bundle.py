@@ -1,6 +1,7 @@
 """Converts a SavedModel into a folder of other formats with a card, and compares each with the SavedModel. All or nothing."""
 
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -39,7 +40,7 @@ def convert(
 
     Raises:
         ZooError: a format's packages are not installed, its converter rejects the generator, the converted file does not
-            compute samples of the right shape, `trust.check` refuses the export, or `to` is not empty.
+            compute the SavedModel's samples, `trust.check` refuses the export, or `to` is not empty.
     """
     to = Path(to).resolve()
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
@@ -93,7 +94,7 @@ def write_formats(
         card["formats"][key] = {
             "file": path.name,
             **file_hashes(path),
-            **difference(key, expected, results),
+            **difference(key, expected, results, target.bound),
             "computed_by": target.runtime,
         }
     shutil.rmtree(frozen)
@@ -128,16 +129,19 @@ def file_hashes(path: Path) -> dict:
     return {"bytes": sum(file.stat().st_size for file in files), "sha256": hashes}
 
 
-def difference(key: str, expected: np.ndarray, results: Sequence[np.ndarray]) -> dict[str, float]:
+def difference(
+    key: str, expected: np.ndarray, results: Sequence[np.ndarray], bound: float = math.inf
+) -> dict[str, float]:
     """The maximum absolute difference over all results, and the mean one of the last.
 
     Args:
         key: the format, for the message.
         expected: the SavedModel's samples [N, ...].
         results: the format's samples, each of the first one alone or of all N.
+        bound: the largest difference allowed, see `Format.bound`.
 
     Raises:
-        ZooError: a result has another shape, or is not finite.
+        ZooError: a result has another shape, is not finite, or differs by more than the bound.
     """
     differences = []
     for samples in results:
@@ -148,7 +152,13 @@ def difference(key: str, expected: np.ndarray, results: Sequence[np.ndarray]) ->
                 f"them finite; expected {list(reference.shape)}, all finite, as from the SavedModel."
             )
         differences.append(np.abs(samples.astype(np.float64) - reference))
+    largest, allowed = float(max(d.max() for d in differences)), bound * max(1.0, float(np.abs(expected).max()))
+    if largest > allowed:
+        raise ZooError(
+            f"the {key} file computes other samples than the SavedModel: the largest difference is {largest:.2g}, more than the "
+            f"{allowed:.2g} that rounding can explain. Leave {key} out, and please report this generator."
+        )
     return {
-        "maximum_difference": float(max(d.max() for d in differences)),
+        "maximum_difference": largest,
         "mean_difference": float(differences[-1].mean()),
     }

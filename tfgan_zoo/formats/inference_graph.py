@@ -1,8 +1,11 @@
 """The signature `serving_default` alone, as a SavedModel that the converters of other runtimes can read: variables become
-constants, functions are inlined, and the one operation that other runtimes lack is replaced.
+constants, functions are inlined, and the two operations that other runtimes lack are replaced.
 
 Our networks compute nearest-neighbour upsampling as the gradient of average pooling (`layers.Upsample2D`). With windows that
 do not overlap, AvgPoolGrad(g) = nearest(g) / (rows x columns of the window): the same numbers, as these are powers of two.
+
+The kernels of transposed convolutions are mirrored along rows and columns by one ReverseV2, of which OpenVINO reads only those of
+one axis; a chain of such mirrors the same.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,6 +33,7 @@ def write_frozen_model(function: tf.types.experimental.ConcreteFunction, folder:
     specs = function.structured_input_signature[1]
     names = [feed.partition(":")[0] for feed in feeds]
     graph = replace_avg_pool_grad(frozen.graph.as_graph_def(), feeds, [specs[name] for name in names])
+    graph = split_reverses(graph)
     compute = graph_function(graph, feeds, fetch)
     ((output_name, output),) = function.structured_outputs.items()
 
@@ -85,6 +89,31 @@ def replace_avg_pool_grad(
         replaced = node.name in output_shapes
         lowered.node.extend(upsampling_nodes(node, output_shapes[node.name]) if replaced else [node])
     return lowered
+
+
+def split_reverses(graph: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDef:
+    """A GraphDef in which each ReverseV2 of several constant axes is a chain of those of one axis, the last with its name."""
+    constants = {node.name: node.attr["value"].tensor for node in graph.node if node.op == "Const"}
+    split = tf.compat.v1.GraphDef(versions=graph.versions, library=graph.library)
+    for node in graph.node:
+        axes = constants.get(node.input[1].removesuffix(":0")) if node.op == "ReverseV2" else None
+        count = 1 if axes is None else np.prod([dim.size for dim in axes.tensor_shape.dim], dtype=int)
+        split.node.extend(reverse_nodes(node, tf.make_ndarray(axes)) if count > 1 else [node])
+    return split
+
+
+def reverse_nodes(node: tf.compat.v1.NodeDef, axes: np.ndarray) -> list[tf.compat.v1.NodeDef]:
+    """The nodes that replace a ReverseV2 of several axes [K]; the last one has its name."""
+    nodes, source = [], node.input[0]
+    for i, axis in enumerate(axes):
+        constant = constant_node(f"{node.name}/axis_{i}", axes[i : i + 1])
+        mirrored = tf.compat.v1.NodeDef()
+        mirrored.CopyFrom(node)
+        mirrored.name = node.name if i == len(axes) - 1 else f"{node.name}/mirrored_{axis}"
+        mirrored.input[:2] = [source, constant.name]
+        nodes += [constant, mirrored]
+        source = mirrored.name
+    return nodes
 
 
 def tensor_name(source: str) -> str:

@@ -42,6 +42,21 @@ def write_tfjs(program: str, source: Path, path: Path) -> None:
     if process.returncode or not (path / "model.json").exists():
         output = " / ".join((process.stderr or process.stdout).strip().splitlines()[-3:])
         raise ZooError(f"{program} failed with status {process.returncode}: {output}")
+    name_inputs(path / "model.json")
+
+
+def name_inputs(path: Path) -> None:
+    """Names the inputs in a model.json after their placeholders.
+
+    The converter finds their names in the signature by dtype and shape; where two inputs have the same, such as noise and codes of
+    one width, it writes "codes:0" for `codes`.
+    """
+    model = json.loads(path.read_text())
+    inputs = model["signature"]["inputs"]
+    named = {key.removesuffix(":0"): value for key, value in inputs.items()}
+    if named.keys() != inputs.keys():
+        model["signature"]["inputs"] = named
+        path.write_text(json.dumps(model))
 
 
 def open_tfjs(path: Path) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]:
