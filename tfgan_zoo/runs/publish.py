@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 import types
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.data.sources import load_source
 from tfgan_zoo.metrics.score_registry import direction
 from tfgan_zoo.runs.run_folder import Run
+from tfgan_zoo.saved_model import hugging_face
 from tfgan_zoo.saved_model.signatures import ExportedGenerator
 from tfgan_zoo.saved_model.version_folder import newest, write_version
 
@@ -27,6 +29,7 @@ def export_run(
     which: str | int = "latest",
     version: int | None = None,
     with_discriminator: bool = False,
+    with_keras: bool = False,
 ) -> Path:
     """Writes the averaged generator of a run's checkpoint as `base/<version>/`. Returns that folder.
 
@@ -36,16 +39,46 @@ def export_run(
         which: the checkpoint: "latest", "best" or a step.
         version: a positive number; by default one more than the newest.
         with_discriminator: store the discriminator beside it, for those who train on.
+        with_keras: store both players as .keras files beside it, or the generator alone where there is no discriminator.
 
     Raises:
         ZooError: there is no such checkpoint, the version exists, or there is no discriminator to store.
     """
-    network, prior, step = run.generator(which)
+    game, step = run.players(which)
+    network, prior = game.generator, game.prior
     discriminator = run.weights("discriminator", step) if with_discriminator else None
     if discriminator == {}:
         raise ZooError(f"{run.folder} was imported without a discriminator; leave out --with_discriminator.")
     module, card = ExportedGenerator(network, prior), card_of(run, step, network)
-    return write_version(module, base, card, version, real_points(run), discriminator)
+    networks = {"generator": network, "discriminator": game.discriminator} if with_keras else {}
+    if with_keras and not run.weights("discriminator", step):  # imported without one
+        del networks["discriminator"]
+    return write_version(module, base, card, version, real_points(run), discriminator, networks)
+
+
+def export_for_hugging_face(
+    run: Run,
+    to: str | Path,
+    license: str,
+    which: str | int = "latest",
+    with_discriminator: bool = False,
+    with_keras: bool = False,
+) -> Path:
+    """Writes the averaged generator of a run's checkpoint as a folder for the Hugging Face Hub. Returns that folder.
+
+    Args:
+        run, which, with_discriminator, with_keras: as of `export_run`.
+        to, license: as of `hugging_face.write_folder`.
+
+    Raises:
+        ZooError: as `export_run` and `hugging_face.write_folder` do; before anything is computed if `to` or the license will not do.
+    """
+    to = Path(to).resolve()
+    hugging_face.check_folder(to)
+    hugging_face.check_license(license)
+    with tempfile.TemporaryDirectory() as folder:
+        version = export_run(run, Path(folder) / to.name, which, None, with_discriminator, with_keras)
+        return hugging_face.write_folder(version, to, license)
 
 
 def export_run_alone(run: Run, base: str | Path) -> Path:

@@ -19,11 +19,13 @@ from tfgan_zoo.core.errors import ZooError, of_full_disk
 from tfgan_zoo.core.file_names import displayed
 from tfgan_zoo.core.generator_inputs import LATENT_BOUND, GeneratorInput, Truncation
 from tfgan_zoo.core.priors import Codes
-from tfgan_zoo.saved_model import discriminator_file, trust
+from tfgan_zoo.saved_model import discriminator_file, keras_files, trust
 from tfgan_zoo.saved_model.signature_calls import Sampler, meaning_of
 from tfgan_zoo.saved_model.sweeps import overview
 
 if TYPE_CHECKING:
+    import keras
+
     from tfgan_zoo.saved_model.signatures import ExportedGenerator
 
 WARM_UP_BATCHES = (1, 8)
@@ -135,6 +137,7 @@ def write_version(
     version: int | None = None,
     real: np.ndarray | None = None,
     discriminator: Mapping[str, np.ndarray] | None = None,
+    networks: "Mapping[str, keras.Model] | None" = None,
 ) -> Path:
     """Writes `base/<version>/` atomically: into a temporary folder next to it, which is then renamed.
 
@@ -145,6 +148,7 @@ def write_version(
         version: a positive int64; one more than the last if None.
         real: the training data if that is points, float32 [N, 2], to show beneath the generated ones.
         discriminator: {path of a variable: array} to store beside the generator; None for none.
+        networks: {name: Keras model} to store as .keras files beside the generator; None for none.
 
     Returns:
         The version's folder.
@@ -164,7 +168,7 @@ def write_version(
     base.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=".tmp-", dir=base))  # not a number, so a polling server ignores it
     try:
-        fill(temporary, module, {"name": base.name, "version": version, **card}, real, discriminator)
+        fill(temporary, module, {"name": base.name, "version": version, **card}, real, discriminator, networks)
         os.chmod(temporary, 0o755)
         os.rename(temporary, target)
     except BaseException as error:
@@ -181,6 +185,7 @@ def fill(
     card: Card,
     real: np.ndarray | None = None,
     discriminator: Mapping[str, np.ndarray] | None = None,
+    networks: "Mapping[str, keras.Model] | None" = None,
 ) -> None:
     """Writes all files of a version into an empty folder."""
     tf.saved_model.save(module, str(folder), signatures=module.functions)
@@ -191,6 +196,8 @@ def fill(
     pictures.save_png(pictures.picture(sheet.samples, sheet.columns, real=real), folder / "grid.png")
     if discriminator:
         card = {**card, "discriminator": discriminator_file.write(folder, discriminator)}
+    if networks:
+        card = {**card, "keras": keras_files.write(folder, networks)}
     files = {p.relative_to(folder).as_posix(): p for p in sorted(folder.rglob("*")) if p.is_file()}
     card = {
         **card,
@@ -251,8 +258,9 @@ def counts(protocol: Mapping[str, Any]) -> str:
     return ", ".join([generated] * bool(protocol["generated_images"]) + [real] * bool(protocol["real_images"]))
 
 
-def readme(card: Card) -> str:
-    """The version folder's README, from its card."""
+def readme(card: Card, path: str | None = None) -> str:
+    """The version folder's README, from its card. path: of the folder in the example, <name>/<version> by default."""
+    path = path or f"{card['name']}/{card['version']}"
     scores = sorted(card["scores"], key=lambda score: score["protocol"].get("truncation") is not None)
     rows = [f"| {s['name']} | {s['value']:.4g} | {counts(s['protocol'])} | {s['step']} |" for s in scores]
     head = ["| score | value | images | step |", "|---|---|---|---|"]
@@ -263,6 +271,7 @@ def readme(card: Card) -> str:
     signature_table = "\n".join(f"| `{n}` | {inputs[n]} | {outputs[n]} |" for n in card["signatures"])
     output = next(iter(card["signatures"]["sample"]["outputs"]))
     discriminator = f"\n{discriminator_file.sentence(card['discriminator'])}\n" if "discriminator" in card else ""
+    keras_part = f"\n{keras_files.sentence(card['keras'])}\n" if "keras" in card else ""
     return f"""# {card["name"]}, version {card["version"]}
 
 {card["summary"]}
@@ -278,7 +287,7 @@ The recipe of its training is in `model_card.json`.
 ```python
 import tensorflow as tf
 
-generator = tf.saved_model.load("{card["name"]}/{card["version"]}")
+generator = tf.saved_model.load("{path}")
 {output} = generator.signatures["sample"](
     seed=tf.constant([0, 1, 2], tf.int64), {arguments_of_call(card)}
 )["{output}"]
@@ -289,7 +298,7 @@ generator = tf.saved_model.load("{card["name"]}/{card["version"]}")
 {signature_table}
 
 {legend(card)}
-{discriminator}"""
+{discriminator}{keras_part}"""
 
 
 def direction(card: Card) -> str:
