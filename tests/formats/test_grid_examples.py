@@ -1,4 +1,4 @@
-"""The examples of `examples/` compute the SavedModel's images: LiteRT, OpenVINO, and in JavaScript by Node."""
+"""The examples of `docs/examples/` compute the SavedModel's images: LiteRT, OpenVINO, and in JavaScript by Node."""
 
 import importlib.util
 import json
@@ -16,7 +16,7 @@ from tfgan_zoo.formats.bundle import convert
 from tfgan_zoo.formats.format_table import formats
 from tfgan_zoo.saved_model.version_folder import load_version, newest
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
 NAME = "gan_mnist"
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
 

@@ -18,9 +18,10 @@ function normal(seed, count) {
   return values;
 }
 
-// The values of an input of `rows` samples: the labels 0, 1, 2, ... in turn, codes of 0, normal latents.
+// The values of an input of `rows` samples: the labels 0, 1, 2, ... in turn, codes of 0, a psi of 1 (no truncation), normal latents.
 function draw(name, rows, size, seed) {
   if (name === "labels") return Int32Array.from({ length: rows }, (_, i) => i % 10);
+  if (name === "psi") return new Float32Array(rows).fill(1);
   return name === "codes" ? new Float32Array(rows * size) : normal(seed, rows * size);
 }
 

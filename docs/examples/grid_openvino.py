@@ -1,6 +1,6 @@
 """A grid of generated images by OpenVINO, on a machine without TensorFlow: pip install openvino numpy pillow
 
-python examples/grid_openvino.py elsewhere/sngan_mnist/sngan_mnist_openvino grid.png
+python docs/examples/grid_openvino.py elsewhere/sngan_mnist/sngan_mnist_openvino grid.png
 """
 
 import sys

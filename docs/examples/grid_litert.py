@@ -1,6 +1,6 @@
 """A grid of generated images by LiteRT, on a machine without TensorFlow: pip install ai-edge-litert numpy pillow
 
-python examples/grid_litert.py elsewhere/sngan_mnist/sngan_mnist.tflite grid.png
+python docs/examples/grid_litert.py elsewhere/sngan_mnist/sngan_mnist.tflite grid.png
 """
 
 import sys
