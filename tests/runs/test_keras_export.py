@@ -21,6 +21,7 @@ SMALL_RUN = {
     "model": "sngan",
     "steps": 4,
     "batch_size": 4,
+    "data": {"resolution": 16},
     "arguments": {"generator_channels": 2, "discriminator_channels": 2, "noise_size": 5},
     "evaluation": {"samples": 0},
     "log": {"grid": 2, "samples_every_steps": 1000},
