@@ -58,6 +58,7 @@ def test_a_file_without_a_fused_relu_stays_as_it_is(upsampling):
     assert separate_activations(once) is once
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXPORTS)
 def test_every_export_converts_to_tflite(name, tmp_path):
     card = convert(pretrained_folder() / name, tmp_path / "x", {"tflite": formats()["tflite"]}, seeds=2)
