@@ -116,7 +116,8 @@ ENDINGS = re.compile(r"(ing|ed|er|or|ers|ion|ions|s|es|d|e)$")
 FAMILIES = (
     {"train", "trainer", "training"},
     {"serve", "server", "serving"},
-    {"project", "projection"},  # the command, and the model whose discriminator takes an inner product
+    # The command, the model whose discriminator takes an inner product, and the one against frozen features
+    {"project", "projected", "projection"},
 )
 
 

@@ -33,11 +33,7 @@ REST_PORT = flags.DEFINE_integer("rest_api_port", 8501, "Port for REST; 0 for an
 REST_TIMEOUT = flags.DEFINE_integer(
     "rest_api_timeout_in_ms", 30000, "Time limit of a REST request, in milliseconds.", 1
 )
-REST_CORS = flags.DEFINE_bool(
-    "rest_api_enable_cors_support",
-    False,
-    "Add CORS headers to REST's replies, so that web pages of any origin may read them.",
-)
+REST_CORS = flags.DEFINE_bool("rest_api_enable_cors_support", False, "Let pages of any origin read REST's replies.")
 POLL = flags.DEFINE_float(
     "file_system_poll_wait_seconds", 1, "Seconds between checks for new models and versions; 0 for no checks.", 0
 )
@@ -64,8 +60,7 @@ UNAVAILABLE_LABELS = flags.DEFINE_bool(
 TENSOR_CONTENT = flags.DEFINE_bool(
     "enable_serialization_as_tensor_content",
     False,
-    "Answer gRPC with numbers as bytes in tensor_content, which is far cheaper for images, instead of typed fields such as "
-    "float_val; some clients read only one of the two.",
+    "Answer gRPC in tensor_content, far cheaper for images than typed fields such as float_val, which some clients need.",
 )
 MAX_REQUEST_BYTES = flags.DEFINE_integer(
     "max_request_bytes", 4 * 2**20, "Size limit of a request, in bytes.", 1, 2**31 - 1

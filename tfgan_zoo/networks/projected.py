@@ -68,7 +68,7 @@ def resized(images: keras.KerasTensor, size: int) -> keras.KerasTensor:
 def projected_maps(maps: list[keras.KerasTensor], width: int) -> list[keras.KerasTensor]:
     """Random projections of four maps, each of twice the side of the map that it starts from, with width / 2 channels at the first
     depth and twice as many with every depth."""
-    h, projected = None, []
+    h, projected = None, list[keras.KerasTensor]()
     for depth in range(DEPTHS, 0, -1):
         channels = width * 2 ** (depth - 1)
         mixed = random_projection(channels, 1, f"mix_channels_{depth}")(maps[depth - 1])

@@ -194,7 +194,8 @@ def discriminator(
     first = EqualizedConv2D(widths[-1], 1, gain=1, name="from_images", dtype=dtypes[-1])
     h = leaky(first(inputs["images"]), "from_images", dtype=dtypes[-1], clamped=clamped)
     for i in range(len(widths) - 1, 0, -1):
-        name, x, block = f"block_{sides[i]}", h, {"dtype": dtypes[i]}
+        name, x = f"block_{sides[i]}", h
+        block: dict[str, Any] = {"dtype": dtypes[i]}
         h = EqualizedConv2D(widths[i], 3, padding="same", gain=1, name=f"{name}_conv", **block)(x)
         h = leaky(h, f"{name}_conv", clamped=clamped, **block)
         h = EqualizedBlurDownsampleConv2D(widths[i - 1], gain=1, name=f"{name}_down", **block)(h)
