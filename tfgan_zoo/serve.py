@@ -62,9 +62,7 @@ TENSOR_CONTENT = flags.DEFINE_bool(
     False,
     "Answer gRPC in tensor_content, far cheaper for images than typed fields such as float_val, which some clients need.",
 )
-MAX_REQUEST_BYTES = flags.DEFINE_integer(
-    "max_request_bytes", 4 * 2**20, "Size limit of a request, in bytes.", 1, 2**31 - 1
-)
+MAX_REQUEST_BYTES = flags.DEFINE_integer("max_request_bytes", 4 * 2**20, "Limit of a request, in bytes.", 1, 2**31 - 1)
 STOP_SECONDS = flags.DEFINE_float("stop_seconds", 30, "Seconds to finish queued requests after SIGTERM or Ctrl-C.", 0)
 INTRA_OP_THREADS = flags.DEFINE_integer(
     "tensorflow_intra_op_parallelism",
