@@ -19,10 +19,12 @@ from tfgan_zoo.saved_model.version_folder import newest
 
 NAMES = sorted(p.name for p in pretrained_folder().iterdir() if p.is_dir())
 DIGITS = [name for name in NAMES if name.endswith("_mnist")]
-PRESETS = {"mnist": "quickstart", "emoji": "emoji"}  # by what they were trained on
+PRESETS = {"mnist": "quickstart", "emoji": "emoji", "conditional": "emoji_conditional"}  # by the end of their names
 BYTES = {
     "biggan_deep_mnist": 4_000_000,
     "r3gan_emoji": 4_000_000,
+    "r3gan_emoji_conditional": 4_500_000,
+    "stylegan2_emoji": 6_000_000,
     "stylegan2_mnist": 3_000_000,
 }  # a graph of two; a discriminator beside the generator; six signatures of a mapping and of convolutions with noise
 QUICK = "sngan_mnist"  # for each other one, 5,000 digits take minutes

@@ -21,7 +21,7 @@ from tensorflow_serving.apis import (
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.serving.server import json_tensors
 from tfgan_zoo.serving.server.configuration import TlsSettings
-from tfgan_zoo.serving.server.connections import Runner, note_headers
+from tfgan_zoo.serving.server.rest_limits import Runner, note_headers
 from tfgan_zoo.serving.server.example_calls import CLASSIFY, REGRESS
 from tfgan_zoo.serving.server.monitoring import Metrics
 from tfgan_zoo.serving.server.predictor import Predictor
