@@ -21,10 +21,10 @@ from tensorflow_serving.apis import (
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.serving.server import json_tensors
 from tfgan_zoo.serving.server.configuration import TlsSettings
-from tfgan_zoo.serving.server.rest_limits import Runner, note_headers
 from tfgan_zoo.serving.server.example_calls import CLASSIFY, REGRESS
 from tfgan_zoo.serving.server.monitoring import Metrics
 from tfgan_zoo.serving.server.predictor import Predictor
+from tfgan_zoo.serving.server.rest_limits import Runner, note_headers
 from tfgan_zoo.serving.server.servable import Servable, Signature
 from tfgan_zoo.serving.server.status import as_status_error, failed_precondition, invalid_argument
 
