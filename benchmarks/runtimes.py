@@ -7,7 +7,7 @@ python -m benchmarks.runtimes --formats=tfjs --tfjs_converter=tfjs/bin/tensorflo
 Beside the formats of `tfgan_zoo.convert` there are `litert`, the TFLite file in the interpreter of `ai-edge-litert`, and `openvino_default`,
 OpenVINO's files at the precision that it chooses by itself. Formats whose packages are not installed are left out, and named; what a
 runtime does not read is "failed", with its message. The figures are written after every export; earlier ones of other exports and
-formats stay.
+formats stay. In the end the table of docs/convert.md is written from all of them.
 """
 
 import tempfile
@@ -15,13 +15,15 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import results
+from benchmarks import results, tables
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.core.locations import pretrained_folder
 from tfgan_zoo.formats.bundle import comparison_inputs, convert, difference
 from tfgan_zoo.formats.format_table import formats
 from tfgan_zoo.formats.tflite import SIGNATURE
 from tfgan_zoo.saved_model.version_folder import load_version, newest
+
+PAGE = results.ROOT / "docs" / "convert.md"  # whose table states the results
 
 
 def litert(folder, name):
@@ -142,6 +144,7 @@ def main():
         print(name, row, flush=True)
         results.save("runtimes", figures, arguments)
     print("\n".join(table(figures)))
+    tables.rewrite(PAGE, "runtimes", "\n".join(table(figures)))
 
 
 if __name__ == "__main__":

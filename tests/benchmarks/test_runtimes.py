@@ -1,6 +1,6 @@
 """The table of largest differences: what is failed, what was not measured, and what is left out."""
 
-from benchmarks import runtimes
+from benchmarks import results, runtimes, tables
 
 
 def test_the_table_says_what_failed_and_leaves_open_what_was_not_measured():
@@ -23,3 +23,9 @@ def test_what_is_not_installed_is_left_out_and_so_is_what_computes_its_files():
     chosen, messages = runtimes.available(["tflite", "tfjs", "litert"], "no_such_converter")
     assert list(chosen) == ["tflite", "litert"]
     assert messages[0].startswith("tfjs is left out: --formats=tfjs needs tensorflowjs_converter")
+
+
+def test_the_page_states_the_results():
+    page = runtimes.PAGE.read_text(encoding="utf-8")
+    stored = "\n".join(runtimes.table(results.load("runtimes")["figures"]))
+    assert tables.between_marks(page, "runtimes", stored) == page, "run: python -m benchmarks.runtimes"

@@ -62,7 +62,9 @@ def feature_maps(size: int, dtype: str = "float32") -> keras.Model:
     images = keras.Input([size, size, 3], name="images")
     outputs = stages(images, Parts(folded=True, dtype=dtype))
     model = keras.Model(images, [outputs[i] for i in (1, 2, 4, 6)], name="effnet_lite0_maps")
-    model.trainable = False  # Keras' argument of that name does not reach the layers, which a model around this one trains
+    model.trainable = (
+        False  # Keras' argument of that name does not reach the layers, which a model around this one trains
+    )
     _set_weights(model, _folded(tensors), FILE)
     return model
 
