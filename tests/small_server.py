@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import functools
 import json
 import shutil
 import subprocess
+import sys
 import threading
 import time
 import urllib.error
@@ -30,6 +32,13 @@ def save_picks(folder):
     module.pick = tf.function(lambda row: {"value": tf.gather(tf.constant([0.5, 1.5, 2.5]), row)})
     signature = module.pick.get_concrete_function(row=tf.TensorSpec([None], tf.int32))
     tf.saved_model.save(module, str(folder), signatures={"serving_default": signature})
+
+
+@functools.cache
+def help_text():
+    """What `python -m tfgan_zoo.serve --help` prints; flags of two command lines cannot be defined in one process."""
+    command = [sys.executable, "-m", "tfgan_zoo.serve", "--help"]
+    return " ".join(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
 
 
 class Clients:

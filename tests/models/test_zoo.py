@@ -436,7 +436,10 @@ def other_values(annotation, default, given):
             yield from ([], [*given, *given])
 
 
-FITTING = {("r3gan", "widths"): [SIZE, SIZE, SIZE // 2]}  # one for each resolution of the small images
+FITTING = {
+    ("r3gan", "widths"): [SIZE, SIZE, SIZE // 2],  # one for each resolution of the small images
+    ("projected", "generator_arguments"): {"noise_size": SIZE},
+}
 
 
 @functools.cache

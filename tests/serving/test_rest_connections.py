@@ -7,8 +7,7 @@ import time
 
 import pytest
 
-from tests.small_server import running, save_picks, wait_for
-from tfgan_zoo import serve
+from tests.small_server import help_text, running, save_picks, wait_for
 
 PREFLIGHT = {"Origin": "https://example.org", "Access-Control-Request-Method": "POST"}
 CORS = {
@@ -52,7 +51,7 @@ def test_cors_headers_are_sent_by_the_flag_and_options_is_answered_either_way(zo
         status, _, body = ask(server, "OPTIONS", "/v1/models/picks:predict")
         assert (status, b"Origin header is missing in CORS preflight" in body) == (400, True)
         assert not CORS.keys() & ask(server, "GET", "/monitoring/prometheus/metrics", **PREFLIGHT)[1].keys()
-    assert (serve.REST_CORS.name, serve.REST_CORS.default) == ("rest_api_enable_cors_support", False)
+    assert re.search(r"--\[no\]rest_api_enable_cors_support: [^(]*\(default: 'false'\)", help_text())
 
 
 def test_a_connection_whose_headers_never_end_is_closed_and_others_stay(zoo):
