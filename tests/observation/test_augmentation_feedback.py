@@ -196,7 +196,7 @@ def test_stylegan2_resumes_bit_for_bit_between_the_turns_of_its_lazy_terms_and_o
 @pytest.mark.slow
 def test_two_replicas_of_stylegan2_equal_one_with_everything_that_moves(two_replicas):
     a_recipe = style_settings(steps=3, precision="float64")
-    one, two = eager(a_recipe), eager(a_recipe, two_replicas)
+    one, two = Run(a_recipe).take(), Run(a_recipe, two_replicas).take()  # traced: minibatch statistics are gathered
     assert_same(values(one.trainer), values(two.trainer), tolerance=1e-6)
     np.testing.assert_array_equal(path_of(one), path_of(two))
 
