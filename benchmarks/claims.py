@@ -26,7 +26,7 @@ import numpy as np
 
 from benchmarks import results, tables
 from benchmarks.seeds import final_scores, train
-from tfgan_zoo.core import catalog, recipe
+from benchmarks.zoo import Trial, recipe_of
 
 PAGE = results.ROOT / "docs" / "claims.md"
 MOST_RESAMPLES = 4000  # up to which all are taken; beyond, as many at random
@@ -34,41 +34,35 @@ LEVEL = 0.95
 SIDES = ("idea", "baseline")
 
 
-@dataclasses.dataclass(frozen=True)
-class Setting:
-    """A preset with changes, as --set assignments; `label` says in a few words what it is."""
+@functools.cache
+def recipe_hash(trial: Trial) -> str:
+    """A short hash of a trial's resolved recipe without its seed and summary."""
+    kept = {
+        key: value
+        for key, value in recipe_of(trial, 0).model_dump(mode="json").items()
+        if key not in ("seed", "summary")
+    }
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
 
-    label: str
-    model: str
-    changes: tuple[str, ...] = ()
-    preset: str = "quickstart"
 
-    @functools.cached_property
-    def recipe_hash(self) -> str:
-        """A short hash of the resolved recipe without its seed and summary."""
-        table = {"model": self.model, **catalog.preset_table(self.model, self.preset)}
-        resolved = catalog.completed(recipe.parse(recipe.override(table, list(self.changes)))).model_dump(mode="json")
-        kept = {key: value for key, value in resolved.items() if key not in ("seed", "summary")}
-        return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
-
-    def folder(self, base: Path, seed: int) -> Path:
-        """Of its run with a seed; the same for every claim with this setting."""
-        return base / f"{self.model}-{self.preset}-{self.recipe_hash}-{seed}"
+def run_folder(trial: Trial, base: Path, seed: int) -> Path:
+    """Of a trial's run with a seed; the same for every claim with this trial."""
+    return base / f"{trial.model}-{trial.preset}-{recipe_hash(trial)}-{seed}"
 
 
 @dataclasses.dataclass(frozen=True)
 class Claim:
     """A headline of a paper.
 
-    name: of its results; says: what the paper says; source: where; score: what is compared; higher: whether more of it is better;
-    seeds: how many pairs.
+    name: of its results; says: what the paper says; source: where; idea, baseline: what is trained, with seeds of the claim's own;
+    score: what is compared; higher: whether more of it is better; seeds: how many pairs.
     """
 
     name: str
     says: str
     source: str
-    idea: Setting
-    baseline: Setting
+    idea: Trial
+    baseline: Trial
     score: str
     higher: bool = False
     seeds: int = 5
@@ -98,7 +92,7 @@ def usable_pairs(claim: Claim, folder: Path) -> dict[int, dict]:
     """{seed: stored pair} of the claim's recipes as they are now."""
     record = results.load(f"claims/{claim.name}", folder)
     pairs = record["figures"]["pairs"] if record else {}
-    recipes = {side: getattr(claim, side).recipe_hash for side in SIDES}
+    recipes = {side: recipe_hash(getattr(claim, side)) for side in SIDES}
     return {int(seed): pair for seed, pair in pairs.items() if pair["recipes"] == recipes}
 
 
@@ -126,7 +120,7 @@ def page_table(claims: list[Claim], folder: Path) -> str:
     for claim in claims:
         pairs = usable_pairs(claim, folder)
         means = [f"{np.mean([pair[side] for pair in pairs.values()]):.3g}" if pairs else "" for side in SIDES]
-        here = f"{claim.idea.label} beside {claim.baseline.label}; `{claim.idea.model}`, {claim.idea.preset}"
+        here = f"{claim.idea.variant} beside {claim.baseline.variant}; `{claim.idea.model}`, {claim.idea.preset}"
         score = f"{claim.score}, {'higher' if claim.higher else 'lower'} is better"
         cells = [f"{claim.says} ({claim.source})", here, score, str(len(pairs)), *means, *verdict(claim, pairs)]
         lines.append("| " + " | ".join([*cells, f"`{claim.name}`"]) + " |")
@@ -138,7 +132,7 @@ def store(claim: Claim, seed: int, scores: dict[str, float], arguments) -> None:
     record = results.load(f"claims/{claim.name}", arguments.results)
     pairs = dict(record["figures"]["pairs"]) if record else {}
     origin = {"commit": results.commit(), "date": datetime.date.today().isoformat(), "hardware": results.hardware()}
-    recipes = {side: getattr(claim, side).recipe_hash for side in SIDES}
+    recipes = {side: recipe_hash(getattr(claim, side)) for side in SIDES}
     pairs[str(seed)] = {**scores, "recipes": recipes, **origin}
     results.save(f"claims/{claim.name}", {"score": claim.score, "pairs": pairs}, arguments)
 
@@ -150,10 +144,10 @@ def run(claim: Claim, arguments) -> None:
             continue
         scores = {}
         for side in SIDES:
-            setting = getattr(claim, side)
-            folder = setting.folder(arguments.to.resolve(), seed)
-            print(f"--- {claim.name}, seed {seed}: {setting.label}", flush=True)
-            train(setting.model, setting.preset, folder, seed, [f"--set={change}" for change in setting.changes])
+            trial = getattr(claim, side)
+            folder = run_folder(trial, arguments.to.resolve(), seed)
+            print(f"--- {claim.name}, seed {seed}: {trial.variant}", flush=True)
+            train(trial.model, trial.preset, folder, seed, [f"--set={change}" for change in trial.changes])
             scores[side] = final_scores(folder)[claim.score]
         store(claim, seed, scores, arguments)
 

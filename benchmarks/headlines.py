@@ -1,6 +1,7 @@
 """The claims of the papers that `python -m benchmarks.claims` tests: each a pair of settings and a score."""
 
-from benchmarks.claims import Claim, Setting
+from benchmarks.claims import Claim
+from benchmarks.zoo import Trial
 
 DIGITS = "fd_mnist_cnn"
 
@@ -12,39 +13,39 @@ STACKED = (
     "evaluation.scores=['stacked_modes']",
 )
 WITHOUT_R2 = ("weights.r2=0",)
-R3GAN = Setting("R1 and R2", "r3gan", STACKED)
+R3GAN = Trial("r3gan", "R1 and R2", STACKED)
 
 CLAIMS = [
     Claim(
         "sngan_spectral_norm",
         "spectral normalisation of the discriminator gives better images",
         "[Miyato et al. 2018](https://arxiv.org/abs/1802.05957)",
-        Setting("spectral normalisation", "sngan"),
-        Setting("no constraint", "sngan", ("arguments.weights=none",)),
+        Trial("sngan", "spectral normalisation"),
+        Trial("sngan", "no constraint", ("arguments.weights=none",)),
         DIGITS,
     ),
     Claim(
         "dcgan_batch_norm",
         "batch normalisation in both players helps",
         "[Radford et al. 2015](https://arxiv.org/abs/1511.06434)",
-        Setting("in both", "dcgan"),
-        Setting("in the generator alone", "dcgan", ("arguments.batch_norm=false",)),
+        Trial("dcgan", "in both"),
+        Trial("dcgan", "in the generator alone", ("arguments.batch_norm=false",)),
         DIGITS,
     ),
     Claim(
         "dragan_digits",
         "a gradient penalty around the data gives better images",
         "[Kodali et al. 2017](https://arxiv.org/abs/1705.07215)",
-        Setting("penalty", "dragan"),
-        Setting("no penalty", "dragan", ("arguments.penalty=0",)),
+        Trial("dragan", "penalty"),
+        Trial("dragan", "no penalty", ("arguments.penalty=0",)),
         DIGITS,
     ),
     Claim(
         "dragan_ring",
         "a gradient penalty around the data prevents collapse",
         "[Kodali et al. 2017](https://arxiv.org/abs/1705.07215)",
-        Setting("penalty", "dragan", preset="ring8"),
-        Setting("no penalty", "dragan", ("arguments.penalty=0",), "ring8"),
+        Trial("dragan", "penalty", preset="ring8"),
+        Trial("dragan", "no penalty", ("arguments.penalty=0",), "ring8"),
         "modes_found",
         higher=True,
     ),
@@ -52,8 +53,8 @@ CLAIMS = [
         "wgan_gp_grid",
         "a gradient penalty serves better than clipping",
         "[Gulrajani et al. 2017](https://arxiv.org/abs/1704.00028)",
-        Setting("gradient penalty", "wgan_gp", preset="grid25"),
-        Setting("clipping", "wgan", preset="grid25"),
+        Trial("wgan_gp", "gradient penalty", preset="grid25"),
+        Trial("wgan", "clipping", preset="grid25"),
         "good_samples",
         higher=True,
     ),
@@ -61,8 +62,8 @@ CLAIMS = [
         "lsgan_ring",
         "least squares lose fewer modes than the regular GAN",
         "[Mao et al. 2016](https://arxiv.org/abs/1611.04076)",
-        Setting("least squares", "lsgan", preset="ring8"),
-        Setting("cross-entropy", "gan", preset="ring8"),
+        Trial("lsgan", "least squares", preset="ring8"),
+        Trial("gan", "cross-entropy", preset="ring8"),
         "modes_found",
         higher=True,
     ),
@@ -70,40 +71,40 @@ CLAIMS = [
         "ebgan_pulling_away",
         "the pulling-away term gives better images",
         "[Zhao et al. 2016](https://arxiv.org/abs/1609.03126)",
-        Setting("pulling away", "ebgan"),
-        Setting("without", "ebgan", ("arguments.pulling_away_weight=0",)),
+        Trial("ebgan", "pulling away"),
+        Trial("ebgan", "without", ("arguments.pulling_away_weight=0",)),
         DIGITS,
     ),
     Claim(
         "projection_concatenation",
         "the label as an inner product serves better than as further channels",
         "[Miyato and Koyama 2018](https://arxiv.org/abs/1802.05637)",
-        Setting("projection", "projection"),
-        Setting("concatenation", "projection", ("arguments.conditioning='concatenation'",)),
+        Trial("projection", "projection"),
+        Trial("projection", "concatenation", ("arguments.conditioning='concatenation'",)),
         DIGITS,
     ),
     Claim(
         "projection_classifier",
         "the label as an inner product serves better than an auxiliary classifier",
         "[Miyato and Koyama 2018](https://arxiv.org/abs/1802.05637)",
-        Setting("projection", "projection"),
-        Setting("auxiliary classifier", "projection", ("arguments.conditioning='auxiliary_classifier'",)),
+        Trial("projection", "projection"),
+        Trial("projection", "auxiliary classifier", ("arguments.conditioning='auxiliary_classifier'",)),
         DIGITS,
     ),
     Claim(
         "sagan_attention",
         "self-attention gives better images",
         "[Zhang et al. 2018](https://arxiv.org/abs/1805.08318)",
-        Setting("attention", "sagan"),
-        Setting("none", "sagan", ("arguments.attention=false",)),
+        Trial("sagan", "attention"),
+        Trial("sagan", "none", ("arguments.attention=false",)),
         DIGITS,
     ),
     Claim(
         "ambientgan_ignore",
         "clean images are learnt from occluded ones, which a GAN that ignores the occlusion cannot",
         "[Bora et al. 2018](https://openreview.net/forum?id=Hy7fDog0b)",
-        Setting("measured fakes", "ambientgan"),
-        Setting("ignoring the measurement", "ambientgan", ("arguments.ignore=true",)),
+        Trial("ambientgan", "measured fakes"),
+        Trial("ambientgan", "ignoring the measurement", ("arguments.ignore=true",)),
         DIGITS,
     ),
     Claim(
@@ -111,7 +112,7 @@ CLAIMS = [
         "with penalties at real and at generated images all of 1,000 modes are found, which R1 alone does not do",
         "[Huang et al. 2024](https://arxiv.org/abs/2501.05441)",
         R3GAN,
-        Setting("R1 alone", "r3gan", (*STACKED, *WITHOUT_R2)),
+        Trial("r3gan", "R1 alone", (*STACKED, *WITHOUT_R2)),
         "stacked_modes_found",
         higher=True,
         seeds=3,
@@ -121,7 +122,7 @@ CLAIMS = [
         "the relativistic loss with both penalties finds more of 1,000 modes than the non-saturating loss with R1",
         "[Huang et al. 2024](https://arxiv.org/abs/2501.05441)",
         R3GAN,
-        Setting("non-saturating, R1", "r3gan", (*STACKED, *WITHOUT_R2, "arguments.loss=non_saturating")),
+        Trial("r3gan", "non-saturating, R1", (*STACKED, *WITHOUT_R2, "arguments.loss=non_saturating")),
         "stacked_modes_found",
         higher=True,
         seeds=3,

@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 
 from benchmarks import claims, headlines, tables
-from benchmarks.claims import Claim, Setting, bootstrap_interval, usable_pairs, verdict
+from benchmarks.claims import Claim, bootstrap_interval, recipe_hash, usable_pairs, verdict
+from benchmarks.zoo import Trial
 
 CLAIM = Claim(
     "ring",
     "a penalty prevents collapse",
     "somewhere",
-    Setting("penalty", "dragan", preset="ring8"),
-    Setting("none", "dragan", ("arguments.penalty=0",), "ring8"),
+    Trial("dragan", "penalty", preset="ring8"),
+    Trial("dragan", "none", ("arguments.penalty=0",), "ring8"),
     "modes_found",
     higher=True,
     seeds=3,
@@ -61,7 +62,7 @@ def test_pairs_are_stored_with_their_origin_and_those_of_other_recipes_do_not_co
         trained.append((model, preset, seed, *changes))
 
     def final_scores(folder):
-        return {"modes_found": 8.0 if CLAIM.idea.recipe_hash in folder.name else 6.0}
+        return {"modes_found": 8.0 if recipe_hash(CLAIM.idea) in folder.name else 6.0}
 
     monkeypatch.setattr(claims, "train", train)
     monkeypatch.setattr(claims, "final_scores", final_scores)
@@ -88,7 +89,7 @@ def test_every_claim_has_a_name_of_its_own_two_recipes_and_a_score_in_one_direct
     names = [claim.name for claim in headlines.CLAIMS]
     assert len(set(names)) == len(names)
     for claim in headlines.CLAIMS:
-        assert claim.idea.recipe_hash != claim.baseline.recipe_hash, claim.name
+        assert recipe_hash(claim.idea) != recipe_hash(claim.baseline), claim.name
         assert claim.higher == (claim.score in ("modes_found", "good_samples", "stacked_modes_found"))
 
 

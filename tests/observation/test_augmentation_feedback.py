@@ -84,8 +84,8 @@ def settings(model="lsgan", **changes):
 class Run:
     """A `Trainer` and the logs of each of its steps."""
 
-    def __init__(self, a_recipe, strategy=None):
-        self.pixels = LARGER if a_recipe.model == "stylegan2" else PIXELS
+    def __init__(self, a_recipe, strategy=None, pixels=PIXELS):
+        self.pixels = pixels
         build = building.game_builder(a_recipe, self.pixels.shape[1:], 0)
         self.trainer, self.logs = Trainer(a_recipe, build, strategy or make_strategy("one")), []
 
@@ -99,9 +99,9 @@ class Run:
         return self
 
 
-def eager(a_recipe, strategy=None):
+def eager(a_recipe, strategy=None, pixels=PIXELS):
     with eagerly():
-        return Run(a_recipe, strategy).take()
+        return Run(a_recipe, strategy, pixels).take()
 
 
 def path_of(run):
@@ -181,7 +181,7 @@ def style_settings(**changes):
 @pytest.mark.slow
 def test_stylegan2_resumes_bit_for_bit_between_the_turns_of_its_lazy_terms_and_of_p(tmp_path):
     a_recipe = style_settings(steps=5)
-    whole, first, second = eager(a_recipe), Run(a_recipe), Run(a_recipe)
+    whole, first, second = eager(a_recipe, pixels=LARGER), *(Run(a_recipe, pixels=LARGER) for _ in range(2))
     with eagerly():
         first.take(stop=3)
         Checkpoints(tmp_path, first.trainer.variables()).save(3)
@@ -196,7 +196,10 @@ def test_stylegan2_resumes_bit_for_bit_between_the_turns_of_its_lazy_terms_and_o
 @pytest.mark.slow
 def test_two_replicas_of_stylegan2_equal_one_with_everything_that_moves(two_replicas):
     a_recipe = style_settings(steps=3, precision="float64")
-    one, two = Run(a_recipe).take(), Run(a_recipe, two_replicas).take()  # traced: minibatch statistics are gathered
+    one, two = (
+        Run(a_recipe, pixels=LARGER).take(),
+        Run(a_recipe, two_replicas, LARGER).take(),
+    )  # traced: minibatch statistics are gathered
     assert_same(values(one.trainer), values(two.trainer), tolerance=1e-6)
     np.testing.assert_array_equal(path_of(one), path_of(two))
 

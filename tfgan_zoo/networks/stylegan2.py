@@ -58,7 +58,7 @@ def noise_shapes(image_shape: tuple[int, ...]) -> dict[str, tuple[int, int, int]
 def leaky(
     h: keras.KerasTensor, name: str, gain: float = ROOT_2, dtype: str | None = None, clamped: bool = False
 ) -> keras.KerasTensor:
-    """gain * LeakyReLU 0.2; clamped: to +-256 times the gain that is given beyond the activation's own sqrt(2)."""
+    """gain * LeakyReLU 0.2; clamped: to +-256 gain / sqrt(2), so that a layer with the usual gain of sqrt(2) stays within +-256."""
     h = LeakyReLU(0.2, dtype=dtype, name=f"{name}_relu")(h)
     h = keras.layers.Rescaling(gain, dtype=dtype, name=f"{name}_gain")(h)
     limit = CLAMP * gain / ROOT_2

@@ -46,14 +46,15 @@ def export_run(
     """
     game, step = run.players(which)
     network, prior = game.generator, game.prior
-    discriminator = run.weights("discriminator", step) if with_discriminator else None
-    if discriminator == {}:
+    discriminator = run.weights("discriminator", step) if with_discriminator or with_keras else {}
+    if with_discriminator and not discriminator:
         raise ZooError(f"{run.folder} was imported without a discriminator; leave out --with_discriminator.")
     module, card = ExportedGenerator(network, prior), card_of(run, step, network)
-    networks = {"generator": network, "discriminator": game.discriminator} if with_keras else {}
-    if with_keras and not run.weights("discriminator", step):  # imported without one
-        del networks["discriminator"]
-    return write_version(module, base, card, version, real_points(run), discriminator, networks)
+    networks = {"generator": network} if with_keras else {}
+    if with_keras and discriminator:  # which imported weights may lack
+        networks["discriminator"] = game.discriminator
+    stored = discriminator if with_discriminator else None
+    return write_version(module, base, card, version, real_points(run), stored, networks)
 
 
 def export_for_hugging_face(
