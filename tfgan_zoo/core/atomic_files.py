@@ -1,10 +1,14 @@
-"""Files that appear complete or not at all."""
+"""Files and folders that appear complete or not at all."""
 
 import contextlib
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
+
+from tfgan_zoo.core.errors import ZooError
 
 
 @contextlib.contextmanager
@@ -41,3 +45,28 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     folder = os.open(path.parent, os.O_RDONLY)
     os.fsync(folder)  # the rename itself
     os.close(folder)
+
+
+def check_new_folder(to: Path) -> None:
+    """Raises `ZooError` unless the folder that --to names is empty or does not exist yet."""
+    if to.exists() and (not to.is_dir() or any(to.iterdir())):
+        raise ZooError(f"--to={to} already exists; choose a folder that is empty or does not exist.")
+
+
+@contextlib.contextmanager
+def new_folder(to: Path) -> Iterator[Path]:
+    """A context with a temporary folder beside `to`, to be filled, that takes its place at the end; after an error nothing is left.
+
+    Raises:
+        ZooError: `to` is a file, or holds any.
+    """
+    check_new_folder(to)
+    to.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=f".{to.name}-", dir=to.parent))
+    try:
+        yield staging
+        os.chmod(staging, 0o755)
+        os.rename(staging, to)
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise

@@ -2,9 +2,7 @@
 
 import json
 import math
-import os
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_zoo import __version__
+from tfgan_zoo.core.atomic_files import check_new_folder, new_folder
 from tfgan_zoo.core.draws import SeededDraws
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.core.priors import Codes, Prior
@@ -43,23 +42,14 @@ def convert(
             compute the SavedModel's samples, `trust.check` refuses the export, or `to` is not empty.
     """
     to = Path(to).resolve()
-    if to.exists() and (not to.is_dir() or any(to.iterdir())):
-        raise ZooError(f"--to={to} already exists; choose a folder that is empty or does not exist.")
+    check_new_folder(to)
     for target in formats.values():
         target.check()
     folder = newest(export).resolve()
     generator = load_version(folder, unsafe)
     name = folder.parent.name if folder.name.isdecimal() else folder.name
-    to.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{to.name}-", dir=to.parent))
-    try:
-        card = write_formats(staging, name, folder, generator, formats, seeds)
-        os.chmod(staging, 0o755)
-        os.rename(staging, to)
-    except BaseException:
-        shutil.rmtree(staging, ignore_errors=True)
-        raise
-    return card
+    with new_folder(to) as staging:
+        return write_formats(staging, name, folder, generator, formats, seeds)
 
 
 def write_formats(

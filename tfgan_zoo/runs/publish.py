@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from tfgan_zoo import __version__
 from tfgan_zoo.core import catalog
+from tfgan_zoo.core.atomic_files import check_new_folder
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.data.sources import load_source
 from tfgan_zoo.metrics.score_registry import direction
@@ -75,7 +76,7 @@ def export_for_hugging_face(
         ZooError: as `export_run` and `hugging_face.write_folder` do; before anything is computed if `to` or the license will not do.
     """
     to = Path(to).resolve()
-    hugging_face.check_folder(to)
+    check_new_folder(to)
     hugging_face.check_license(license)
     with tempfile.TemporaryDirectory() as folder:
         version = export_run(run, Path(folder) / to.name, which, None, with_discriminator, with_keras)

@@ -5,14 +5,13 @@ Nothing is sent anywhere. Whoever wants to publish the folder says so: `hf uploa
 
 import json
 import math
-import os
 import re
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from tfgan_zoo import pictures
+from tfgan_zoo.core.atomic_files import check_new_folder, new_folder
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.saved_model import trust
 from tfgan_zoo.saved_model.version_folder import card_of, load_version, newest, readme
@@ -35,16 +34,14 @@ def write_folder(version: str | Path, to: str | Path, license: str) -> Path:
         ZooError: `to` holds files, the license is no identifier, the version has no model card, or `trust.check` refuses it.
     """
     to, version = Path(to).resolve(), newest(version)
-    check_folder(to)
+    check_new_folder(to)
     check_license(license)
     generator, card = load_version(version), card_of(version)
     if "signatures" not in card:
         raise ZooError(
             f"{version} has no model_card.json of this library, so there is nothing to say on a card; export it again."
         )
-    to.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{to.name}-", dir=to.parent))
-    try:
+    with new_folder(to) as staging:
         shutil.copytree(version, staging, dirs_exist_ok=True)
         if generator.output_name == "images":
             (staging / "samples").mkdir()
@@ -54,18 +51,7 @@ def write_folder(version: str | Path, to: str | Path, license: str) -> Path:
                 card["sha256"][path.relative_to(staging).as_posix()] = trust.sha256(path)
         (staging / "model_card.json").write_text(json.dumps(card, indent=2) + "\n")
         (staging / "README.md").write_text(f"{front_matter(card, license)}\n{readme(card, '.')}", encoding="utf-8")
-        os.chmod(staging, 0o755)
-        os.rename(staging, to)
-    except BaseException:
-        shutil.rmtree(staging, ignore_errors=True)
-        raise
     return to
-
-
-def check_folder(to: Path) -> None:
-    """Raises `ZooError` unless the folder is empty or does not exist yet."""
-    if to.exists() and (not to.is_dir() or any(to.iterdir())):
-        raise ZooError(f"--to={to} already exists; choose a folder that is empty or does not exist.")
 
 
 def check_license(license: str) -> None:
