@@ -128,7 +128,7 @@ CLAIMS = [
         HUANG,
         R3GAN,
         R3GAN_R1,
-        "stacked_kl",
+        "stacked_modes_kl",
         seeds=3,
     ),
     Claim(
@@ -147,7 +147,7 @@ CLAIMS = [
         HUANG,
         R3GAN,
         R3GAN_CLASSIC,
-        "stacked_kl",
+        "stacked_modes_kl",
         seeds=3,
     ),
 ]
