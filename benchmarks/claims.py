@@ -98,7 +98,7 @@ def usable_pairs(claim: Claim, folder: Path) -> dict[int, dict]:
 
 def verdict(claim: Claim, pairs: dict[int, dict]) -> tuple[str, str]:
     """(the effect with its interval, the verdict) in words."""
-    differences = [pair["idea"] - pair["baseline"] for pair in pairs.values()]
+    differences = [pair["idea"][claim.score] - pair["baseline"][claim.score] for pair in pairs.values()]
     if not differences:
         return "", "not run yet"
     mean = float(np.mean(differences))
@@ -119,7 +119,9 @@ def page_table(claims: list[Claim], folder: Path) -> str:
     lines.append("|---" * 9 + "|")
     for claim in claims:
         pairs = usable_pairs(claim, folder)
-        means = [f"{np.mean([pair[side] for pair in pairs.values()]):.3g}" if pairs else "" for side in SIDES]
+        means = [
+            f"{np.mean([pair[side][claim.score] for pair in pairs.values()]):.3g}" if pairs else "" for side in SIDES
+        ]
         here = f"{claim.idea.variant} beside {claim.baseline.variant}; `{claim.idea.model}`, {claim.idea.preset}"
         score = f"{claim.score}, {'higher' if claim.higher else 'lower'} is better"
         cells = [f"{claim.says} ({claim.source})", here, score, str(len(pairs)), *means, *verdict(claim, pairs)]
@@ -127,8 +129,8 @@ def page_table(claims: list[Claim], folder: Path) -> str:
     return "\n".join(lines)
 
 
-def store(claim: Claim, seed: int, scores: dict[str, float], arguments) -> None:
-    """Adds a pair to the claim's results."""
+def store(claim: Claim, seed: int, scores: dict[str, dict[str, float]], arguments) -> None:
+    """Adds a pair to the claim's results: all scores of both sides, not only the one that is compared."""
     record = results.load(f"claims/{claim.name}", arguments.results)
     pairs = dict(record["figures"]["pairs"]) if record else {}
     origin = {"commit": results.commit(), "date": datetime.date.today().isoformat(), "hardware": results.hardware()}
@@ -148,7 +150,7 @@ def run(claim: Claim, arguments) -> None:
             folder = run_folder(trial, arguments.to.resolve(), seed)
             print(f"--- {claim.name}, seed {seed}: {trial.variant}", flush=True)
             train(trial.model, trial.preset, folder, seed, [f"--set={change}" for change in trial.changes])
-            scores[side] = final_scores(folder)[claim.score]
+            scores[side] = final_scores(folder)
         store(claim, seed, scores, arguments)
 
 

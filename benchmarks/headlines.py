@@ -20,6 +20,12 @@ R3GAN_R1 = Trial("r3gan", "R1 alone", (*STACKED, *WITHOUT_R2))
 R3GAN_CLASSIC = Trial("r3gan", "non-saturating, R1", (*STACKED, *WITHOUT_R2, "arguments.loss=non_saturating"))
 HUANG = "[Huang et al. 2024](https://arxiv.org/abs/2501.05441)"
 
+# Styles of digits, half as long as the quickstart, whose recipe has no path length
+STYLES = ("steps=3000", "evaluation.scores=['distances','path_length']")
+WITH_PATHS = Trial("stylegan2", "path length", (*STYLES, "arguments.path_length=true"))
+WITHOUT_PATHS = Trial("stylegan2", "none", STYLES)
+KARRAS = "[Karras et al. 2019](https://arxiv.org/abs/1912.04958)"
+
 CLAIMS = [
     Claim(
         "sngan_spectral_norm",
@@ -148,6 +154,24 @@ CLAIMS = [
         R3GAN,
         R3GAN_CLASSIC,
         "stacked_modes_kl",
+        seeds=3,
+    ),
+    Claim(
+        "stylegan2_path_length",
+        "path length regularisation makes images change less along paths between styles",
+        KARRAS,
+        WITH_PATHS,
+        WITHOUT_PATHS,
+        "ppl_mnist_cnn",
+        seeds=3,
+    ),
+    Claim(
+        "stylegan2_path_evenness",
+        "path length regularisation makes images change more evenly along paths between styles",
+        KARRAS,
+        WITH_PATHS,
+        WITHOUT_PATHS,
+        "ppl_mnist_cnn_unevenness",
         seeds=3,
     ),
 ]

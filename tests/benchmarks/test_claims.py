@@ -9,6 +9,7 @@ import pytest
 from benchmarks import claims, headlines, tables
 from benchmarks.claims import Claim, bootstrap_interval, recipe_hash, usable_pairs, verdict
 from benchmarks.zoo import Trial
+from tfgan_zoo.metrics.score_registry import direction
 
 CLAIM = Claim(
     "ring",
@@ -23,7 +24,7 @@ CLAIM = Claim(
 
 
 def pairs_of(*differences):
-    return {seed: {"idea": 5.0 + d, "baseline": 5.0} for seed, d in enumerate(differences)}
+    return {seed: {"idea": {"score": 5.0 + d}, "baseline": {"score": 5.0}} for seed, d in enumerate(differences)}
 
 
 def test_the_interval_of_a_mean_is_the_bootstraps():
@@ -62,7 +63,7 @@ def test_pairs_are_stored_with_their_origin_and_those_of_other_recipes_do_not_co
         trained.append((model, preset, seed, *changes))
 
     def final_scores(folder):
-        return {"modes_found": 8.0 if recipe_hash(CLAIM.idea) in folder.name else 6.0}
+        return {"modes_found": 8.0 if recipe_hash(CLAIM.idea) in folder.name else 6.0, "good_samples": 0.5}
 
     monkeypatch.setattr(claims, "train", train)
     monkeypatch.setattr(claims, "final_scores", final_scores)
@@ -72,7 +73,8 @@ def test_pairs_are_stored_with_their_origin_and_those_of_other_recipes_do_not_co
     claims.run(CLAIM, arguments)
     assert len(trained) == 6, "what is stored is not trained again"
     pairs = usable_pairs(CLAIM, tmp_path)
-    assert {seed: (pair["idea"], pair["baseline"]) for seed, pair in pairs.items()} == dict.fromkeys(range(3), (8, 6))
+    assert list(pairs) == [0, 1, 2]
+    assert all(pair["idea"] == {"modes_found": 8, "good_samples": 0.5} for pair in pairs.values())
     assert all(pair["commit"] and pair["date"] and pair["hardware"] for pair in pairs.values())
     assert verdict(CLAIM, pairs) == ("+2 (+2 to +2)", "**shown**")
     assert "| 3 | 8 | 6 | +2 (+2 to +2) | **shown** | `ring` |" in claims.page_table([CLAIM], tmp_path)
@@ -90,7 +92,7 @@ def test_every_claim_has_a_name_of_its_own_two_recipes_and_a_score_in_one_direct
     assert len(set(names)) == len(names)
     for claim in headlines.CLAIMS:
         assert recipe_hash(claim.idea) != recipe_hash(claim.baseline), claim.name
-        assert claim.higher == (claim.score in ("modes_found", "good_samples", "stacked_modes_found"))
+        assert direction(claim.score) == ("higher" if claim.higher else "lower"), claim.name
 
 
 def test_the_page_states_the_verdicts_of_the_stored_results():

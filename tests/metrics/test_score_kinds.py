@@ -16,6 +16,7 @@ from tfgan_zoo.metrics.embedding import FeatureCache, embed_batches, empty_array
 from tfgan_zoo.metrics.estimate import mean_of
 from tfgan_zoo.metrics.features import FeatureNetwork
 from tfgan_zoo.metrics.named_protocols import PROTOCOLS, preset
+from tfgan_zoo.metrics.perceptual_path import EPSILON
 from tfgan_zoo.metrics.players import Players
 from tfgan_zoo.metrics.protocol import Evaluator, Protocol, Score
 from tfgan_zoo.metrics.score_registry import SCORES, kinds_of
@@ -303,6 +304,47 @@ def test_intervals_are_optional_and_survive_serialisation():
     )  # the value itself is the same
 
 
+# Paths between styles
+
+
+def on_a_line(seeds, labels=None):
+    """Styles [B, 1, 2] that are brightnesses of an image's halves, so that features are the styles themselves."""
+    return np.random.default_rng(7).uniform(0.2, 0.9, [400, 1, 2])[np.asarray(seeds)].astype(np.float32)
+
+
+def halves_of(styles):
+    """Images around [-1, 1] whose halves have the brightnesses of the styles, in 0..1."""
+    levels = np.repeat(styles[:, 0], 8, axis=1)[:, :, None, None] * 2 - 1
+    return np.broadcast_to(levels, [len(styles), 16, 16, 1]).astype(np.float64)
+
+
+def test_the_path_length_is_that_of_the_closed_form():
+    count, players = 150, Players(None, styles=on_a_line, from_styles=halves_of)
+    scored = scores_of(evaluator(samples=count), players, "path_length")
+    one, other = (on_a_line(first + np.arange(count))[:, 0].astype(np.float64) for first in (0, count))
+    way = other - one
+    here = one + way * (np.random.default_rng(0).uniform(size=[count, 1]) + EPSILON / 2)
+    turned = np.abs(here[:, 0] * way[:, 1] - here[:, 1] * way[:, 0]) / (here**2).sum(
+        1
+    )  # the angle, per unit of the way
+    squared = np.sort(turned**2)[1:-1]  # without the lowest and the highest hundredth, each one path of 150
+    assert scored["ppl_halves"].value == pytest.approx(squared.mean(), rel=1e-3)
+    assert scored["ppl_halves_unevenness"].value == pytest.approx(turned.std() / turned.mean(), rel=1e-3)
+    assert scored["ppl_halves"].protocol.real_images == 0
+
+
+def test_the_ends_of_a_path_have_one_class():
+    seen = []
+
+    def styles(seeds, labels):
+        seen.append(labels)
+        return on_a_line(seeds)
+
+    players = Players(None, prior=Prior(2, num_classes=4), styles=styles, from_styles=halves_of)
+    scores_of(evaluator(), players, "path_length")
+    np.testing.assert_array_equal(seen, [np.arange(COUNT) % 4] * 2)
+
+
 # Refusals
 
 
@@ -321,6 +363,7 @@ def test_intervals_are_optional_and_survive_serialisation():
         ("extrapolated", Players(None), {"samples": 16}, "needs at least 17 samples"),
         ("discriminator_accuracy", Players(None), {}, "there is none here; evaluate a run with --run"),
         ("discriminator_accuracy", Players(None, outputs={"energy": 1}), {}, "needs the discriminator's logits"),
+        ("path_length", Players(None), {}, "needs a generator that draws images from styles"),
         ("stacked_modes", Players(None), {}, "train on data.source=stacked:mnist5k"),
     ],
 )

@@ -278,7 +278,7 @@ class EvaluationSettings(Table):
         ("distances",),
         description="any of distances, kernel_subsets, extrapolated, intra_class, inception_score, precision_recall, "
         "density_coverage, sliced_wasserstein, ms_ssim, class_accuracy, cas, test_error, clustering_error, code_recovery, "
-        "discriminator_accuracy, modes and stacked_modes",
+        "discriminator_accuracy, modes, stacked_modes and path_length",
     )
     best_by: str = Field(
         "",

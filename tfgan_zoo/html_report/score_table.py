@@ -32,6 +32,7 @@ MEANINGS = (
     ("cas_real", "Accuracy on real images of a classifier trained on real ones: what `cas` could reach."),
     ("stacked_modes_found", "How many of the 1,000 combinations of three digits occur."),
     ("stacked_modes_kl", "How unevenly they occur; 0 is evenly."),
+    ("ppl_", "How much the image changes along a path between two styles; lower is smoother."),
     ("cas", "Accuracy on real images of a classifier trained only on generated ones."),
     ("d_accuracy", "How often the discriminator is right on these examples."),
     (

@@ -50,7 +50,8 @@ class FeatureNetwork:
         classes: K, the number of logits.
         channels: the numbers of channels that it takes; () if it takes points, float32 [N, 2], instead of images.
         resizing: how an image is brought to the input, in one sentence.
-        forward: uint8 [B, H, W, C] -> NumPy (features [B, D], logits [B, K]), float32; always called with the same B.
+        forward: uint8 [B, H, W, C], or float32 in 0..255, -> NumPy (features [B, D], logits [B, K]), float32; always called with
+            the same B.
 
     Examples:
         A network whose only feature is the mean brightness:

@@ -75,11 +75,11 @@ def _parsed(content, path):
 
 
 def _build(graph_def, path):
-    """Placeholder uint8 [B, H, W, 1 or 3], and the tensors (features [B, 2048], logits [B, 1008]), in a new graph."""
+    """Placeholder float32 [B, H, W, 1 or 3] in 0..255, and the tensors (features [B, 2048], logits [B, 1008]), in a new graph."""
     with tf.Graph().as_default():
-        images = tf.compat.v1.placeholder(tf.uint8, [None, None, None, None], name="images")
+        images = tf.compat.v1.placeholder(tf.float32, [None, None, None, None], name="images")
         rgb = tf.tile(images, [1, 1, 1, 3 // tf.shape(images)[3]])
-        pixels = tf.ensure_shape(tf.cast(rgb, tf.float32), [None, None, None, 3])
+        pixels = tf.ensure_shape(rgb, [None, None, None, 3])
         pool, product = tf.graph_util.import_graph_def(
             graph_def, input_map={f"{INPUT}:0": pixels}, return_elements=[f"{POOL}:0", LOGITS], name="inception"
         )

@@ -30,6 +30,8 @@ class Players:
         outputs: {output: columns} of `discriminate`.
         shape: of one generated image or point; None if unknown.
         limit: number of images available; None for any number.
+        styles: function (int64 seeds [B], labels=None) -> styles [B, L, W]; None if no images are drawn from styles.
+        from_styles: function (styles [B, L, W]) -> float32 images [B, H, W, C], around [-1, 1].
     """
 
     generate: Callable[..., Any]
@@ -40,6 +42,8 @@ class Players:
     outputs: dict[str, int] = dataclasses.field(default_factory=dict)
     shape: tuple[int, ...] | None = None
     limit: int | None = None
+    styles: Any = None
+    from_styles: Any = None
 
     @property
     def num_classes(self) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from tfgan_zoo.core.errors import no_such
-from tfgan_zoo.metrics import discriminator_scores, generator_scores, image_scores
+from tfgan_zoo.metrics import discriminator_scores, generator_scores, image_scores, perceptual_path
 from tfgan_zoo.metrics.players import ScoreKind
 
 # For all other scores, which are distances and errors, lower is better.
@@ -42,6 +42,7 @@ SCORES: dict[str, ScoreKind] = {
     "discriminator_accuracy": discriminator_scores.DiscriminatorAccuracy(),
     "modes": generator_scores.Modes(),
     "stacked_modes": image_scores.StackedModes(),
+    "path_length": perceptual_path.PerceptualPathLength(),
 }
 
 NEITHER = ("ms_ssim", "d_accuracy", "d_rank", "cas_real")  # prefixes: compared with a reference, see their classes

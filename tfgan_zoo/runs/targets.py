@@ -23,7 +23,7 @@ from tfgan_zoo.metrics.players import Players
 from tfgan_zoo.metrics.protocol import Evaluator, Score
 from tfgan_zoo.metrics.score_registry import direction
 from tfgan_zoo.runs.run_folder import Run
-from tfgan_zoo.saved_model.signatures import ExportedGenerator
+from tfgan_zoo.saved_model.signatures import ExportedGenerator, style_parts
 from tfgan_zoo.saved_model.version_folder import load_version, newest
 
 
@@ -104,11 +104,12 @@ def players_of(game: Game, generator: Any = None, truncation: float | None = Non
     def outputs(values):
         return run_network(game.discriminator, values, training=False)
 
+    paths = style_functions(generator, truncation) if style_parts(game.generator) else {}
     if not game.sees_images:
-        return Players(sampler(generator, truncation), prior=game.prior, truncation=truncation)
+        return Players(sampler(generator, truncation), prior=game.prior, truncation=truncation, **paths)
     widths = {name: tensor.shape[-1] for name, tensor in game.discriminator.output.items()}
     shape = tuple(game.generator.output_shape[1:])
-    return Players(sampler(generator, truncation), discriminate, game.prior, truncation, widths, shape)
+    return Players(sampler(generator, truncation), discriminate, game.prior, truncation, widths, shape, **paths)
 
 
 def check_same_images(
@@ -183,7 +184,10 @@ class ExportTarget:
     def players(self, truncation: float | None = None) -> Players:
         """The generator alone, with samples truncated at this bound."""
         shape: Any = self.generator.sample_shape
-        return Players(sampler(self.generator, truncation), prior=self.prior, truncation=truncation, shape=shape)
+        paths = style_functions(self.generator, truncation) if self.generator.styles_shape else {}
+        return Players(
+            sampler(self.generator, truncation), prior=self.prior, truncation=truncation, shape=shape, **paths
+        )
 
     def check_source(self, source: Source, data: DataSettings) -> None:
         """Raises `ZooError` if the data is the recipe's own and now holds other images than were trained on."""
@@ -247,6 +251,15 @@ def sampler(generator: Any, truncation: float | None) -> Callable:
         return generator.sample(seeds, truncation, labels, codes)
 
     return generate
+
+
+def style_functions(generator: Any, truncation: float | None) -> dict[str, Callable]:
+    """`Players.styles` and `Players.from_styles` from a `Sampler` at a truncation."""
+
+    def styles(seeds: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
+        return generator.styles(seeds, truncation, labels)
+
+    return {"styles": styles, "from_styles": lambda styles: generator.from_styles(styles)}
 
 
 def sweep(
