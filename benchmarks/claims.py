@@ -19,6 +19,7 @@ import functools
 import hashlib
 import itertools
 import json
+import resource
 import sys
 from pathlib import Path
 
@@ -129,13 +130,20 @@ def page_table(claims: list[Claim], folder: Path) -> str:
     return "\n".join(lines)
 
 
-def store(claim: Claim, seed: int, scores: dict[str, dict[str, float]], arguments) -> None:
-    """Adds a pair to the claim's results: all scores of both sides, not only the one that is compared."""
+def cpu_seconds() -> float:
+    """Of this process's children that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def store(claim: Claim, seed: int, scores: dict[str, dict[str, float]], seconds: dict[str, float], arguments) -> None:
+    """Adds a pair to the claim's results: all scores of both sides, not only the one that is compared, and the CPU's time of the runs
+    (of their last part, if they were stopped and resumed)."""
     record = results.load(f"claims/{claim.name}", arguments.results)
     pairs = dict(record["figures"]["pairs"]) if record else {}
     origin = {"commit": results.commit(), "date": datetime.date.today().isoformat(), "hardware": results.hardware()}
     recipes = {side: recipe_hash(getattr(claim, side)) for side in SIDES}
-    pairs[str(seed)] = {**scores, "recipes": recipes, **origin}
+    pairs[str(seed)] = {**scores, "cpu_seconds": seconds, "recipes": recipes, **origin}
     results.save(f"claims/{claim.name}", {"score": claim.score, "pairs": pairs}, arguments)
 
 
@@ -144,14 +152,15 @@ def run(claim: Claim, arguments) -> None:
     for seed in range(claim.seeds):
         if seed in usable_pairs(claim, arguments.results):
             continue
-        scores = {}
+        scores, seconds = {}, {}
         for side in SIDES:
             trial = getattr(claim, side)
             folder = run_folder(trial, arguments.to.resolve(), seed)
             print(f"--- {claim.name}, seed {seed}: {trial.variant}", flush=True)
+            before = cpu_seconds()
             train(trial.model, trial.preset, folder, seed, [f"--set={change}" for change in trial.changes])
-            scores[side] = final_scores(folder)
-        store(claim, seed, scores, arguments)
+            scores[side], seconds[side] = final_scores(folder), round(cpu_seconds() - before)
+        store(claim, seed, scores, seconds, arguments)
 
 
 def main() -> int:

@@ -157,6 +157,15 @@ CLAIMS = [
         seeds=3,
     ),
     Claim(
+        "projected_equal_time",
+        "in equal time, a discriminator on frozen features gives better images",
+        "[Sauer et al. 2021](https://arxiv.org/abs/2111.01007)",
+        Trial("projected", "SNGAN's generator against frozen features"),
+        Trial("sngan", "SNGAN for as much CPU time, 1,000 steps", ("steps=1000",)),
+        DIGITS,
+        seeds=3,
+    ),
+    Claim(
         "stylegan2_path_length",
         "path length regularisation makes images change less along paths between styles",
         KARRAS,
