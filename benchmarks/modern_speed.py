@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks import results
 from benchmarks.train_step import Contestant, worker
 
-SIZE, BATCH = 64, 16
+SIZE, BATCH = 64, 8
 DRIVER = Path(__file__).with_name("modern_speed_peers.py")
 STEPS = {
     "stylegan2": 16,
