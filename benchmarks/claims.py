@@ -3,14 +3,15 @@
     python -m benchmarks.claims                      train what is missing, pair after pair; resumes where it was stopped
     python -m benchmarks.claims --only=dragan_ring   one claim, or several by commas
     python -m benchmarks.claims --list               the claims, with how many seeds of each are stored
-    python -m benchmarks.claims --write              docs/claims.md from the stored results; trains nothing
-    python -m benchmarks.claims --check              recompute every verdict; status 1 if the page says anything else
+    python -m benchmarks.claims --write              the pages from the stored results; trains nothing
+    python -m benchmarks.claims --check              recompute every verdict; status 1 if a page says anything else
 
 A claim is a pair of settings that differ in the paper's idea, and a score. Both are trained from the same seed, and the difference is
 the idea's score minus the baseline's. Its interval of 95 % is that of the bootstrap over seeds. A claim is shown if the interval lies
 on the paper's side of zero, reversed if it lies on the other side, and not shown if it holds zero. Each pair is stored, with commit,
 date and hardware, in benchmarks/results/claims/<name>.json as soon as it is complete; a pair of recipes that have changed since
-is not used. `benchmarks/headlines.py` lists the claims.
+is not used. `benchmarks/headlines.py` lists the claims. The pages are docs/claims.md, and docs/<model>.md of each model of which a
+claim has been run.
 """
 
 import dataclasses
@@ -29,7 +30,7 @@ from benchmarks import results, tables
 from benchmarks.seeds import final_scores, train
 from benchmarks.zoo import Trial, recipe_of
 
-PAGE = results.ROOT / "docs" / "claims.md"
+DOCS = results.ROOT / "docs"
 MOST_RESAMPLES = 4000  # up to which all are taken; beyond, as many at random
 LEVEL = 0.95
 SIDES = ("idea", "baseline")
@@ -136,9 +137,18 @@ def cpu_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
+def pages(claims: list[Claim], folder: Path) -> dict[Path, str]:
+    """{page: its table}: all claims on the page of claims, and on a model's page those that have been run."""
+    tables_of = {DOCS / "claims.md": page_table(claims, folder)}
+    have_run = [claim for claim in claims if usable_pairs(claim, folder)]
+    for model in dict.fromkeys(claim.idea.model for claim in have_run):
+        tables_of[DOCS / f"{model}.md"] = page_table([c for c in have_run if c.idea.model == model], folder)
+    return tables_of
+
+
 def store(claim: Claim, seed: int, scores: dict[str, dict[str, float]], seconds: dict[str, float], arguments) -> None:
-    """Adds a pair to the claim's results: all scores of both sides, not only the one that is compared, and the CPU's time of the runs
-    (of their last part, if they were stopped and resumed)."""
+    """Adds a pair to the claim's results: all scores of both sides, not only the one that is compared, and the CPU's time of runs that
+    were not resumed."""
     record = results.load(f"claims/{claim.name}", arguments.results)
     pairs = dict(record["figures"]["pairs"]) if record else {}
     origin = {"commit": results.commit(), "date": datetime.date.today().isoformat(), "hardware": results.hardware()}
@@ -157,9 +167,11 @@ def run(claim: Claim, arguments) -> None:
             trial = getattr(claim, side)
             folder = run_folder(trial, arguments.to.resolve(), seed)
             print(f"--- {claim.name}, seed {seed}: {trial.variant}", flush=True)
-            before = cpu_seconds()
+            before = None if folder.exists() else cpu_seconds()
             train(trial.model, trial.preset, folder, seed, [f"--set={change}" for change in trial.changes])
-            scores[side], seconds[side] = final_scores(folder), round(cpu_seconds() - before)
+            scores[side] = final_scores(folder)
+            if before is not None:
+                seconds[side] = round(cpu_seconds() - before)
         store(claim, seed, scores, seconds, arguments)
 
 
@@ -186,17 +198,17 @@ def main() -> int:
         for claim in CLAIMS:
             if claim.name in wanted:
                 run(claim, arguments)
-    text = page_table(CLAIMS, arguments.results)
+    changed = []
+    for page, text in pages(CLAIMS, arguments.results).items():
+        if tables.rewrite(page, "claims", text, dry=arguments.check):
+            changed.append(page.name)
     if arguments.check:
-        stated = PAGE.read_text(encoding="utf-8")
-        same = tables.between_marks(stated, "claims", text) == stated
         print(
-            f"{PAGE.name} states what the results give."
-            if same
-            else f"{PAGE.name} does not state what the results give; --write it."
+            f"Not what the results give: {', '.join(changed)}; --write."
+            if changed
+            else "The pages state what the results give."
         )
-        return int(not same)
-    tables.rewrite(PAGE, "claims", text)
+        return int(bool(changed))
     return 0
 
 

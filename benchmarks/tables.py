@@ -35,12 +35,16 @@ def between_marks(page, mark, text):
     return re.sub(pattern, lambda marks: f"{marks[1]}{text}\n{marks[2]}", page, flags=re.DOTALL)
 
 
-def rewrite(path, mark, text):
-    """Puts `text` between <!-- mark --> and <!-- /mark --> of a Markdown file."""
+def rewrite(path, mark, text, dry=False):
+    """Puts `text` between <!-- mark --> and <!-- /mark --> of a Markdown file, unless `dry`. Returns whether another text stood there."""
+    before = path.read_text(encoding="utf-8")
     try:
-        path.write_text(between_marks(path.read_text(encoding="utf-8"), mark, text), encoding="utf-8")
+        after = between_marks(before, mark, text)
     except ValueError as error:
         raise SystemExit(f"{path}: {error}") from error
+    if not dry:
+        path.write_text(after, encoding="utf-8")
+    return after != before
 
 
 def score_cell(model, folder=FOLDER):
