@@ -67,6 +67,7 @@ PLAIN = {  # each model's own setting, and over how many seeds
     "biggan_deep": ("quickstart", (0,)),
     "r3gan": ("R1 and R2", (0,)),
     "stylegan2": ("styles", (0,)),
+    "projected": ("frozen features", THREE),
 }
 FULL = ("stages=[]", "batch_size=32")  # the same network at full resolution from the start
 SAME_TIME, SAME_IMAGES = (*FULL, "steps=2400"), (*FULL, "steps=4200")  # as the quickstart, of two free cores
