@@ -101,12 +101,6 @@ def test_official_stubs_of_this_environment(asked, generator):
     assert_right(generator, images, ["serving_default", "sample", "png"])
 
 
-def test_official_stubs_of_an_older_release(asked, generator, tmp_path):
-    python = python_environment(tmp_path / "venv", ["tensorflow-serving-api==2.19.1"])
-    images = answers([python, CLIENTS / "official_stubs.py"], asked)
-    assert_right(generator, images, ["serving_default", "sample", "png"])
-
-
 @needs_node
 def test_grpc_js(asked, generator, tmp_path):
     modules = node_modules(tmp_path, "@grpc/grpc-js@1.14.7", "@grpc/proto-loader@0.8.1")
@@ -137,3 +131,9 @@ def test_curl(asked, generator, tmp_path):
         "png": np.stack([np.asarray(Image.open(io.BytesIO(png)))[..., None].astype(int) for png in pngs]),
     }
     assert_right(generator, images, bodies)
+
+
+def test_official_stubs_of_an_older_release(asked, generator, tmp_path):
+    python = python_environment(tmp_path / "venv", ["tensorflow-serving-api==2.19.1"])
+    images = answers([python, CLIENTS / "official_stubs.py"], asked)
+    assert_right(generator, images, ["serving_default", "sample", "png"])
