@@ -2,14 +2,18 @@
 
 python -m benchmarks.runtimes
 python -m benchmarks.runtimes --exports=sngan_mnist,acgan_mnist --formats=tflite,litert,openvino
-python -m benchmarks.runtimes --formats=tfjs --tfjs_converter=tfjs/bin/tensorflowjs_converter
+NODE_PATH=node_modules python -m benchmarks.runtimes --formats=tfjs,tfjs_node --tfjs_converter=tfjs/bin/tensorflowjs_converter
 
-Beside the formats of `tfgan_zoo.convert` there are `litert`, the TFLite file in the interpreter of `ai-edge-litert`, and `openvino_default`,
-OpenVINO's files at the precision that it chooses by itself. Formats whose packages are not installed are left out, and named; what a
-runtime does not read is "failed", with its message. The figures are written after every export; earlier ones of other exports and
+Beside the formats of `tfgan_zoo.convert` there are `litert`, the TFLite file in the interpreter of `ai-edge-litert`, `openvino_default`,
+OpenVINO's files at the precision that it chooses by itself, and `tfjs_node`, TF.js' files in TF.js itself under Node. Formats and runtimes
+that are not installed are left out, and named; what a runtime does not read is "failed", with its message. The figures are written after every export; earlier ones of other exports and
 formats stay. In the end the table of docs/convert.md is written from all of them.
 """
 
+import importlib.util
+import json
+import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -23,6 +27,7 @@ from tfgan_zoo.formats.format_table import formats
 from tfgan_zoo.formats.tflite import SIGNATURE
 from tfgan_zoo.saved_model.version_folder import load_version, newest
 
+TFJS_IMAGES = Path(__file__).with_name("tfjs_images.js")
 PAGE = results.ROOT / "docs" / "convert.md"  # whose table states the results
 
 
@@ -42,7 +47,45 @@ def openvino_default(folder, name):
     return lambda inputs: {key: value for keys, value in model(inputs).items() for key in keys.get_names()}
 
 
-OTHER_RUNTIMES = {"litert": ("tflite", litert), "openvino_default": ("openvino", openvino_default)}
+def tfjs_node(folder, name):
+    """Likewise of TF.js' files, in TF.js under Node."""
+
+    def run(inputs):
+        described = {
+            key: {"values": value.ravel().tolist(), "shape": value.shape, "dtype": value.dtype.name}
+            for key, value in inputs.items()
+        }
+        command = ["node", str(TFJS_IMAGES), str(folder / f"{name}_tfjs")]
+        process = subprocess.run(command, input=json.dumps(described), capture_output=True, text=True)
+        if process.returncode:
+            raise ZooError(f"TF.js failed: {process.stderr.strip()[-500:]}")
+        output = json.loads(process.stdout)
+        (key,) = json.loads((folder / f"{name}_tfjs" / "model.json").read_text())["signature"]["outputs"]
+        return {key: np.array(output["values"], np.float32).reshape(output["shape"])}
+
+    return run
+
+
+OTHER_RUNTIMES = {  # {name: (the format of the files that it reads, what opens them)}
+    "litert": ("tflite", litert),
+    "openvino_default": ("openvino", openvino_default),
+    "tfjs_node": ("tfjs", tfjs_node),
+}
+
+
+def check_runtime(name):
+    """Raises `ZooError` if one of `OTHER_RUNTIMES` is not installed, beyond what its format needs."""
+    if name == "litert" and importlib.util.find_spec("ai_edge_litert") is None:
+        raise ZooError("it needs ai-edge-litert: pip install ai-edge-litert")
+    if name == "tfjs_node":
+        found = (
+            shutil.which("node")
+            and not subprocess.run(
+                ["node", "-e", 'require.resolve("@tensorflow/tfjs")'], capture_output=True
+            ).returncode
+        )
+        if not found:
+            raise ZooError("it needs Node and TF.js: npm install @tensorflow/tfjs, and NODE_PATH=node_modules")
 
 
 def measured(name, chosen, seeds):
@@ -85,8 +128,8 @@ def elsewhere(name, opener, folder, key, seeds):
     expected = generator.call(SIGNATURE, **inputs)[generator.output_name]
     try:
         return difference(key, expected, [opener(folder, name)(inputs)[generator.output_name]])
-    except ImportError as error:
-        return {"failed": f"not installed: {error}"}
+    except ZooError as error:
+        return {"failed": str(error)}
 
 
 def available(names, tfjs_converter):
@@ -96,6 +139,8 @@ def available(names, tfjs_converter):
         try:
             if name in table:
                 table[name].check()
+            else:
+                check_runtime(name)
             kept[name] = table.get(name)
         except ZooError as error:
             messages.append(f"{name} is left out: {error}")

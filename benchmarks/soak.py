@@ -1,12 +1,14 @@
 """Minutes of mixed load on the embedded server: good clients, hot swaps, broken versions, and hostile requests.
 
     python -m benchmarks.soak --seconds=600
+    python -m benchmarks.soak --seconds=60 --results=elsewhere    to try it: docs/server.md stays as it is
 
-A zoo of two generators is served in a process of its own. `steady` keeps its version, but its folder is away for a moment every
+A zoo of two generators is served in a process of its own. `steady` keeps its version, but its folder is away for half a second every
 --swap_seconds, between two renames; of `swapped` a new version comes as often, in turn of one generator and of another, and the
-old one goes; every third is broken. Meanwhile clients over gRPC and REST ask both for images, and compare each with what
-`tf.saved_model.load` gave for its seed; others send what no server wants, or headers without an end. Ends with 1 where a good request failed or got a wrong image, where a bad one got another status than it should,
-where a broken version was served, or where the server's memory grew.
+old one goes; every third is broken. Meanwhile clients over gRPC and REST, some from pages of another origin, ask both for images, and
+compare each with what `tf.saved_model.load` gave for its seed; others send what no server wants, NaN, or headers without an end. Ends
+with 1 where a good request failed or got a wrong image, where a bad one got another status than it should, where a broken version was
+served, or where the server's memory grew. The figures of a run with the default --results are written into docs/server.md.
 """
 
 import asyncio
@@ -21,11 +23,15 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import results
+from benchmarks import results, tables
 from benchmarks.serving import predict_request
-from benchmarks.strangers import strangers
+from benchmarks.strangers import ORIGIN, strangers
 
 SEEDS = 256  # of which images are asked for
+PAGE = results.ROOT / "docs" / "server.md"  # whose table states the results
+AWAY_SECONDS = (
+    0.5  # of a folder between two renames; the server, which checks every second, often finds it gone, but never twice
+)
 GROWTH = 1.05  # of the memory's maximum in the last quarter over that in the second: above, it is said to grow
 
 
@@ -86,10 +92,10 @@ class Zoo:
         beside.rename(self.folder / model / str(version))
 
     def replace(self):
-        """Replaces the folder of `steady` by two renames, and is away for a tenth of a second between them."""
+        """Replaces the folder of `steady` by two renames, between which it is away."""
         beside = self.folder / ".steady-aside"
         (self.folder / "steady").rename(beside)
-        time.sleep(0.1)
+        time.sleep(AWAY_SECONDS)
         beside.rename(self.folder / "steady")
 
     def swap(self):
@@ -134,10 +140,15 @@ async def clients(zoo, tally, grpc_address, rest_address, until, args):
         while time.monotonic() < until:
             model, seeds = chance.choice(["steady", "swapped"]), chance.sample(range(SEEDS), 4)
             body = {"signature_name": "sample", "inputs": {"seed": seeds, "truncation": [1e30] * len(seeds)}}
-            reply = await session.post(f"http://{rest_address}/v1/models/{model}:predict", json=body)
-            answer = await reply.json()
+            headers = chance.choice([{}, {"Origin": ORIGIN}])
+            url = f"http://{rest_address}/v1/models/{model}:predict"
+            async with session.post(url, json=body, headers=headers) as reply:
+                answer = await reply.json()
             if reply.status != 200:
                 tally.wrong.append(f"REST: {reply.status}: {answer}")
+                continue
+            if headers and reply.headers.get("Access-Control-Allow-Origin") != "*":
+                tally.wrong.append("REST: a page of another origin may not read the reply")
                 continue
             # REST does not tell the version: any that was there will do.
             images = np.array(answer["outputs"], np.uint8)
@@ -221,26 +232,43 @@ async def soak(args, folder):
     return tally, zoo, known
 
 
-def report(tally, zoo, known):
+def figures_of(tally, zoo, known):
+    """What is stored of a run."""
+    return {
+        "good": dict(tally.good),
+        "statuses": {kind: dict(counts.most_common()) for kind, counts in tally.statuses.items()},
+        "versions": {"published": zoo.swaps, "broken": len(zoo.broken), "known broken": known},
+        "memory": {"maximum": max(used for _, used in tally.memory), "growth": tally.growth()},
+        "wrong": dict(collections.Counter(tally.wrong).most_common()),
+    }
+
+
+def table(figures):
+    """The lines of Markdown that state a run's figures."""
+    wrong = sum(figures["wrong"].values())
+    lines = ["| requests | answers |", "|---|---|"]
+    for kind, count in figures["good"].items():
+        lines.append(f"| valid, {kind} | {count:,} with the right images |")
+    for kind, counts in figures["statuses"].items():
+        lines.append(f"| {kind} | {', '.join(f'{count:,} {status}' for status, count in counts.items())} |")
+    versions, memory = figures["versions"], figures["memory"]
+    return [
+        *lines,
+        "",
+        f"{wrong:,} answer{'s were' if wrong != 1 else ' was'} wrong. {versions['published']} versions were published, {versions['broken']} of them broken. "
+        f"Memory peaked at {memory['maximum'] / 2**20:,.0f} MiB; the",
+        f"peak in the last quarter was {memory['growth']:.3f} times that in the second.",
+    ]
+
+
+def report(figures):
     """Prints what came of it all; whether all was well."""
-    print("\n| requests | statuses |\n|---|---|")
-    for kind, count in tally.good.items():
-        print(f"| good, {kind} | {count:,} with the right images |")
-    for kind, counts in tally.statuses.items():
-        print(f"| {kind} | {', '.join(f'{count:,} {status}' for status, count in counts.most_common())} |")
-    growth = tally.growth()
-    print(
-        f"\n{zoo.swaps} versions of one model, {len(zoo.broken)} of them broken; the server knew {known} of those at the end."
-    )
-    print(
-        f"Memory: {max(used for _, used in tally.memory) / 2**20:.0f} MiB at most; the last quarter's maximum is {growth:.3f} times the second's."
-    )
-    if growth > GROWTH:
-        tally.wrong.append(f"memory grew: {growth:.3f}, expected at most {GROWTH}")
-    print(f"{len(tally.wrong)} went wrong.")
-    for line, count in collections.Counter(tally.wrong).most_common(20):
+    print("\n".join(["", *table(figures)]))
+    versions = figures["versions"]
+    print(f"The server knew {versions['known broken']} of the {versions['broken']} broken versions at the end.")
+    for line, count in list(figures["wrong"].items())[:20]:
         print(f"  {count} x {line}")
-    return not tally.wrong
+    return not figures["wrong"]
 
 
 def main():
@@ -256,10 +284,13 @@ def main():
     tf.config.threading.set_intra_op_parallelism_threads(1)  # so that a pixel does not differ by its batch
     with tempfile.TemporaryDirectory() as folder:
         tally, zoo, known = asyncio.run(soak(args, Path(folder)))
-    well = report(tally, zoo, known)
-    figures = {"good": tally.good, "statuses": tally.statuses, "wrong": tally.wrong, "memory": tally.memory}
+    if tally.growth() > GROWTH:
+        tally.wrong.append(f"memory grew: {tally.growth():.3f}, expected at most {GROWTH}")
+    figures = figures_of(tally, zoo, known)
     results.save("soak", figures, args)
-    return 0 if well else 1
+    if args.results == results.FOLDER:
+        tables.rewrite(PAGE, "soak", "\n".join(table(figures)))
+    return 0 if report(figures) else 1
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import numpy as np
 
 from benchmarks.serving import predict_request
 
+ORIGIN = "https://example.org"  # of a page that asks another server than its own
 PARSED = {"INTERNAL", "INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PRECONDITION"}  # what bytes at random may get
 
 
@@ -40,7 +41,9 @@ def hostile_requests(chance):
             request.inputs["seed"].dtype = types_pb2.DT_FLOAT
 
     def no_bound(request):
-        request.inputs["truncation"].CopyFrom(tf.make_tensor_proto([chance.choice([float("nan"), -1.0])] * 4))
+        request.inputs["truncation"].CopyFrom(
+            tf.make_tensor_proto([chance.choice([float("nan"), -1.0, float("-inf")])] * 4)
+        )
 
     outside = model_management_pb2.ReloadConfigRequest()
     outside.config.model_config_list.config.add(name="swapped", base_path="/etc", model_platform="tensorflow")
@@ -77,9 +80,14 @@ HOSTILE_REST = {  # kind: (path, body, status)
     "REST, nested 100,000 deep": ("steady:predict", b"[" * 100_000, 400),
     "REST, ragged rows": ("steady:predict", b'{"inputs": {"seed": [[1], [1, 2]], "truncation": [1.0]}}', 400),
     "REST, a truncation of NaN": ("steady:predict", b'{"signature_name": "sample", "instances": [{"seed": 1, "truncation": NaN}]}', 400),
+    "REST, a truncation of -Infinity": ("steady:predict", b'{"signature_name": "sample", "inputs": {"seed": [1], "truncation": [-Infinity]}}', 400),
     "REST, an unknown model": ("no:predict", b'{"instances": [1]}', 404),
     "REST, 5 MiB": ("steady:predict", b" " * 5 * 2**20, 413),
 }  # fmt: skip
+PREFLIGHTS = [  # (kind, headers, status and to which pages the reply is open)
+    ("REST, a browser's preflight", {"Origin": ORIGIN, "Access-Control-Request-Method": "POST"}, "200 *"),
+    ("REST, OPTIONS of no page", {}, "400 to no page"),
+]
 HEADER_SECONDS = 20  # in which headers that do not end have to be cut off; the server's own limit is 10
 
 
@@ -107,11 +115,11 @@ async def strangers(tally, grpc_address, rest_address, until):
                     reply = await session.post(f"http://{rest_address}/v1/models/{path}", data=body)
                     await reply.read()
                     tally.bad(kind, str(reply.status), {str(expected)})
-                async with session.options(
-                    f"http://{rest_address}/v1/models/steady:predict", headers={"Origin": "https://example.org"}
-                ) as reply:
-                    origin = reply.headers.get("Access-Control-Allow-Origin")
-                    tally.bad("REST, a browser's preflight", f"{reply.status} {origin}", {"200 *"})
+                url = f"http://{rest_address}/v1/models/steady:predict"
+                for kind, headers, expected in PREFLIGHTS:
+                    async with session.options(url, headers=headers) as reply:
+                        allowed = reply.headers.get("Access-Control-Allow-Origin", "to no page")
+                    tally.bad(kind, f"{reply.status} {allowed}", {expected})
                 call = channel.unary_unary("/tensorflow.serving.PredictionService/Predict")(
                     predict_request("steady", np.arange(16)).SerializeToString()
                 )

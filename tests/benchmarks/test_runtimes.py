@@ -19,10 +19,18 @@ def test_the_table_says_what_failed_and_leaves_open_what_was_not_measured():
     ]
 
 
-def test_what_is_not_installed_is_left_out_and_so_is_what_computes_its_files():
-    chosen, messages = runtimes.available(["tflite", "tfjs", "litert"], "no_such_converter")
+def test_what_is_not_installed_is_left_out_and_so_is_what_computes_its_files(monkeypatch):
+    monkeypatch.setattr(runtimes, "check_runtime", lambda name: None)
+    chosen, messages = runtimes.available(["tflite", "tfjs", "litert", "tfjs_node"], "no_such_converter")
     assert list(chosen) == ["tflite", "litert"]
     assert messages[0].startswith("tfjs is left out: --formats=tfjs needs tensorflowjs_converter")
+
+
+def test_a_runtime_that_is_not_installed_is_left_out_and_named(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    chosen, messages = runtimes.available(["tflite", "tfjs_node"], "no_such_converter")
+    assert list(chosen) == ["tflite"]
+    assert messages[0].startswith("tfjs_node is left out: it needs Node and TF.js: npm install @tensorflow/tfjs")
 
 
 def test_the_page_states_the_results():

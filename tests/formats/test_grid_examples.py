@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.environments import needs_node, node_modules
 from tfgan_zoo.core.locations import pretrained_folder
 from tfgan_zoo.formats.bundle import convert
 from tfgan_zoo.formats.format_table import formats
@@ -18,7 +18,6 @@ from tfgan_zoo.saved_model.version_folder import load_version, newest
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
 NAME = "gan_mnist"
-needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
 
 
 def converted(key, to):
@@ -106,7 +105,7 @@ def test_onnx_runtime_for_browsers_computes_the_saved_models_images(tmp_path):
     pytest.importorskip("tf2onnx")
     page = (EXAMPLES / "browser" / "onnx.html").read_text()
     version = page.split("onnxruntime-web@")[1].split("/")[0]
-    subprocess.run(["npm", "install", "--silent", f"onnxruntime-web@{version}"], cwd=tmp_path, check=True, timeout=600)
+    node_modules(tmp_path, f"onnxruntime-web@{version}")
     path = converted("onnx", tmp_path / "converted")
     script = f"""
 const ort = require("onnxruntime-web"), g = require({GRID_JS});

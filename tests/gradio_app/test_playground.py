@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.environments import chromium_page
 from tfgan_zoo import pictures, playground
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.core.generator_inputs import Truncation
@@ -423,8 +424,6 @@ def test_the_only_markup_of_a_card_is_its_papers_link():
 
 # The page in a browser, and a proxy that would receive whatever the server sends to other hosts.
 
-chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
 
 class Eavesdropper:
     """A proxy that records who connects to `port`. Attributes: received: first bytes of each connection."""
@@ -460,19 +459,8 @@ def running(tmp_path):
 
 @pytest.fixture
 def page():
-    """A page of headless Chromium. Added attributes: requested: URLs; console_lines."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not chromium:
-        pytest.skip("there is no Chromium")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1280, "height": 960})
-        page.set_default_timeout(60_000)
-        page.requested, page.console_lines = [], []
-        page.on("request", lambda request: page.requested.append(request.url))
-        page.on("console", lambda message: page.console_lines.append(message.text))
+    with chromium_page() as page:
         yield page
-        browser.close()
 
 
 def picture(page, id, other_than=None):

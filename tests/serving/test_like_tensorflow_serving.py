@@ -1,6 +1,7 @@
 """What the embedded server does as TensorFlow Serving 2.19 does beside Predict, by its source: calls, versions, JSON, metrics."""
 
 import os
+import re
 
 import grpc
 import pytest
@@ -232,3 +233,18 @@ def test_queuing_latency_has_tensorflow_servings_buckets_and_label(server):
     assert len(lines) == 53
     labels = [line.split(" ")[0] for line in (*lines[:3], *lines[-2:])]
     assert labels == [f'{name}{{thread_pool_name="",le="{bound}"}}' for bound in shown]
+
+
+def test_a_rest_request_that_is_refused_is_counted_and_an_unknown_model_under_the_empty_name(server):
+    def counts():
+        found = re.findall(r'request_count\{model_name="(.*?)",status="(.+?)"\} (\d+)', server.server.metrics.text())
+        return {(model, status): int(count) for model, status, count in found}
+
+    before = counts()
+    assert server.rest("/v1/models/sums:predict", raw=b"{")[0] == 400
+    assert server.rest("/v1/models/never_heard_of:predict", raw=b"{")[0] == 404
+    after = counts()
+    assert {key: after[key] - before.get(key, 0) for key in after if after[key] != before.get(key)} == {
+        ("sums", "INVALID_ARGUMENT"): 1,
+        ("", "NOT_FOUND"): 1,
+    }

@@ -5,25 +5,16 @@ of their own. `pytest -m slow tests/versions` takes some ten minutes for each.
 import configparser
 import os
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.environments import ROOT, python_environment
+
 VERSIONS = [("2.19.1", "3.12.4"), ("2.20.0", "3.13.2"), ("2.21.0", "3.14.1")]  # the default suite runs on the newest
 TESTED = (
     "layers", "training", "saved_model/test_export.py", "runs/test_resume.py", "models/test_classic_games.py",
     "models/test_style_game.py",
 )  # fmt: skip
-
-
-def environment(folder, *commands):
-    """The Python of a new virtual environment with what the `pip install` commands ask for."""
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    for command in commands:
-        subprocess.run([folder / "bin" / "python", "-m", "pip", "install", "-q", *command], check=True, cwd=ROOT)
-    return folder / "bin" / "python"
 
 
 def requirements():
@@ -37,7 +28,7 @@ def requirements():
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize(("tensorflow", "keras"), VERSIONS)
 def test_the_package_runs_under(tensorflow, keras, tmp_path):
-    python = environment(tmp_path / "venv", ["-e", ".[test]", f"tensorflow=={tensorflow}", f"keras=={keras}"])
+    python = python_environment(tmp_path / "venv", ["-e", ".[test]", f"tensorflow=={tensorflow}", f"keras=={keras}"])
     versions = "import keras, tensorflow; print(tensorflow.__version__, keras.__version__)"
     found = subprocess.run([python, "-c", versions], capture_output=True, text=True, check=True).stdout.split()
     assert found == [tensorflow, keras]
@@ -50,7 +41,7 @@ def test_the_package_runs_under(tensorflow, keras, tmp_path):
 @pytest.mark.timeout(3600)
 def test_what_a_tpu_machine_installs_trains_without_a_tpu(tmp_path):
     serving = ["--no-deps", "tensorflow-serving-api==2.20.0", "-e", "."]
-    python = environment(tmp_path / "venv", ["-r", "requirements/tpu.txt"], serving)
+    python = python_environment(tmp_path / "venv", ["-r", "requirements/tpu.txt"], serving)
     listed = subprocess.run([python, "-m", "pip", "list"], capture_output=True, text=True, check=True).stdout
     names = {line.split()[0] for line in listed.splitlines()}
     assert "tensorflow_tpu" in names or "tensorflow-tpu" in names

@@ -1,11 +1,14 @@
 """The signature `serving_default` alone, as a SavedModel that the converters of other runtimes can read: variables become
-constants, functions are inlined, and the two operations that other runtimes lack are replaced.
+constants, functions are inlined, and what other runtimes or their converters cannot take is replaced.
 
 Our networks compute nearest-neighbour upsampling as the gradient of average pooling (`layers.Upsample2D`). With windows that
 do not overlap, AvgPoolGrad(g) = nearest(g) / (rows x columns of the window): the same numbers, as these are powers of two.
 
 The kernels of transposed convolutions are mirrored along rows and columns by one ReverseV2, of which OpenVINO reads only those of
 one axis; a chain of such mirrors the same.
+
+TF.js' converter fuses a scalar that is added to a matrix product as its bias, and TensorFlow ends the whole process over a bias that is
+no vector; so it is made a vector (`layers.ModulatedConv2D` adds its epsilon so).
 """
 
 from collections.abc import Callable, Sequence
@@ -33,7 +36,7 @@ def write_frozen_model(function: tf.types.experimental.ConcreteFunction, folder:
     specs = function.structured_input_signature[1]
     names = [feed.partition(":")[0] for feed in feeds]
     graph = replace_avg_pool_grad(frozen.graph.as_graph_def(), feeds, [specs[name] for name in names])
-    graph = split_reverses(graph)
+    graph = widen_scalar_biases(split_reverses(graph))
     compute = graph_function(graph, feeds, fetch)
     ((output_name, output),) = function.structured_outputs.items()
 
@@ -114,6 +117,40 @@ def reverse_nodes(node: tf.compat.v1.NodeDef, axes: np.ndarray) -> list[tf.compa
         nodes += [constant, mirrored]
         source = mirrored.name
     return nodes
+
+
+def widen_scalar_biases(graph: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDef:
+    """A GraphDef in which each constant scalar that is added to a MatMul is a vector of the product's width, if that is known."""
+    operations = {node.name: node for node in graph.node}
+    sums = {}  # {name: (position of the scalar among the inputs, MatMul)}
+    for node in graph.node:
+        sources = [operations.get(name.removesuffix(":0")) for name in node.input] if node.op == "AddV2" else []
+        for position, (scalar, product) in enumerate(zip(sources, sources[::-1], strict=True)):
+            if scalar and product and product.op == "MatMul" and is_scalar(scalar):
+                sums[node.name] = position, product.name
+    if not sums:
+        return graph
+    with tf.Graph().as_default() as imported:
+        tf.graph_util.import_graph_def(graph, name="")
+    widened = tf.compat.v1.GraphDef(versions=graph.versions, library=graph.library)
+    for node in graph.node:
+        position, product = sums.get(node.name, (0, ""))
+        width = imported.get_tensor_by_name(f"{product}:0").shape[-1] if product else None
+        if width is None:
+            widened.node.append(node)
+            continue
+        scalar = operations[node.input[position].removesuffix(":0")].attr["value"].tensor
+        vector = constant_node(f"{node.name}/vector", np.repeat(tf.make_ndarray(scalar), width))
+        total = tf.compat.v1.NodeDef()
+        total.CopyFrom(node)
+        total.input[position] = vector.name
+        widened.node.extend([vector, total])
+    return widened
+
+
+def is_scalar(node: tf.compat.v1.NodeDef) -> bool:
+    """Whether a node is a constant without dimensions."""
+    return node.op == "Const" and not node.attr["value"].tensor.tensor_shape.dim
 
 
 def tensor_name(source: str) -> str:

@@ -6,7 +6,7 @@ import logging
 import re
 import ssl
 import tempfile
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from aiohttp import http_exceptions, web
 from google.protobuf import json_format
@@ -118,10 +118,12 @@ class Rest:
         """The JSON text with a signature's outputs."""
         deadline = asyncio.get_running_loop().time() + self.timeout
         body = await request.read()
-        self.predictor.manager.find(spec)  # an unknown model is reported before a malformed body
-        parsed = json_tensors.parse(body)
+        parsed: dict[str, Any] = {}
 
         def signature_of(servable: Servable) -> Signature:
+            parsed.update(
+                json_tensors.parse(body)
+            )  # here, so that an unknown model is reported first and both are counted
             name = parsed.get("signature_name") or "serving_default"
             if name not in servable.signatures:
                 raise invalid_argument(f'Serving signature name: "{name}" not found in signature def')
