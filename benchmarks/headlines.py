@@ -20,8 +20,8 @@ R3GAN_R1 = Trial("r3gan", "R1 alone", (*STACKED, *WITHOUT_R2))
 R3GAN_CLASSIC = Trial("r3gan", "non-saturating, R1", (*STACKED, *WITHOUT_R2, "arguments.loss=non_saturating"))
 HUANG = "[Huang et al. 2024](https://arxiv.org/abs/2501.05441)"
 
-# Styles of digits, half as long as the quickstart, whose recipe has no path length
-STYLES = ("steps=3000", "evaluation.scores=['distances','path_length']")
+# Styles of digits, a third as long as the quickstart, whose recipe has no path length
+STYLES = ("steps=2000", "evaluation.scores=['distances','path_length']")
 WITH_PATHS = Trial("stylegan2", "path length", (*STYLES, "arguments.path_length=true"))
 WITHOUT_PATHS = Trial("stylegan2", "none", STYLES)
 KARRAS = "[Karras et al. 2019](https://arxiv.org/abs/1912.04958)"

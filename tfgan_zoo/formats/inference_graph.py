@@ -7,8 +7,8 @@ do not overlap, AvgPoolGrad(g) = nearest(g) / (rows x columns of the window): th
 The kernels of transposed convolutions are mirrored along rows and columns by one ReverseV2, of which OpenVINO reads only those of
 one axis; a chain of such mirrors the same.
 
-TF.js' converter fuses a scalar that is added to a matrix product as its bias, and TensorFlow ends the whole process over a bias that is
-no vector; so it is made a vector (`layers.ModulatedConv2D` adds its epsilon so).
+TF.js' converter turns what is added to a matrix product into its bias, which must be a vector; so a scalar is made one
+(`layers.ModulatedConv2D` adds its epsilon so).
 """
 
 from collections.abc import Callable, Sequence

@@ -99,9 +99,10 @@ class PerceptualPathLength(ScoreKind):
 
     def __call__(self, evaluator: Evaluator, generated: GeneratedSamples) -> list[Estimate]:
         speeds = self.speeds(evaluator, generated)
+        length, spread = self.names(evaluator, generated.players)
         return [
-            Estimate(name, score(speeds), resample=lambda random, score=score: score(resampled(speeds, random)))
-            for name, score in zip(self.names(evaluator, generated.players), (path_length, unevenness), strict=True)
+            Estimate(length, path_length(speeds), resample=lambda random: path_length(resampled(speeds, random))),
+            Estimate(spread, unevenness(speeds), resample=lambda random: unevenness(resampled(speeds, random))),
         ]
 
     def speeds(self, evaluator: Evaluator, generated: GeneratedSamples) -> np.ndarray:

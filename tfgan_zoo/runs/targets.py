@@ -253,7 +253,7 @@ def sampler(generator: Any, truncation: float | None) -> Callable:
     return generate
 
 
-def style_functions(generator: Any, truncation: float | None) -> dict[str, Callable]:
+def style_functions(generator: Any, truncation: float | None) -> dict[str, Any]:
     """`Players.styles` and `Players.from_styles` from a `Sampler` at a truncation."""
 
     def styles(seeds: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
