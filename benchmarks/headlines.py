@@ -161,7 +161,7 @@ CLAIMS = [
         "in equal time, a discriminator on frozen features gives better images",
         "[Sauer et al. 2021](https://arxiv.org/abs/2111.01007)",
         Trial("projected", "SNGAN's generator against frozen features"),
-        Trial("sngan", "SNGAN's own discriminator, for as long", ("steps=4000",)),
+        Trial("sngan", "SNGAN's own discriminator, for as long"),
         DIGITS,
         seeds=3,
     ),
