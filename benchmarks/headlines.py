@@ -120,7 +120,7 @@ CLAIMS = [
     ),
     Claim(
         "r3gan_r2",
-        "with penalties at real and at generated images all of 1,000 modes are found, which R1 alone does not do",
+        "penalties at real and at generated images find more of 1,000 modes than R1 alone",
         HUANG,
         R3GAN,
         R3GAN_R1,
@@ -130,7 +130,7 @@ CLAIMS = [
     ),
     Claim(
         "r3gan_r2_evenly",
-        "with both penalties the 1,000 modes are found more evenly than with R1 alone",
+        "both penalties find the 1,000 modes more evenly than R1 alone",
         HUANG,
         R3GAN,
         R3GAN_R1,
