@@ -312,6 +312,21 @@ def test_of_two_names_of_one_version_the_last_in_alphabetical_order_is_used(tmp_
     assert version_folder.ignored_versions(tmp_path) == ignored
 
 
+def test_a_version_that_appears_between_two_looks_at_the_folder_does_no_harm(tmp_path, monkeypatch):
+    (tmp_path / "002").mkdir()
+    glob = version_folder.Path.glob
+
+    def look(path, pattern):
+        found = list(glob(path, pattern))
+        (tmp_path / "2").mkdir(exist_ok=True)
+        (tmp_path / "3").mkdir(exist_ok=True)
+        return found
+
+    monkeypatch.setattr(version_folder.Path, "glob", look)
+    assert version_folder.ignored_versions(tmp_path) == {}
+    assert version_folder.ignored_versions(tmp_path) == {tmp_path / "002": tmp_path / "2"}
+
+
 def test_a_failure_leaves_no_files_behind(unconditional, tmp_path, monkeypatch):
     _, module, _ = unconditional
 

@@ -48,16 +48,22 @@ def version_folders(base: str | Path) -> dict[int, Path]:
 
     Of several names of one number, such as 2 and 002, it is the last in alphabetical order, which TensorFlow Serving loads.
     """
-    folders = ((version_number(path.name), path) for path in sorted(Path(base).glob("*"), key=lambda path: path.name))
-    by_number = {number: path for number, path in folders if number is not None}
+    by_number = dict(numbered_folders(base))
     return {number: by_number[number] for number in sorted(by_number)}
 
 
 def ignored_versions(base: str | Path) -> dict[Path, Path]:
     """{folder: the folder that is used instead} of the versions whose number another name in `version_folders` has too."""
-    used = version_folders(base)
-    numbers = {path: version_number(path.name) for path in sorted(Path(base).glob("*"))}
-    return {path: used[n] for path, n in numbers.items() if n is not None and used[n] != path}
+    folders = numbered_folders(base)
+    used = dict(folders)
+    return {path: used[number] for number, path in folders if used[number] != path}
+
+
+def numbered_folders(base: str | Path) -> list[tuple[int, Path]]:
+    """(version number, its folder) in the alphabetical order of names, from one look at a model's folder, which may change meanwhile."""
+    paths = sorted(Path(base).glob("*"), key=lambda path: path.name)
+    numbers = ((version_number(path.name), path) for path in paths)
+    return [(number, path) for number, path in numbers if number is not None]
 
 
 def versions(base: str | Path) -> list[int]:
