@@ -29,9 +29,8 @@ from benchmarks.strangers import ORIGIN, strangers
 
 SEEDS = 256  # of which images are asked for
 PAGE = results.ROOT / "docs" / "server.md"  # whose table states the results
-AWAY_SECONDS = (
-    0.5  # of a folder between two renames; the server, which checks every second, often finds it gone, but never twice
-)
+# Of a folder between two renames: the server, which checks every second, often finds it gone, but never twice.
+AWAY_SECONDS = 0.5
 GROWTH = 1.05  # of the memory's maximum in the last quarter over that in the second: above, it is said to grow
 
 

@@ -19,6 +19,7 @@ from tfgan_zoo.metrics.bootstrap import resampled
 from tfgan_zoo.metrics.embedding import BATCH, slices
 from tfgan_zoo.metrics.estimate import Estimate
 from tfgan_zoo.metrics.features import FeatureNetwork
+from tfgan_zoo.metrics.generator_scores import check_features
 from tfgan_zoo.metrics.players import GeneratedSamples, Players, ScoreKind
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class PerceptualPathLength(ScoreKind):
             raise ZooError(
                 "path_length needs a generator that draws images from styles, as stylegan2 does; leave the score out."
             )
-        evaluator.network.check(evaluator.source.images[:1])
+        check_features(evaluator)
 
     def names(self, evaluator: Evaluator, players: Players) -> list[str]:
         return [f"ppl_{evaluator.network.name}", f"ppl_{evaluator.network.name}_unevenness"]

@@ -121,9 +121,8 @@ class Rest:
         parsed: dict[str, Any] = {}
 
         def signature_of(servable: Servable) -> Signature:
-            parsed.update(
-                json_tensors.parse(body)
-            )  # here, so that an unknown model is reported first and both are counted
+            # Read here, so that an unknown model is reported first, and both are counted.
+            parsed.update(json_tensors.parse(body))
             name = parsed.get("signature_name") or "serving_default"
             if name not in servable.signatures:
                 raise invalid_argument(f'Serving signature name: "{name}" not found in signature def')
