@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import faulthandler
 import functools
 import json
 import shutil
@@ -79,6 +80,7 @@ class Running(Clients):
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(60)
 
     def stop(self):
+        print(*self.lines, sep="\n")  # shown if the test fails
         self.call(self.server.stop())
         self.channel.close()
         self.loop.call_soon_threadsafe(self.loop.stop)
@@ -119,9 +121,12 @@ def tensorflow_serving(folders, *flags):
 
 
 def wait_for(condition, seconds=30):
+    """Returns once condition() is true; fails, with what every thread is doing in the captured stderr, if that takes too long."""
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, "the condition did not become true"
+        if time.monotonic() > end:
+            faulthandler.dump_traceback()
+            pytest.fail("the condition did not become true")
         time.sleep(0.01)
 
 
