@@ -3,30 +3,37 @@
     python -m benchmarks.few_pictures --to=runs/few                            every run, one after the other
     python -m benchmarks.few_pictures --to=runs/few --only=augmentation --counts=100,300
     python -m benchmarks.few_pictures --to=runs/few32 --preset=quickstart --set=data.source=emoji --set=data.channels=3 ...
-    python -m benchmarks.few_pictures --to=runs/few --stored                   trains nothing: tables of what is complete
+    python -m benchmarks.few_pictures --write                              trains nothing: the page's tables from the stored results
 
 Augmentation: a model learns from the first N training emoji, without augmentation, with DiffAugment and with ADA.
 Transfer: it learns from 100 flags, from random weights, from a generator and discriminator of all other emoji, and from these with
 frozen layers (FreezeD), for as many steps.
 
 A run is scored against all training emoji (or all flags), also where it saw a few of them, so that one that repeats its pictures is
-not praised for it. Each run is a folder of --to; the same command resumes where it was stopped.
+not praised for it. Each run is a folder of --to; the same command resumes where it was stopped. Its scores are stored, with commit,
+date and hardware, in benchmarks/results/few_pictures.json as soon as they are known, and the tables are those of docs/training_tools.md:
+of each setting the mean over seeds, and the difference from the setting without the idea with its 95 % interval, as of
+`benchmarks.claims`.
 """
 
 import dataclasses
+import datetime
 import json
+import statistics
 import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks import results
-from benchmarks.seeds import table, train
+from benchmarks import results, tables
+from benchmarks.claims import DOCS, bootstrap_interval
+from benchmarks.seeds import train
 
 AUGMENTATIONS = {
     "none": ("augmentation=[]",),
     "DiffAugment": ("augmentation=['color','translation','cutout']",),
     "ADA": ("augmentation=['bgc']",),  # with the feedback of --ada_images
 }
+PAGE, SCORE = DOCS / "training_tools.md", "kd_effnet_lite0"
 FLAGS, OTHERS, FEW = "emoji:flags", "emoji:without-flags", 100
 
 
@@ -34,6 +41,7 @@ FLAGS, OTHERS, FEW = "emoji:flags", "emoji:without-flags", 100
 class Trial:
     """One setting: `changes` are --set assignments; `against` is the source of the real images, in its split "train".
 
+    baseline: the name of the trial that it is compared with; "" if it is one itself.
     begins_with: the name of the trial whose run of the same seed this one starts from; "" for random weights.
     """
 
@@ -41,6 +49,7 @@ class Trial:
     name: str
     changes: tuple[str, ...]
     against: str = "emoji"
+    baseline: str = ""
     begins_with: str = ""
 
     def folder(self, base, model, seed):
@@ -55,6 +64,7 @@ def augmentation_trials(counts, ada_images=100_000):
             "augmentation",
             f"{count} pictures, {name}",
             (f"data.split=train[:{count}]", *changes, *([feedback] if name == "ADA" else [])),
+            baseline="" if name == "none" else f"{count} pictures, none",
         )
         for count in counts
         for name, changes in AUGMENTATIONS.items()
@@ -65,15 +75,18 @@ def transfer_trials(frozen, steps):
     """A generator of all emoji but flags, and what begins with it; `frozen`: layers of the discriminator; `steps`: of the latter."""
     few = (f"data.source={FLAGS}", f"data.split=train[:{FEW}]", f"steps={steps}", *AUGMENTATIONS["DiffAugment"])
     source = Trial("source", "all but flags", (f"data.source={OTHERS}",), OTHERS)
+    alone = Trial("transfer", f"{FEW} flags, from random weights", few, FLAGS)
+    frozen_few = (*few, f"freeze_discriminator={frozen}")
     return [
         source,
-        Trial("transfer", f"{FEW} flags, from random weights", few, FLAGS),
-        Trial("transfer", f"{FEW} flags, from the others", few, FLAGS, source.name),
+        alone,
+        Trial("transfer", f"{FEW} flags, from the others", few, FLAGS, alone.name, source.name),
         Trial(
             "transfer",
             f"{FEW} flags, from the others, {frozen} layers frozen",
-            (*few, f"freeze_discriminator={frozen}"),
+            frozen_few,
             FLAGS,
+            alone.name,
             source.name,
         ),
     ]
@@ -92,8 +105,6 @@ def scores_of(folder, against, samples):
 def run(trial, trials, arguments, seed):
     """Trains and scores one run, from wherever it is. Returns its scores."""
     folder = trial.folder(arguments.to, arguments.model, seed)
-    if arguments.stored:
-        return scores_of(folder, trial.against, arguments.samples)
     changes = [f"--set={change}" for change in (*arguments.set, *trial.changes)]
     if trial.begins_with:
         source = next(t for t in trials if t.name == trial.begins_with).folder(arguments.to, arguments.model, seed)
@@ -101,9 +112,8 @@ def run(trial, trials, arguments, seed):
     if arguments.steps and not any(change.startswith("steps=") for change in trial.changes):
         changes.append(f"--set=steps={arguments.steps}")
     changes.append("--set=evaluation.samples=0")
-    train(
-        arguments.model, arguments.preset, folder, seed, changes
-    )  # a complete run is left as it is, one of another recipe refused
+    # A complete run is left as it is, one of another recipe refused.
+    train(arguments.model, arguments.preset, folder, seed, changes)
     if known := scores_of(folder, trial.against, arguments.samples):
         return known
     flags = [
@@ -117,12 +127,35 @@ def run(trial, trials, arguments, seed):
     return scores_of(folder, trial.against, arguments.samples)
 
 
-def tables(rows):
-    """Markdown tables of {(table, name): [scores of each seed]}."""
-    titles = dict.fromkeys(title for title, _ in rows)
-    return "\n".join(
-        "\n" + table(title, {name: runs for (other, name), runs in rows.items() if other == title}) for title in titles
-    )
+def store(trial, seed, scores, arguments):
+    """Adds a run's scores to the results, with where they come from."""
+    record = results.load("few_pictures", arguments.results)
+    runs = record["figures"] if record else {}
+    origin = {"commit": results.commit(), "date": datetime.date.today().isoformat(), "hardware": results.hardware()}
+    runs.setdefault(trial.name, {})[str(seed)] = {**scores, **origin}
+    results.save("few_pictures", runs, arguments)
+
+
+def page_tables(trials, runs):
+    """The Markdown table of each kind of trial but the sources, from {trial's name: {seed: its scores}}."""
+    lines = []
+    for title in dict.fromkeys(trial.table for trial in trials if trial.table != "source"):
+        lines += ["", f"| {title} | seeds | {SCORE} | difference (95 %) |", "|---|---|---|---|"]
+        for trial in trials:
+            if trial.table == title and trial.name in runs:
+                lines.append(page_row(trial, runs[trial.name], runs.get(trial.baseline, {})))
+    return "\n".join([*lines, ""])
+
+
+def page_row(trial, own, baseline):
+    """A line of the table: the mean over seeds, and the difference from the baseline's runs of the same seeds."""
+    pairs = [own[seed][SCORE] - baseline[seed][SCORE] for seed in own if seed in baseline]
+    effect = f"{statistics.mean(pairs):+.3f}" if pairs else ""
+    if len(pairs) > 1:
+        low, high = bootstrap_interval(pairs)
+        effect += f" ({low:+.3f} to {high:+.3f})"
+    mean = statistics.mean(scores[SCORE] for scores in own.values())
+    return f"| {trial.name} | {len(own)} | {mean:.3f} | {effect} |"
 
 
 def main():
@@ -143,18 +176,18 @@ def main():
     parser.add_argument("--samples", type=int, default=5000, help="that each run is scored by")
     parser.add_argument("--set", action="append", default=[], help="an assignment for every run, as of train")
     parser.add_argument("--only", choices=["augmentation", "transfer"])
-    parser.add_argument("--stored", action="store_true", help="train nothing")
+    parser.add_argument("--write", action="store_true", help="write the page from the stored results; train nothing")
     arguments = parser.parse_args()
     trials = augmentation_trials([int(count) for count in arguments.counts.split(",")], arguments.ada_images)
-    trials = trials * (arguments.only != "transfer")
-    trials += transfer_trials(arguments.frozen, arguments.few_steps) if arguments.only != "augmentation" else []
-    rows = {}
-    for seed in map(int, arguments.seeds.split(",")):
-        for trial in trials:
-            if scores := run(trial, trials, arguments, seed):
-                rows.setdefault((trial.table, trial.name), []).append(scores)
-    print(tables(rows))
-    results.save("few_pictures", {f"{table}: {name}": runs for (table, name), runs in rows.items()}, arguments)
+    trials += transfer_trials(arguments.frozen, arguments.few_steps)
+    chosen = [
+        t for t in trials if arguments.only is None or (t.table == "augmentation") == (arguments.only == "augmentation")
+    ]
+    for seed in map(int, arguments.seeds.split(",") if not arguments.write else []):
+        for trial in chosen:
+            store(trial, seed, run(trial, trials, arguments, seed), arguments)
+    record = results.load("few_pictures", arguments.results)
+    tables.rewrite(PAGE, "few pictures", page_tables(trials, record["figures"] if record else {}))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from benchmarks import few_pictures
+from benchmarks import few_pictures, results, tables
 from tfgan_zoo.core import catalog, recipe
 
 TRIALS = few_pictures.augmentation_trials([100, 3053]) + few_pictures.transfer_trials(2, 50)
@@ -21,9 +21,10 @@ def test_every_trial_is_a_recipe(trial):
         assert (parsed.data.source, parsed.data.split, parsed.steps) == ("emoji:flags", "train[:100]", 50)
 
 
-def test_stored_scores_against_all_pictures_become_tables(tmp_path):
-    options = SimpleNamespace(to=tmp_path, model="dcgan", preset="emoji", stored=True, steps=0, samples=100)
-    none, diffaugment = TRIALS[:2]
+def test_scores_against_all_pictures_are_stored_and_become_tables(tmp_path, monkeypatch):
+    monkeypatch.setattr(few_pictures, "train", lambda *arguments: None)
+    options = SimpleNamespace(to=tmp_path, model="dcgan", preset="emoji", set=[], steps=0, samples=100)
+    none, diffaugment, ada = TRIALS[:3]
     folder = none.folder(tmp_path, "dcgan", 0)
     folder.mkdir()
     own, all_pictures = (
@@ -38,10 +39,26 @@ def test_stored_scores_against_all_pictures_become_tables(tmp_path):
     (folder / "scores.jsonl").write_text("\n".join(map(json.dumps, lines)))
     scores = few_pictures.run(none, TRIALS, options, 0)
     assert scores == {"fd": 3.0}
-    assert few_pictures.run(diffaugment, TRIALS, options, 0) == {}
-    assert few_pictures.tables({("augmentation", none.name): [scores, {"fd": 5.0}]}).splitlines() == [
-        "",
-        "| augmentation | fd |",
-        "|---|---|",
-        "| 100 pictures, none | 4 ± 1 (3, 5) |",
+    options.results = tmp_path
+    score = few_pictures.SCORE
+    for seed, values in enumerate([(5, 4, 2), (7, 4, 5)]):
+        for trial, value in zip((none, diffaugment, ada), values, strict=True):
+            few_pictures.store(trial, seed, {score: value}, options)
+    stored = results.load("few_pictures", tmp_path)["figures"]
+    assert all(run["commit"] and run["date"] and run["hardware"] for run in stored[ada.name].values())
+    del stored[ada.name]["1"]  # a seed that only the baseline has
+    assert few_pictures.page_tables(TRIALS, stored).splitlines()[1:6] == [
+        f"| augmentation | seeds | {score} | difference (95 %) |",
+        "|---|---|---|---|",
+        "| 100 pictures, none | 2 | 6.000 |  |",
+        "| 100 pictures, DiffAugment | 2 | 4.000 | -2.000 (-3.000 to -1.000) |",
+        "| 100 pictures, ADA | 1 | 2.000 | -3.000 |",
     ]
+
+
+def test_the_page_states_what_is_stored():
+    trials = few_pictures.augmentation_trials([100, 300, 1000, 3053]) + few_pictures.transfer_trials(2, 50)
+    table = few_pictures.page_tables(trials, results.load("few_pictures")["figures"])
+    assert not tables.rewrite(few_pictures.PAGE, "few pictures", table, dry=True), (
+        "python -m benchmarks.few_pictures --write"
+    )
