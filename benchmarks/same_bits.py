@@ -4,7 +4,7 @@ python -m benchmarks.same_bits --before=COMMIT --folder=runs/same_bits
 
 The code of now then opens what the earlier commit left: the averaged generators of its runs and its exports must give the
 samples that they gave then, and its recipes the same settings. Models that --folder already holds are not trained again. Exits
-with 1 if anything differs.
+with 1 if anything differs: the weights do, in their last bits, from those of commits before Adam's update became TensorFlow's kernel.
 """
 
 import argparse

@@ -101,7 +101,40 @@ class ScheduledRate(keras.optimizers.schedules.LearningRateSchedule):
         return {}
 
 
-class ScheduledAdam(keras.optimizers.Adam):
+class Adam(keras.optimizers.Adam):
+    """Keras' Adam by TensorFlow's own kernel: one operation a variable in place of twenty, which takes half the time to trace and to run.
+
+    The formula is the same, the last bits of a float32 are not.
+    """
+
+    def update_step(self, gradient: tf.Tensor, variable: Any, learning_rate: Any) -> None:
+        dtype, index = variable.dtype, self._get_variable_index(variable)
+        updates = tf.cast(self.iterations + 1, dtype)
+        # tf.cast alone would round a Python number to float32 first.
+        beta_1, beta_2, epsilon = (
+            tf.cast(value, dtype) if tf.is_tensor(value) else tf.constant(value, dtype)
+            for value in (self.beta_1, self.beta_2, self.epsilon)
+        )
+        tf.raw_ops.ResourceApplyAdam(
+            var=handle_of(variable),
+            m=handle_of(self._momentums[index]),
+            v=handle_of(self._velocities[index]),
+            beta1_power=beta_1**updates,
+            beta2_power=beta_2**updates,
+            lr=tf.cast(learning_rate, dtype),
+            beta1=beta_1,
+            beta2=beta_2,
+            epsilon=epsilon,
+            grad=tf.cast(gradient, dtype),
+        )
+
+
+def handle_of(variable: Any) -> tf.Tensor:
+    """The resource behind a variable of Keras or TensorFlow; while a strategy updates a variable, that of the current replica."""
+    return (variable.value if isinstance(variable, keras.Variable) else variable).handle
+
+
+class ScheduledAdam(Adam):
     """Adam whose beta_2 follows a schedule; the bias correction is by the current value, as in PyTorch.
 
     scheduled_beta_2: function without arguments that returns beta_2 of the current step.
@@ -193,7 +226,7 @@ def make_optimizer(
             return ScheduledAdam(
                 rate, beta_1, epsilon=settings.epsilon, name=name, scheduled_beta_2=lambda: beta_2() ** lazy
             )
-        return keras.optimizers.Adam(rate, beta_1, beta_2**lazy, settings.epsilon, name=name)
+        return Adam(rate, beta_1, beta_2**lazy, settings.epsilon, name=name)
     if settings.name == "rmsprop":
         return keras.optimizers.RMSprop(rate, settings.rho**lazy, momentum, settings.epsilon, name=name)
     return keras.optimizers.SGD(rate, momentum, name=name)

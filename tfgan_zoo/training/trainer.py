@@ -218,7 +218,7 @@ class Trainer:
         parts = self.recipe.accumulation
         share = total // (self.replicas * parts)
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-        sums = None
+        sums: Any = None
         with preserving_statistics(opponent, self.frozen if player == "generator" else ()):
             for part in range(parts):
                 # A part waits for the one before it, or the activations of all of them would be in memory at once.
@@ -226,7 +226,9 @@ class Trainer:
                     piece = {k: tf.split(v, parts)[part] for k, v in batch.items()} if parts > 1 else batch
                     result = self.compute(player, every, piece, seed, (replica * parts + part) * share, total, share)
                 sums = result if sums is None else tf.nest.map_structure(tf.add, sums, result)
-        gradients, losses = tf.nest.map_structure(lambda t: t / parts, sums)
+        if parts > 1:
+            sums = tf.nest.map_structure(lambda t: t / parts, sums)
+        gradients, losses = sums
         optimizer.apply(gradients, network.trainable_variables)
         logs = {f"{player}/{name}": loss for name, loss in losses.items()}
         if every == 1:  # summed over replicas later: exact on one, an upper bound on several
