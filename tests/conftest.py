@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import gc
 import logging
 import os
 import re
@@ -42,6 +43,14 @@ class NoDeprecatedCalls(logging.Handler):
 
 
 logging.getLogger("tensorflow").addHandler(NoDeprecatedCalls(logging.WARNING))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_objects():
+    """What earlier files have left, gigabytes of graphs, is not gone through again at each collection of garbage, of which the server
+    makes one whenever it unloads a version."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
