@@ -14,10 +14,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks import results
+from benchmarks import results, tables
+from benchmarks.claims import DOCS
 from benchmarks.train_step import Contestant, worker
 
-SIZE, BATCH = 64, 8
+SIZE, BATCH, PAGE = 64, 8, DOCS / "stylegan2.md"
 DRIVER = Path(__file__).with_name("modern_speed_peers.py")
 STEPS = {
     "stylegan2": 16,
@@ -97,6 +98,26 @@ RATIOS = [
 ]
 
 
+def page_text(record):
+    """The Markdown of the page's section: a table of the contestants, and the ratios with their range over the rounds."""
+    figures = record["figures"]
+    lines = [
+        f"| 64x64, batches of {BATCH} | images/s, median | images per CPU second | peak memory, MiB |",
+        "|---|---|---|---|",
+    ]
+    for name, figure in figures["contestants"].items():
+        rate, by_cpu = (statistics.median(figure[kind]) for kind in ("rates", "cpu_rates"))
+        lines.append(f"| {name} | {rate:.1f} | {by_cpu:.1f} | {figure['peak_mib'] or 0:.0f} |")
+    ratios = [
+        f"{name.replace(' / ', ' beside ')}: {statistics.median(of):.2f} ({min(of):.2f} to {max(of):.2f})"
+        for name, of in figures["ratios"].items()
+    ]
+    where = (
+        f"{figures['rounds']} rounds in turn on {record['hardware']}, {record['date']}, commit {record['commit'][:7]}"
+    )
+    return "\n".join([*lines, "", f"{where}. Ratios of images/s, median and range: {'; '.join(ratios)}."])
+
+
 def main():
     parser = results.parser(__doc__)
     parser.add_argument("--rounds", type=int, default=5)
@@ -115,18 +136,19 @@ def main():
         for contestant in contestants.values():
             contestant.turn(STEPS["stylegan2" if contestant.name.startswith("stylegan2") else "r3gan"])
         print(f"round {i + 1}: " + ", ".join(f"{c.name} {c.rates[-1]:.1f}" for c in contestants.values()), flush=True)
-    figures = {"rounds": arguments.rounds, "batch": BATCH, "contestants": {}, "ratios": {}}
-    print(f"\n| 64x64, batch {BATCH} | images/s, median | peak memory, MiB |\n|---|---|---|")
+    figures = {"rounds": arguments.rounds, "contestants": {}, "ratios": {}}
     for c in contestants.values():
-        memory = peak_memory(c.process)
-        figures["contestants"][c.name] = {"median": statistics.median(c.rates), "rates": c.rates, "peak_mib": memory}
-        print(f"| {c.name} | {statistics.median(c.rates):.1f} | {memory or 0:.0f} |")
+        figures["contestants"][c.name] = {
+            "rates": c.rates,
+            "cpu_rates": c.cpu_rates,
+            "peak_mib": peak_memory(c.process),
+        }
     for one, other in RATIOS:
-        ratios = [a / b for a, b in zip(contestants[one].rates, contestants[other].rates, strict=True)]
-        spread = {"median": statistics.median(ratios), "least": min(ratios), "most": max(ratios)}
-        figures["ratios"][f"{one} / {other}"] = spread
-        print(f"{one} / {other}: {spread['median']:.2f}, from {spread['least']:.2f} to {spread['most']:.2f}")
+        figures["ratios"][f"{one} / {other}"] = [
+            a / b for a, b in zip(contestants[one].rates, contestants[other].rates, strict=True)
+        ]
     results.save("modern_speed", figures, arguments)
+    tables.rewrite(PAGE, "modern speed", page_text(results.load("modern_speed", arguments.results)))
     for c in contestants.values():
         c.process.kill()
 
