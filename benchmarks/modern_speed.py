@@ -107,7 +107,8 @@ def page_text(record):
     ]
     for name, figure in figures["contestants"].items():
         rate, by_cpu = (statistics.median(figure[kind]) for kind in ("rates", "cpu_rates"))
-        lines.append(f"| {name} | {rate:.1f} | {by_cpu:.1f} | {figure['peak_mib'] or 0:.0f} |")
+        peak = f"{figure['peak_mib']:.0f}" if figure["peak_mib"] else "unknown"
+        lines.append(f"| {name} | {rate:.1f} | {by_cpu:.1f} | {peak} |")
     ratios = [
         f"{name.replace(' / ', ' beside ')}: {statistics.median(of):.2f} ({min(of):.2f} to {max(of):.2f})"
         for name, of in figures["ratios"].items()
