@@ -1,6 +1,7 @@
 """Training speed of stylegan2 and r3gan at 64x64 beside PyTorch on the same CPU cores: equal batches, in turns.
 
-    python -m benchmarks.modern_speed --environment=runs/peers
+    python -m benchmarks.modern_speed --environment=runs/peers                     every case, one after the other
+    python -m benchmarks.modern_speed --environment=runs/peers --only=r3gan-32     r3gan with batches of 32
 
 stylegan2 beside stylegan2-pytorch of PyPI as it comes, and r3gan beside plain PyTorch that was written for this benchmark
 (`benchmarks/modern_speed_peers.py`). `--environment` is a virtual environment with both, which is made if it is missing. Each contestant is
@@ -18,7 +19,8 @@ from benchmarks import results, tables
 from benchmarks.claims import DOCS
 from benchmarks.train_step import Contestant, worker
 
-SIZE, BATCH, PAGE = 64, 8, DOCS / "stylegan2.md"
+SIZE, PAGE = 64, DOCS / "stylegan2.md"
+CASES = {"stylegan2-8": ("stylegan2", 8), "r3gan-8": ("r3gan", 8), "r3gan-32": ("r3gan", 32)}  # model and batch size
 DRIVER = Path(__file__).with_name("modern_speed_peers.py")
 STEPS = {
     "stylegan2": 16,
@@ -32,7 +34,7 @@ ARGUMENTS = {
 }
 
 
-def ours(model, precision):
+def ours(model, precision, batch):
     """Returns a function that takes `n` steps."""
     import numpy as np
     import tensorflow as tf
@@ -46,12 +48,19 @@ def ours(model, precision):
     adam = {"learning_rate": 2e-4, "beta_1": 0.0, "beta_2": 0.99}
     optimizers = dict.fromkeys(("generator_optimizer", "discriminator_optimizer"), adam)
     settings = recipe.parse(
-        {"model": model, "steps": 10**6, "batch_size": BATCH, "precision": precision, "steps_per_call": 4, **optimizers}
+        {
+            "model": model,
+            "steps": 10**6,
+            "batch_size": int(batch),
+            "precision": precision,
+            "steps_per_call": 4,
+            **optimizers,
+        }
     )
     build = catalog.model_module(model).build
     trainer = Trainer(settings, lambda: build((SIZE, SIZE, 3), **ARGUMENTS[model]), make_strategy("one"))
     run = trainer.compile(settings.schedule[0], 0)
-    iterator = iter(batches(images, None, BATCH, seed=0))
+    iterator = iter(batches(images, None, int(batch), seed=0))
     return lambda n: run(iterator, tf.constant(n))[0].numpy()
 
 
@@ -77,52 +86,76 @@ def peak_memory(process):
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
-def commands(python):
-    """{contestant: command}."""
+def commands(python, model, batch):
+    """{contestant: command}; the last one is the peer's."""
     own = [sys.executable, "-m", "benchmarks.modern_speed", "--worker"]
+    driver, peer = {
+        "stylegan2": ("stylegan2_pytorch", "stylegan2-pytorch"),
+        "r3gan": ("r3gan", "R3GAN in plain PyTorch"),
+    }[model]
     return {
-        "stylegan2, float32": [*own, "stylegan2:float32"],
-        "stylegan2, auto": [*own, "stylegan2:auto"],
-        "stylegan2-pytorch": [python, DRIVER, "stylegan2_pytorch", f"--batch={BATCH}"],
-        "r3gan, float32": [*own, "r3gan:float32"],
-        "r3gan, auto": [*own, "r3gan:auto"],
-        "R3GAN in plain PyTorch": [python, DRIVER, "r3gan", f"--batch={BATCH}"],
+        f"{model}, float32": [*own, f"{model}:float32:{batch}"],
+        f"{model}, auto": [*own, f"{model}:auto:{batch}"],
+        peer: [python, DRIVER, driver, f"--batch={batch}"],
     }
 
 
-RATIOS = [
-    ("stylegan2, float32", "stylegan2-pytorch"),
-    ("stylegan2, auto", "stylegan2-pytorch"),
-    ("r3gan, float32", "R3GAN in plain PyTorch"),
-    ("r3gan, auto", "R3GAN in plain PyTorch"),
-]
+def compare(case, python, arguments):
+    """Times a case, and stores its figures."""
+    model, batch = CASES[case]
+    made = commands(python, model, batch)
+    contestants = [Contestant(name, list(map(str, command)), batch) for name, command in made.items()]
+    for i in range(arguments.rounds):
+        for contestant in contestants:
+            contestant.turn(STEPS[model])
+        print(f"{case}, round {i + 1}: " + ", ".join(f"{c.name} {c.rates[-1]:.1f}" for c in contestants), flush=True)
+    figures = {
+        c.name: {"rates": c.rates, "cpu_rates": c.cpu_rates, "peak_mib": peak_memory(c.process)} for c in contestants
+    }
+    results.save(f"modern_speed/{case}", {"rounds": arguments.rounds, "contestants": figures}, arguments)
+    for c in contestants:
+        c.process.kill()
 
 
-def page_text(record):
-    """The Markdown of the page's section: a table of the contestants, and the ratios with their range over the rounds."""
-    figures = record["figures"]
-    lines = [
-        f"| 64x64, batches of {BATCH} | images/s, median | images per CPU second | peak memory, MiB |",
-        "|---|---|---|---|",
-    ]
-    for name, figure in figures["contestants"].items():
-        rate, by_cpu = (statistics.median(figure[kind]) for kind in ("rates", "cpu_rates"))
-        peak = f"{figure['peak_mib']:.0f}" if figure["peak_mib"] else "unknown"
-        lines.append(f"| {name} | {rate:.1f} | {by_cpu:.1f} | {peak} |")
-    ratios = [
-        f"{name.replace(' / ', ' beside ')}: {statistics.median(of):.2f} ({min(of):.2f} to {max(of):.2f})"
-        for name, of in figures["ratios"].items()
-    ]
-    where = (
-        f"{figures['rounds']} rounds in turn on {record['hardware']}, {record['date']}, commit {record['commit'][:7]}"
-    )
-    return "\n".join([*lines, "", f"{where}. Ratios of images/s, median and range: {'; '.join(ratios)}."])
+def page_text(records):
+    """The Markdown of the page's section: a table of every contestant, beneath it the ratios with their range over the rounds.
+
+    records: {case: what was stored of it}.
+    """
+    lines = ["| 64x64 | batch | images/s, median | images per CPU second | peak memory, MiB |", "|---|---|---|---|---|"]
+    texts = []
+    for case, record in records.items():
+        batch, contestants = CASES[case][1], record["figures"]["contestants"]
+        for name, figure in contestants.items():
+            rate, by_cpu = (statistics.median(figure[kind]) for kind in ("rates", "cpu_rates"))
+            peak = f"{figure['peak_mib']:.0f}" if figure["peak_mib"] else "unknown"
+            lines.append(f"| {name} | {batch} | {rate:.1f} | {by_cpu:.1f} | {peak} |")
+        *own, peer = contestants
+        ratios = {
+            name: [a / b for a, b in zip(contestants[name]["rates"], contestants[peer]["rates"], strict=True)]
+            for name in own
+        }
+        listed = "; ".join(
+            f"{name} {statistics.median(of):.2f} ({min(of):.2f} to {max(of):.2f})" for name, of in ratios.items()
+        )
+        texts.append(
+            f"Batches of {batch}, times {peer}, median and range of {record['figures']['rounds']} rounds in turn: {listed} "
+            f"({record['hardware']}, {record['date']}, commit {record['commit'][:7]})."
+        )
+    return "\n".join([*lines, *(f"\n{text}" for text in texts)])
+
+
+def stored(folder=results.FOLDER):
+    """{case: its record} of those that have been run."""
+    records = {case: results.load(f"modern_speed/{case}", folder) for case in CASES}
+    return {case: record for case, record in records.items() if record}
 
 
 def main():
     parser = results.parser(__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--environment", type=Path, default=Path("runs/own_pictures_environment"))
+    parser.add_argument("--only", choices=CASES)
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.worker:
@@ -132,26 +165,9 @@ def main():
 
     python = environment(arguments.environment.resolve())
     check_parameters(python)
-    contestants = {name: Contestant(name, list(map(str, command)), BATCH) for name, command in commands(python).items()}
-    for i in range(arguments.rounds):
-        for contestant in contestants.values():
-            contestant.turn(STEPS["stylegan2" if contestant.name.startswith("stylegan2") else "r3gan"])
-        print(f"round {i + 1}: " + ", ".join(f"{c.name} {c.rates[-1]:.1f}" for c in contestants.values()), flush=True)
-    figures = {"rounds": arguments.rounds, "contestants": {}, "ratios": {}}
-    for c in contestants.values():
-        figures["contestants"][c.name] = {
-            "rates": c.rates,
-            "cpu_rates": c.cpu_rates,
-            "peak_mib": peak_memory(c.process),
-        }
-    for one, other in RATIOS:
-        figures["ratios"][f"{one} / {other}"] = [
-            a / b for a, b in zip(contestants[one].rates, contestants[other].rates, strict=True)
-        ]
-    results.save("modern_speed", figures, arguments)
-    tables.rewrite(PAGE, "modern speed", page_text(results.load("modern_speed", arguments.results)))
-    for c in contestants.values():
-        c.process.kill()
+    for case in [arguments.only] if arguments.only else CASES:
+        compare(case, python, arguments)
+    tables.rewrite(PAGE, "modern speed", page_text(stored(arguments.results)))
 
 
 if __name__ == "__main__":
