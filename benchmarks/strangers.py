@@ -86,7 +86,7 @@ HOSTILE_REST = {  # kind: (path, body, status)
 }  # fmt: skip
 PREFLIGHTS = [  # (kind, headers, status and to which pages the reply is open)
     ("REST, a browser's preflight", {"Origin": ORIGIN, "Access-Control-Request-Method": "POST"}, "200 *"),
-    ("REST, OPTIONS of no page", {}, "400 to no page"),
+    ("REST, OPTIONS of no page", {}, "400 *"),
 ]
 HEADER_SECONDS = 20  # in which headers that do not end have to be cut off; the server's own limit is 10
 
