@@ -7,6 +7,7 @@ import numpy as np
 
 from tfgan_zoo.weight_files.torch_file import MAGIC, VERSION
 
+SETTINGS = ("group_size", "activation", "bias_gain")  # of modules
 BUFFERS = ("w_avg", "noise_const", "resample_filter", "Kernel")
 FLOAT = b"ctorch\nFloatStorage\n"
 
@@ -86,11 +87,11 @@ def persistent(tensors):
     def settings(parts, own):
         scalar = called(named("numpy.core.multiarray", "scalar"), NUMPY_FLOAT64, item(np.float64(0.5).tobytes()))
         arguments = named("dnnlib.util", "EasyDict") + b")\x81(" + item("z_dim") + item(64) + b"u"
-        return {"_init_kwargs": arguments, "weight_gain": scalar} | (
-            {"group_size": item(4)} if "group_size" in own else {}
-        )
+        return {"_init_kwargs": arguments, "weight_gain": scalar} | {
+            name: item(value) for name, value in own.items() if name in SETTINGS
+        }
 
-    own = {name: values for name, values in tensors.items() if name != "group_size"}
+    own = {name: values for name, values in tensors.items() if name not in SETTINGS}
     content = state(own, persistent, lambda parts, _: settings(parts, tensors))
     meta = {"type": "class", "version": 6, "module_src": "raise SystemExit('executed')", "class_name": "Network"}
     meta = {key: item(value) for key, value in meta.items()} | {"state": content}

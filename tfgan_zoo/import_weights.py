@@ -74,7 +74,8 @@ def main(*files: str) -> int:
     from tfgan_zoo.runs.from_weights import write_run
 
     run = write_run(TO.value, weights, layout, file, discriminator_file)
-    classes = f", {weights.num_classes} classes" if weights.num_classes else ""
+    count = weights.num_classes
+    classes = f", {count} class{'es' * (count > 1)}" if count else ""
     print(f"{weights.model}, {weights.image_shape[0]} pixels{classes}: {run.folder}", *weights.notes, sep="\n")
     return 0
 

@@ -36,7 +36,7 @@ def pickled(case):
     """The file of a reference, in which G differs from G_ema."""
     generator, discriminator = players(case)
     if case.startswith("stylegan2"):
-        discriminator |= {"b4.mbstd.group_size": 4}
+        discriminator |= {"b4.mbstd.group_size": 4, "b4.conv.activation": "lrelu"}
         one, other = made.persistent, made.persistent
     else:
         one, other = made.plain, lambda tensors: made.plain(tensors, ("training.networks", "Discriminator"))
@@ -221,6 +221,7 @@ GIVEN = {
     "torch_utils.persistence": ["_reconstruct_persistent_obj"],
     "numpy.core.multiarray": ["scalar"],
     "builtins": ["set"],
+    "__builtin__": ["set"],
     "_codecs": ["encode"],
 }
 
@@ -266,6 +267,35 @@ def test_tensors_that_share_their_numbers_without_end_are_refused():
         ("stylegan2_tiny32", {"synthesis.b8.extra.weight": np.ones([4, 4])}, "1 left over"),
         ("stylegan2_tiny32", {"synthesis.b16.conv1.weight": np.ones([30, 32, 3, 3])}, "widths that halve"),
         ("r3gan_tiny32", {"Model.MainLayers.1.Layers.3.LinearLayer1.Layer.weight": np.ones([4, 4])}, "as many in each"),
+        ("stylegan2_tiny32", {"synthesis.input.freqs": np.ones([32, 2])}, "this is a StyleGAN3 generator"),
+        ("stylegan2_tiny32", {"synthesis.b8.conv1.activation": np.asarray("relu")}, "only 'lrelu', as published"),
+        (
+            "stylegan2_tiny32",
+            {"synthesis.b8.conv1.affine.activation": np.asarray("lrelu")},
+            "only 'linear', as published",
+        ),
+        ("stylegan2_tiny32", {"mapping.fc1.bias_gain": np.asarray(1)}, "only 0.01, as published"),
+        ("stylegan2_tiny32", {"synthesis.b8.skip.weight": np.ones([32, 32, 1, 1])}, "only the architecture skip"),
+        ("stylegan2_tiny32", {"synthesis.b4.torgb.weight": None}, "only the architecture skip"),
+        ("stylegan2_tiny32", {"synthesis.b4.conv1.noise_strength": None}, "use_noise=False"),
+        ("stylegan2_tiny32", {"mapping.fc0.weight": np.ones([64, 64])}, "layers of 64 numbers and its style 48"),
+        ("stylegan2_cond32", {"mapping.embed.weight": np.ones([24, 5])}, "a class embedding of 24 numbers"),
+        ("stylegan2_cond32", {"mapping.fc0.weight": np.ones([48, 48])}, "no latent, only a class"),
+        (
+            "r3gan_tiny32",
+            {"Model.MainLayers.0.Layers.1.LinearLayer2.Layer.weight": np.ones([64, 16, 5, 5])},
+            "kernels of 5x5",
+        ),
+        (
+            "r3gan_tiny32",
+            {"Model.MainLayers.0.Layers.1.LinearLayer2.Layer.weight": np.ones([128, 16, 3, 3])},
+            "4 times wider",
+        ),
+        (
+            "r3gan_tiny32",
+            {"Model.MainLayers.0.Layers.1.LinearLayer2.Layer.weight": np.ones([64, 8, 3, 3])},
+            "groups have",
+        ),
     ],
 )
 def test_networks_that_differ_from_ours_are_refused(case, change, message):
@@ -273,11 +303,49 @@ def test_networks_that_differ_from_ours_are_refused(case, change, message):
     recognize = RECOGNIZE[case.partition("_")[0]]
 
     def load():
-        found = recognize({**generator, **change})
+        found = recognize(changed(generator, change))
         found.fill_generator(from_weights.build(from_weights.recipe_of(found, "a file"), found).generator)
 
     with pytest.raises(ZooError, match=message):
         load()
+
+
+def changed(tensors, change):
+    """The tensors with others in place of some, and without those that are None."""
+    return {name: tensor for name, tensor in {**tensors, **change}.items() if tensor is not None}
+
+
+@pytest.mark.parametrize(
+    ("case", "change", "message"),
+    [
+        ("stylegan2_tiny32", {"b16.conv0.activation": np.asarray("relu")}, "only 'lrelu', as published"),
+        ("stylegan2_tiny32", {"b4.fromrgb.weight": np.ones([32, 3, 1, 1])}, "the architecture skip"),
+        ("stylegan2_tiny32", {"b4.conv.weight": np.ones([32, 34, 3, 3])}, "2 channels of minibatch standard deviation"),
+        ("stylegan2_tiny32", {"b32.conv0.weight": np.ones([8, 8, 3, 3])}, "[32, 32, 32, 8] channels at [4, 8, 16, 32]"),
+        ("stylegan2_cond32", {"mapping.embed.weight": None}, "0 classes and the generator 5"),
+        ("stylegan2_cond32", {"mapping.fc7.weight": None}, "by 7 layers"),
+        ("r3gan_tiny32", {"Model.MainLayers.0.Layers.0.LinearLayer2.Layer.weight": np.ones([32, 8, 3, 3])}, "channels in a group"),
+        ("r3gan_tiny32", {"Model.MainLayers.0.Layers.0.LinearLayer3.Layer.weight": np.ones([8, 32, 1, 1])}, "stages have"),
+        ("r3gan_cond32", {"Model.EmbeddingLayer.weight": None}, "0 classes and the generator 5"),
+        ("r3gan_cond32", {"Model.EmbeddingLayer.weight": np.ones([8, 5])}, "class embedding has 8 numbers"),
+    ],
+)  # fmt: skip
+def test_discriminators_that_do_not_mirror_ours_are_refused_and_may_be_left_out(case, change, message):
+    generator, discriminator = players(case)
+    recognize = RECOGNIZE[case.partition("_")[0]]
+    with pytest.raises(ZooError, match=re.escape(message)) as raised:
+        recognize(generator, changed(discriminator, change))
+    assert "--discriminator=none" in str(raised.value)
+
+
+def test_widths_that_no_power_of_two_divides_are_recognized():
+    generator, _ = players("stylegan2_tiny32")
+    widths = [100 // side for side in (4, 8, 16, 32)]
+    change = {f"synthesis.b{4 << i}.conv1.weight": np.ones([width, width, 3, 3]) for i, width in enumerate(widths)} | {
+        "synthesis.b32.torgb.weight": np.ones([3, widths[-1], 1, 1])
+    }
+    found = stylegan2_pickle.recognize({**generator, **change}).arguments
+    assert [min(found["channel_base"] // side, found["channel_maximum"]) for side in (4, 8, 16, 32)] == widths
 
 
 def test_another_librarys_file_is_named():

@@ -29,14 +29,15 @@ from tfgan_zoo.weight_files.torch_file import (
 MODULES = re.compile(r"(training\.networks(_stylegan[23])?|R3GAN(\.\w+)+|torch\.nn\.modules(\.\w+)+|training\.augment)")
 DTYPES_OF_TORCH = ("float16", "bfloat16", "float32", "float64", "int32", "int64", "uint8", "bool")
 NUMBERS = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1")  # NumPy's types of numbers
-SETTINGS = ("group_size", "mbstd_group_size")  # of modules, which no tensor tells
+SETTINGS = ("group_size", "mbstd_group_size", "activation", "bias_gain")  # of modules, which no tensor tells
+LONGEST_SETTING = 100  # characters
 TF1_PLAYERS = ("G", "D", "G_ema")  # in this order
 
 
 def read_networks(source: Any) -> dict[str, np.ndarray]:
     """The tensors of all networks in a file, {"G_ema.synthesis.b4.const": NumPy array}; of a checkpoint as `read_tensors`.
 
-    Whole numbers among the settings of a module that no tensor tells are arrays without dimensions.
+    The settings of modules that no tensor tells are arrays without dimensions, of a number or of text; 0 for none.
 
     Args:
         source: the file's bytes, or its path.
@@ -133,6 +134,7 @@ class _NetworkUnpickler(TensorUnpickler):
             ("torch", "Size"): FixedFunction(_plain),
             ("torch", "device"): FixedFunction(_plain),
             ("builtins", "set"): FixedFunction(_plain),
+            ("__builtin__", "set"): FixedFunction(_plain),  # before protocol 3
             ("numpy", "ndarray"): _Array,
             ("numpy", "dtype"): _Type,
             ("numpy.core.multiarray", "_reconstruct"): _Array,
@@ -217,12 +219,19 @@ def _tensors(module: _Module, done: dict[int, dict]) -> dict:
                 found[str(key)] = value
         settings, parts = module.state.items(), _items(module, "_modules")
     for key, value in settings:
-        if key in SETTINGS and (value is None or (type(value) is int and 0 < value < 2**31)):
-            found[key] = np.asarray(value or 0)  # 0 for none
+        if key in SETTINGS and _is_plain(value):
+            found[key] = np.asarray(0 if value is None else value)
     for key, value in parts:
         if isinstance(value, _Module):
             found[str(key)] = _tensors(value, done)
     return found
+
+
+def _is_plain(value):
+    """Whether it is none, a positive number or a short text."""
+    if isinstance(value, str):
+        return len(value) <= LONGEST_SETTING
+    return value is None or (type(value) in (int, float) and 0 < value < 2**31)
 
 
 def _items(module: _Module, kind: str) -> Any:

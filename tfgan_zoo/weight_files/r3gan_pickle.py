@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.weight_files.transfer import RecognizedWeights, Tensors, Transfer, check_filters, count_of, shape_of
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 LAYOUT = "an R3GAN generator"
 LAYERS = ("widen", "conv", "narrow")  # of a block, in the order of the authors' LinearLayer1, 2, 3
 FILTER = "Resampler.Kernel"
+EXPANSION, KERNEL = 2, (3, 3)  # how many times wider our blocks are within, and their groups' kernel
+LEAVE_OUT = "leave the discriminator out by --discriminator=none"
 
 
 def recognize(tensors: Tensors, discriminator: Tensors | None = None) -> RecognizedWeights:
@@ -27,19 +29,22 @@ def recognize(tensors: Tensors, discriminator: Tensors | None = None) -> Recogni
         ZooError: they are not such networks, or differ from ours.
     """
     prefix = prefix_of(tensors)
-    stages = count_of(tensors, rf"{prefix}MainLayers\.(\d+)\.")
-    blocks = [count_of(tensors, rf"{prefix}MainLayers\.{i}\.Layers\.(\d+)\.") - 1 for i in range(stages)]
-    if len(set(blocks)) > 1:
-        raise ZooError(f"this generator has {blocks} blocks in its stages; only as many in each can be imported.")
     _, inputs = shape_of(tensors, f"{prefix}MainLayers.0.Layers.0.LinearLayer.weight", 2, LAYOUT)
-    widths, groups = [], []
-    for i in range(stages):
-        shape = shape_of(tensors, f"{prefix}MainLayers.{i}.Layers.1.LinearLayer2.Layer.weight", 4, LAYOUT)
-        widths.append(shape_of(tensors, f"{prefix}MainLayers.{i}.Layers.1.LinearLayer3.Layer.weight", 4, LAYOUT)[0])
-        groups.append(shape[1])
-    if len(set(groups)) > 1:
+    found = stages_of(tensors, LAYOUT, first_block=1)
+    stages, blocks, group_size = len(found), found[0].blocks, max(stage.group for stage in found)
+    if len({stage.blocks for stage in found}) > 1:
         raise ZooError(
-            f"this generator's groups have {groups} channels in its stages; only as many in each can be imported."
+            f"this generator has {[stage.blocks for stage in found]} blocks in its stages; only as many in each can be imported."
+        )
+    for stage in found:
+        if stage.expansion != EXPANSION or stage.kernel != KERNEL:
+            raise ZooError(
+                f"this generator's blocks are {stage.expansion:g} times wider within and have kernels of "
+                f"{'x'.join(map(str, stage.kernel))}; only {EXPANSION} times and {'x'.join(map(str, KERNEL))} can be imported."
+            )
+    if any(stage.group != min(group_size, EXPANSION * stage.width) for stage in found):
+        raise ZooError(
+            f"this generator's groups have {[stage.group for stage in found]} channels in its stages; only as many in each can be imported."
         )
     embedded, classes = (
         tensors[f"{prefix}EmbeddingLayer.weight"].shape if f"{prefix}EmbeddingLayer.weight" in tensors else (0, 0)
@@ -52,12 +57,14 @@ def recognize(tensors: Tensors, discriminator: Tensors | None = None) -> Recogni
     side = 4 << (stages - 1)
     channels = shape_of(tensors, f"{prefix}AggregationLayer.Layer.weight", 4, LAYOUT)[0]
     arguments = {
-        "widths": widths,
-        "group_size": groups[0],
-        "blocks": blocks[0],
+        "widths": [stage.width for stage in found],
+        "group_size": group_size,
+        "blocks": blocks,
         "noise_size": noise_size,
         "conditional": bool(classes),
     }
+    if discriminator is not None:
+        check_discriminator(discriminator, found, classes)
     return RecognizedWeights(
         "r3gan",
         arguments,
@@ -66,6 +73,76 @@ def recognize(tensors: Tensors, discriminator: Tensors | None = None) -> Recogni
         lambda network: assign(network, tensors, "the generator", stages, first_block=1),
         None if discriminator is None else lambda network: assign(network, discriminator, "the discriminator", stages),
     )
+
+
+class Stage(NamedTuple):
+    """A stage in a file.
+
+    Attributes:
+        width: channels of its blocks.
+        blocks: how many.
+        group: channels of a group.
+        expansion: how many times wider a block is within.
+        kernel: height and width of that of its groups.
+    """
+
+    width: int
+    blocks: int
+    group: int
+    expansion: float
+    kernel: tuple[int, ...]
+
+
+def stages_of(tensors: Tensors, layout: str, first_block: int) -> list[Stage]:
+    """The stages of a network in the file's order.
+
+    Args:
+        tensors: {name: array}.
+        layout: for the message.
+        first_block: position of the first block in a stage.
+
+    Raises:
+        ZooError: it has no such stages.
+    """
+    prefix, stages = f"{prefix_of(tensors)}MainLayers", []
+    for i in range(max(1, count_of(tensors, rf"{prefix}\.(\d+)\."))):
+        block = f"{prefix}.{i}.Layers.{first_block}"
+        wide, group, *kernel = shape_of(tensors, f"{block}.LinearLayer2.Layer.weight", 4, layout)
+        width = shape_of(tensors, f"{block}.LinearLayer3.Layer.weight", 4, layout)[0]
+        blocks = count_of(tensors, rf"{prefix}\.{i}\.Layers\.(\d+)\.LinearLayer\d\.")
+        stages.append(Stage(width, blocks, group, wide / max(width, 1), tuple(kernel)))
+    return stages
+
+
+def check_discriminator(tensors: Tensors, stages: list[Stage], classes: int) -> None:
+    """Checks that a discriminator mirrors the generator.
+
+    Args:
+        tensors: {name: array}.
+        stages, classes: of the generator.
+
+    Raises:
+        ZooError: it does not; says in what it differs.
+    """
+    found = stages_of(tensors, "an R3GAN discriminator", first_block=0)[::-1]
+    for what, field in (("channels", "width"), ("blocks", "blocks"), ("channels in a group", "group")):
+        own, expected = ([getattr(stage, field) for stage in each] for each in (found, stages))
+        if own != expected:
+            raise ZooError(
+                f"this discriminator's stages have {own} {what} and the generator's {expected}, from the lowest resolution on; only "
+                f"as many in both can be imported; {LEAVE_OUT}."
+            )
+    embedding = f"{prefix_of(tensors)}EmbeddingLayer.weight"
+    size, own = tensors[embedding].shape if embedding in tensors else (stages[0].width, 0)
+    if own != classes:
+        raise ZooError(
+            f"this discriminator has {own} classes and the generator {classes}; only as many in both can be imported; {LEAVE_OUT}."
+        )
+    if size != stages[0].width:
+        raise ZooError(
+            f"this discriminator's class embedding has {size} numbers; only {stages[0].width}, as many as it has channels at the lowest "
+            f"resolution, can be imported; {LEAVE_OUT}."
+        )
 
 
 def prefix_of(tensors: Tensors) -> str:

@@ -7,6 +7,7 @@ networks in float16 need.
 from __future__ import annotations
 
 import re
+import reprlib
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,8 +27,14 @@ if TYPE_CHECKING:
     import keras
 
 LAYOUT = "a StyleGAN2 generator"
+MAPPING_RATE = 0.01  # the learning-rate multiplier of the mapping
 LAST_LAYERS = {"last_conv": "b4.conv", "dense": "b4.fc", "logits": "b4.out"}  # of the discriminator
-FIXED = ("resample_filter", "noise_const", "group_size")  # last parts of the names of what is no variable of ours
+SETTINGS = ("activation", "bias_gain")  # of layers
+# Last parts of the names of what is no variable of ours.
+FIXED = ("resample_filter", "noise_const", "group_size", *SETTINGS)
+LINEAR = ("affine", "embed", "out", "skip")  # layers without a nonlinearity
+CLASS_LAYERS = 8  # of the discriminator's mapping of the class
+LEAVE_OUT = "leave the discriminator out by --discriminator=none"
 TENSORFLOW_LAYERS = {
     "Const": "", "Conv": "conv1", "Conv0_up": "conv0", "Conv1": "conv1", "ToRGB": "torgb", "FromRGB": "fromrgb", "Conv0": "conv0",
     "Conv1_down": "conv1", "Skip": "skip", "Dense0": "fc",
@@ -45,27 +52,31 @@ def recognize(tensors: Tensors, discriminator: Tensors | None = None) -> Recogni
         ZooError: they are not such networks, or differ from ours.
     """
     tensors = in_pytorchs_layout(tensors)
+    if "synthesis.input.freqs" in tensors:
+        raise ZooError("this is a StyleGAN3 generator, which is another network; only StyleGAN2's can be imported.")
     style_size = shape_of(tensors, "synthesis.b4.conv1.affine.weight", 2, LAYOUT)[1]
     sides = sorted(int(m[1]) for name in tensors if (m := re.fullmatch(r"synthesis\.b(\d+)\.conv1\.weight", name)))
     widths = [shape_of(tensors, f"synthesis.b{side}.conv1.weight", 4, LAYOUT)[0] for side in sides]
     channels = shape_of(tensors, f"synthesis.b{sides[-1]}.torgb.weight", 4, LAYOUT)[0]
-    classes = tensors["mapping.embed.weight"].shape[1] if "mapping.embed.weight" in tensors else 0
-    base, maximum = sides[-1] * widths[-1], max(widths)
+    embedded, classes = embedding_of(tensors, LAYOUT)
+    base, maximum = max(side * width for side, width in zip(sides, widths, strict=True)), max(widths)
     if [min(base // side, maximum) for side in sides] != widths:
         raise ZooError(
             f"this generator has {widths} channels at {sides} pixels; only widths that halve from some resolution on can be imported."
         )
-    inputs = shape_of(tensors, "mapping.fc0.weight", 2, LAYOUT)[1]
+    check_settings(tensors, "the generator")
+    check_architecture(tensors)
     arguments: dict[str, object] = {
         "channel_base": base,
         "channel_maximum": maximum,
-        "noise_size": inputs - style_size * bool(classes),
+        "noise_size": latent_size(tensors, style_size, embedded),
         "style_size": style_size,
         "mapping_layers": count_of(tensors, r"mapping\.fc(\d+)\.weight"),
         "conditional": bool(classes),
     }
     if discriminator is not None:
         discriminator = in_pytorchs_layout(discriminator)
+        check_discriminator(discriminator, dict(zip(sides, widths, strict=True)), classes)
         arguments |= {
             "residual": f"b{sides[-1]}.skip.weight" in discriminator,
             "group_size": int(discriminator.get("b4.mbstd.group_size", 4)) or None,
@@ -82,6 +93,124 @@ def recognize(tensors: Tensors, discriminator: Tensors | None = None) -> Recogni
         None if discriminator is None else lambda network: assign_discriminator(network, discriminator),
         tuple(notes),
     )
+
+
+def check_settings(tensors: Tensors, origin: str) -> None:
+    """Checks that layers have our nonlinearities and learning-rate multipliers, where the file tells them.
+
+    Args:
+        tensors: {name: array} of a network.
+        origin: of the tensors, for the message.
+
+    Raises:
+        ZooError: a layer has others.
+    """
+    for name, value in tensors.items():
+        place, _, setting = name.rpartition(".")
+        layer = place.rpartition(".")[2]
+        if setting not in SETTINGS:
+            continue
+        multiplier = MAPPING_RATE if re.search(r"(^|\.)mapping\.fc\d+$", place) else 1
+        expected = multiplier if setting == "bias_gain" else "linear" if layer in LINEAR else "lrelu"
+        if (found := value.tolist()) != expected:
+            what = {"activation": "the nonlinearity", "bias_gain": "the learning-rate multiplier"}[setting]
+            remedy = f"; {LEAVE_OUT}" if "discriminator" in origin else ""
+            raise ZooError(
+                f"{place} of {origin} has {what} {reprlib.repr(found)}; only {expected!r}, as published, can be imported{remedy}."
+            )
+
+
+def check_architecture(tensors: Tensors) -> None:
+    """Checks that a generator has noise and adds an image at each resolution.
+
+    Raises:
+        ZooError: it has not.
+    """
+    if "synthesis.b4.torgb.weight" not in tensors or "synthesis.b8.skip.weight" in tensors:
+        raise ZooError(
+            "this generator makes RGB of its last layer alone, as the architectures orig and resnet do; only the architecture skip"
+            " can be imported, which adds images of all resolutions."
+        )
+    if "synthesis.b4.conv1.noise_strength" not in tensors:
+        raise ZooError("this generator adds no noise (use_noise=False); only generators with noise can be imported.")
+
+
+def embedding_of(tensors: Tensors, layout: str) -> tuple[int, int]:
+    """(numbers of a network's class embedding, classes); (0, 0) without classes."""
+    name = "mapping.embed.weight"
+    embedded, classes = shape_of(tensors, name, 2, layout) if name in tensors else (0, 0)
+    return embedded, classes
+
+
+def latent_size(tensors: Tensors, style_size: int, embedded: int) -> int:
+    """The length of a generator's latent.
+
+    Args:
+        tensors: {name: array}.
+        style_size: length of w.
+        embedded: numbers of the class embedding; 0 without.
+
+    Raises:
+        ZooError: it has none, or its mapping has layers or a class embedding of another size than the style.
+    """
+    size, inputs = shape_of(tensors, "mapping.fc0.weight", 2, LAYOUT)
+    for what, found in (("layers", size), ("a class embedding", embedded or style_size)):
+        if found != style_size:
+            raise ZooError(
+                f"this generator's mapping has {what} of {found} numbers and its style {style_size}; only as many can be imported."
+            )
+    if inputs <= embedded:
+        raise ZooError(
+            "this generator has no latent, only a class (z_dim=0); only generators with one can be imported."
+        )
+    return inputs - embedded
+
+
+def check_discriminator(tensors: Tensors, widths: dict[int, int], classes: int) -> None:
+    """Checks that a discriminator is one that belongs to our generator of these widths.
+
+    Args:
+        tensors: {name: array}, by PyTorch's names.
+        widths: {resolution: channels} of the generator.
+        classes: of the generator.
+
+    Raises:
+        ZooError: it is not; says in what it differs.
+    """
+    layout = "a StyleGAN2 discriminator"
+    check_settings(tensors, "the discriminator")
+    filters, inputs, *_ = shape_of(tensors, "b4.conv.weight", 4, layout)
+    if "b4.fromrgb.weight" in tensors:
+        raise ZooError(
+            "this discriminator reads the image at each resolution (the architecture skip); only resnet and orig can be imported;"
+            f" {LEAVE_OUT}."
+        )
+    if inputs != filters + 1:
+        raise ZooError(
+            f"this discriminator has {inputs - filters} channels of minibatch standard deviation; only 1 can be imported; {LEAVE_OUT}."
+        )
+    found = {
+        int(m[1]): shape_of(tensors, name, 4, layout)[0]
+        for name in tensors
+        if (m := re.fullmatch(r"b(\d+)\.conv0\.weight", name))
+    }
+    found = dict(sorted({4: filters, **found}.items()))
+    if found != widths:
+        raise ZooError(
+            f"this discriminator has {[*found.values()]} channels at {[*found]} pixels and the generator {[*widths.values()]} at "
+            f"{[*widths]}; only as many in both can be imported; {LEAVE_OUT}."
+        )
+    embedded, own = embedding_of(tensors, layout)
+    if own != classes:
+        raise ZooError(
+            f"this discriminator has {own} classes and the generator {classes}; only as many in both can be imported; {LEAVE_OUT}."
+        )
+    layers = count_of(tensors, r"mapping\.fc(\d+)\.weight")
+    if classes and (layers, embedded) != (CLASS_LAYERS, filters):
+        raise ZooError(
+            f"this discriminator maps the class by {layers} layers of {embedded} numbers; only "
+            f"{CLASS_LAYERS} of {filters}, as many as it has channels at 4 pixels, can be imported; {LEAVE_OUT}."
+        )
 
 
 def in_pytorchs_layout(tensors: Tensors) -> Tensors:
