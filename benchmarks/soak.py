@@ -249,7 +249,7 @@ def table(figures):
     for kind, count in figures["good"].items():
         lines.append(f"| valid, {kind} | {count:,} with the right images |")
     for kind, counts in figures["statuses"].items():
-        lines.append(f"| {kind} | {', '.join(f'{count:,} {status}' for status, count in counts.items())} |")
+        lines.append(f"| {kind} | {', '.join(f'{count:,} times {status}' for status, count in counts.items())} |")
     versions, memory = figures["versions"], figures["memory"]
     return [
         *lines,
