@@ -583,7 +583,9 @@ def test_the_page_draws_walks_and_compares_and_contacts_no_other_host(running, p
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(data)).convert("L")), frame[..., 0])
 
     page.get_by_role("tab", name="Mix").click()
-    mixed, data = picture(page, "mix-picture")
+    mixed, _ = picture(page, "mix-picture")
+    choose(page, "#mix-model", "stylegan2_mnist")
+    mixed, data = picture(page, "mix-picture", mixed)
     styles = library.sampler("stylegan2_mnist")
     np.testing.assert_array_equal(pixels(data), rendering.mix(styles, 0, 100, 2)[0][..., 0])
     page.get_by_label("Layers from").locator("visible=true").first.fill("5")
