@@ -6,7 +6,15 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from tfgan_zoo.core.errors import ZooError
-from tfgan_zoo.weight_files.transfer import RecognizedWeights, Tensors, Transfer, check_filters, count_of, shape_of
+from tfgan_zoo.weight_files.transfer import (
+    LEAVE_OUT,
+    RecognizedWeights,
+    Tensors,
+    Transfer,
+    check_filters,
+    count_of,
+    shape_of,
+)
 
 if TYPE_CHECKING:
     import keras
@@ -15,7 +23,6 @@ LAYOUT = "an R3GAN generator"
 LAYERS = ("widen", "conv", "narrow")  # of a block, in the order of the authors' LinearLayer1, 2, 3
 FILTER = "Resampler.Kernel"
 EXPANSION, KERNEL = 2, (3, 3)  # how many times wider our blocks are within, and their groups' kernel
-LEAVE_OUT = "leave the discriminator out by --discriminator=none"
 
 
 def recognize(tensors: Tensors, discriminator: Tensors | None = None) -> RecognizedWeights:

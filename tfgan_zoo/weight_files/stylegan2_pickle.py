@@ -14,6 +14,7 @@ import numpy as np
 
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.weight_files.transfer import (
+    LEAVE_OUT,
     RecognizedWeights,
     Tensors,
     Transfer,
@@ -34,7 +35,6 @@ SETTINGS = ("activation", "bias_gain")  # of layers
 FIXED = ("resample_filter", "noise_const", "group_size", *SETTINGS)
 LINEAR = ("affine", "embed", "out", "skip")  # layers without a nonlinearity
 CLASS_LAYERS = 8  # of the discriminator's mapping of the class
-LEAVE_OUT = "leave the discriminator out by --discriminator=none"
 TENSORFLOW_LAYERS = {
     "Const": "", "Conv": "conv1", "Conv0_up": "conv0", "Conv1": "conv1", "ToRGB": "torgb", "FromRGB": "fromrgb", "Conv0": "conv0",
     "Conv1_down": "conv1", "Skip": "skip", "Dense0": "fc",

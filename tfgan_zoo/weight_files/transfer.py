@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import keras
 
 COUNTERS = re.compile(r"(^|\.)num_batches_tracked$")  # not needed by our batch norm
+LEAVE_OUT = "leave the discriminator out by --discriminator=none"  # for messages on a discriminator alone
 # What trainers put before the names of a network's tensors: a file's key for it, DistributedDataParallel, torch.compile, averaging.
 WRAPPERS = ("model_state_dict", "state_dict", "module", "_orig_mod", "ema_model")
 # Under which keys of a file the two players are found; averages first.
