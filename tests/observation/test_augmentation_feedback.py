@@ -267,8 +267,9 @@ QUICK = ("acgan", "began", "pggan")  # the others with pytest -m slow
 )
 def test_both_players_of_every_model_learn_through_the_augmentation(model):
     """Those without logits at a fixed probability."""
-    side = 28 if model == "biggan_deep" else 32  # its attention is at 14 pixels
-    game, stage = augmented_game({"model": model, **catalog.preset_table(model, "quickstart")}, side)
+    table = {"model": model, **catalog.preset_table(model, "quickstart")}
+    side = table["data"]["resolution"]
+    game, stage = augmented_game(table)
     game.enter(stage)
     game.advance(tf.constant(0.5))
     labels = tf.constant([1, 2])
@@ -287,10 +288,11 @@ def test_both_players_of_every_model_learn_through_the_augmentation(model):
         assert max(sizes) > 0
 
 
-def augmented_game(table, side):
+def augmented_game(table):
     """(the game of a preset with bgc, with the feedback if its discriminator has logits; its first stage)."""
     table |= {"augmentation": ["bgc"], "augmentation_probability": 0.7}
-    table["data"] = {**table.get("data", {}), "resolution": side, "measurement": {"kind": "none"}}
+    side = table["data"]["resolution"]
+    table["data"] = {**table["data"], "measurement": {"kind": "none"}}
     a_recipe = recipe.parse({**table, "augmentation_feedback": {}})
     try:
         game = building.game_builder(a_recipe, (side, side, 1), 10)()
