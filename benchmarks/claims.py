@@ -15,7 +15,6 @@ claim has been run.
 """
 
 import dataclasses
-import datetime
 import functools
 import hashlib
 import itertools
@@ -151,9 +150,8 @@ def store(claim: Claim, seed: int, scores: dict[str, dict[str, float]], seconds:
     were not resumed."""
     record = results.load(f"claims/{claim.name}", arguments.results)
     pairs = dict(record["figures"]["pairs"]) if record else {}
-    origin = {"commit": results.commit(), "date": datetime.date.today().isoformat(), "hardware": results.hardware()}
     recipes = {side: recipe_hash(getattr(claim, side)) for side in SIDES}
-    pairs[str(seed)] = {**scores, "cpu_seconds": seconds, "recipes": recipes, **origin}
+    pairs[str(seed)] = {**scores, "cpu_seconds": seconds, "recipes": recipes, **results.origin()}
     results.save(f"claims/{claim.name}", {"score": claim.score, "pairs": pairs}, arguments)
 
 

@@ -17,7 +17,6 @@ of each setting the mean over seeds, and the difference from the setting without
 """
 
 import dataclasses
-import datetime
 import json
 import statistics
 import subprocess
@@ -34,6 +33,7 @@ AUGMENTATIONS = {
     "ADA": ("augmentation=['bgc']",),  # with the feedback of --ada_images
 }
 PAGE, SCORE = DOCS / "training_tools.md", "kd_effnet_lite0"
+COUNTS = (100, 300, 1000, 3053)  # of the page
 FLAGS, OTHERS, FEW = "emoji:flags", "emoji:without-flags", 100
 
 
@@ -131,8 +131,7 @@ def store(trial, seed, scores, arguments):
     """Adds a run's scores to the results, with where they come from."""
     record = results.load("few_pictures", arguments.results)
     runs = record["figures"] if record else {}
-    origin = {"commit": results.commit(), "date": datetime.date.today().isoformat(), "hardware": results.hardware()}
-    runs.setdefault(trial.name, {})[str(seed)] = {**scores, **origin}
+    runs.setdefault(trial.name, {})[str(seed)] = {**scores, **results.origin()}
     results.save("few_pictures", runs, arguments)
 
 
@@ -164,7 +163,7 @@ def main():
     parser.add_argument("--model", default="dcgan")
     parser.add_argument("--preset", default="emoji")
     parser.add_argument("--seeds", default="0,1,2")
-    parser.add_argument("--counts", default="100,300,1000,3053")
+    parser.add_argument("--counts", default=",".join(map(str, COUNTS)))
     parser.add_argument(
         "--steps", type=int, default=0, help="of every run but those on few flags; the recipe's by default"
     )
@@ -187,7 +186,8 @@ def main():
         for trial in chosen:
             store(trial, seed, run(trial, trials, arguments, seed), arguments)
     record = results.load("few_pictures", arguments.results)
-    tables.rewrite(PAGE, "few pictures", page_tables(trials, record["figures"] if record else {}))
+    on_page = augmentation_trials(COUNTS) + transfer_trials(arguments.frozen, arguments.few_steps)
+    tables.rewrite(PAGE, "few pictures", page_tables(on_page, record["figures"] if record else {}))
 
 
 if __name__ == "__main__":

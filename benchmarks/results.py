@@ -57,6 +57,11 @@ def hardware():
     return ", ".join([text, *gpus])
 
 
+def origin():
+    """{"commit", "date", "hardware"} of what is measured now."""
+    return {"commit": commit(), "date": datetime.date.today().isoformat(), "hardware": hardware()}
+
+
 def save(name, figures, arguments):
     """Writes <name>.json into `arguments.results`.
 
@@ -69,9 +74,7 @@ def save(name, figures, arguments):
     record = {
         "benchmark": name,
         "arguments": settings,
-        "commit": commit(),
-        "date": datetime.date.today().isoformat(),
-        "hardware": hardware(),
+        **origin(),
         "figures": figures,
     }
     path = arguments.results / f"{name}.json"

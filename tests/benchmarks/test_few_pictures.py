@@ -57,7 +57,7 @@ def test_scores_against_all_pictures_are_stored_and_become_tables(tmp_path, monk
 
 
 def test_the_page_states_what_is_stored():
-    trials = few_pictures.augmentation_trials([100, 300, 1000, 3053]) + few_pictures.transfer_trials(2, 50)
+    trials = few_pictures.augmentation_trials(few_pictures.COUNTS) + few_pictures.transfer_trials(2, 50)
     table = few_pictures.page_tables(trials, results.load("few_pictures")["figures"])
     assert not tables.rewrite(few_pictures.PAGE, "few pictures", table, dry=True), (
         "python -m benchmarks.few_pictures --write"
