@@ -1,7 +1,7 @@
 """What helps when pictures are few: augmentation, and starting from what is trained, on the emoji in colour.
 
     python -m benchmarks.few_pictures --to=runs/few                            every run, one after the other
-    python -m benchmarks.few_pictures --to=runs/few --only=augmentation --counts=100,300
+    python -m benchmarks.few_pictures --to=runs/few --only=augmentation --counts=100,300 --augmentations=none,ADA
     python -m benchmarks.few_pictures --to=runs/few32 --preset=quickstart --set=data.source=emoji --set=data.channels=3 ...
     python -m benchmarks.few_pictures --write                              trains nothing: the page's tables from the stored results
 
@@ -11,8 +11,8 @@ frozen layers (FreezeD), for as many steps.
 
 A run is scored against all training emoji (or all flags), also where it saw a few of them, so that one that repeats its pictures is
 not praised for it. Each run is a folder of --to; the same command resumes where it was stopped. Its scores are stored, with commit,
-date and hardware, in benchmarks/results/few_pictures.json as soon as they are known, and the tables are those of docs/training_tools.md:
-of each setting the mean over seeds, and the difference from the setting without the idea with its 95 % interval, as of
+date and hardware, in benchmarks/results/few_pictures/<model>.json as soon as they are known, and the tables are those of
+docs/training_tools.md: of each model and setting the mean over seeds, and the difference from the setting without the idea with its 95 % interval, as of
 `benchmarks.claims`.
 """
 
@@ -35,6 +35,7 @@ AUGMENTATIONS = {
 PAGE, SCORE = DOCS / "training_tools.md", "kd_effnet_lite0"
 COUNTS = (100, 300, 1000, 3053)  # of the page
 FLAGS, OTHERS, FEW = "emoji:flags", "emoji:without-flags", 100
+FROZEN = 2  # layers of the discriminator, by default
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,8 +57,8 @@ class Trial:
         return base / f"{model}-{self.name.replace(' ', '_').replace(',', '')}-{seed}"
 
 
-def augmentation_trials(counts, ada_images=100_000):
-    """Every augmentation at every number of pictures; `ada_images`: in which ADA's probability can move from 0 to 1."""
+def augmentation_trials(counts, ada_images=100_000, names=tuple(AUGMENTATIONS)):
+    """The named augmentations at every number of pictures; `ada_images`: in which ADA's probability can move from 0 to 1."""
     feedback = f"augmentation_feedback={{images={ada_images}}}"
     return [
         Trial(
@@ -68,6 +69,7 @@ def augmentation_trials(counts, ada_images=100_000):
         )
         for count in counts
         for name, changes in AUGMENTATIONS.items()
+        if name in names
     ]
 
 
@@ -129,17 +131,27 @@ def run(trial, trials, arguments, seed):
 
 def store(trial, seed, scores, arguments):
     """Adds a run's scores to the results, with where they come from."""
-    record = results.load("few_pictures", arguments.results)
+    name = f"few_pictures/{arguments.model}"
+    record = results.load(name, arguments.results)
     runs = record["figures"] if record else {}
     runs.setdefault(trial.name, {})[str(seed)] = {**scores, **results.origin()}
-    results.save("few_pictures", runs, arguments)
+    results.save(name, runs, arguments)
 
 
-def page_tables(trials, runs):
-    """The Markdown table of each kind of trial but the sources, from {trial's name: {seed: its scores}}."""
+def page_text(folder=results.FOLDER):
+    """The tables of every model that has results in a folder."""
+    trials = augmentation_trials(COUNTS) + transfer_trials(FROZEN, 0)
+    models = sorted(path.stem for path in (folder / "few_pictures").glob("*.json"))
+    return "".join(
+        page_tables(model, trials, results.load(f"few_pictures/{model}", folder)["figures"]) for model in models
+    )
+
+
+def page_tables(model, trials, runs):
+    """A model's Markdown table of each kind of trial that was run, but of the sources, from {trial's name: {seed: its scores}}."""
     lines = []
-    for title in dict.fromkeys(trial.table for trial in trials if trial.table != "source"):
-        lines += ["", f"| {title} | seeds | {SCORE} | difference (95 %) |", "|---|---|---|---|"]
+    for title in dict.fromkeys(trial.table for trial in trials if trial.table != "source" and trial.name in runs):
+        lines += ["", f"| {title}, `{model}` | seeds | {SCORE} | difference (95 %) |", "|---|---|---|---|"]
         for trial in trials:
             if trial.table == title and trial.name in runs:
                 lines.append(page_row(trial, runs[trial.name], runs.get(trial.baseline, {})))
@@ -164,11 +176,12 @@ def main():
     parser.add_argument("--preset", default="emoji")
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--counts", default=",".join(map(str, COUNTS)))
+    parser.add_argument("--augmentations", default=",".join(AUGMENTATIONS))
     parser.add_argument(
         "--steps", type=int, default=0, help="of every run but those on few flags; the recipe's by default"
     )
     parser.add_argument("--few_steps", type=int, default=3000, help="of the runs on few flags")
-    parser.add_argument("--frozen", type=int, default=2, help="layers that FreezeD freezes")
+    parser.add_argument("--frozen", type=int, default=FROZEN, help="layers that FreezeD freezes")
     parser.add_argument(
         "--ada_images", type=int, default=100_000, help="in which ADA's probability can move from 0 to 1"
     )
@@ -177,7 +190,10 @@ def main():
     parser.add_argument("--only", choices=["augmentation", "transfer"])
     parser.add_argument("--write", action="store_true", help="write the page from the stored results; train nothing")
     arguments = parser.parse_args()
-    trials = augmentation_trials([int(count) for count in arguments.counts.split(",")], arguments.ada_images)
+    counts, names = [int(count) for count in arguments.counts.split(",")], arguments.augmentations.split(",")
+    if unknown := set(names) - set(AUGMENTATIONS):
+        parser.error(f"--augmentations={','.join(sorted(unknown))}: known are {', '.join(AUGMENTATIONS)}")
+    trials = augmentation_trials(counts, arguments.ada_images, names)
     trials += transfer_trials(arguments.frozen, arguments.few_steps)
     chosen = [
         t for t in trials if arguments.only is None or (t.table == "augmentation") == (arguments.only == "augmentation")
@@ -185,9 +201,7 @@ def main():
     for seed in map(int, arguments.seeds.split(",") if not arguments.write else []):
         for trial in chosen:
             store(trial, seed, run(trial, trials, arguments, seed), arguments)
-    record = results.load("few_pictures", arguments.results)
-    on_page = augmentation_trials(COUNTS) + transfer_trials(arguments.frozen, arguments.few_steps)
-    tables.rewrite(PAGE, "few pictures", page_tables(on_page, record["figures"] if record else {}))
+    tables.rewrite(PAGE, "few pictures", page_text(arguments.results))
 
 
 if __name__ == "__main__":
