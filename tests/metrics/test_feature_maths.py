@@ -19,7 +19,6 @@ from tfgan_zoo.metrics.distances import (
     kernel_contributions,
     kernel_distance,
     moments,
-    resampled_frechet_distance,
 )
 from tfgan_zoo.metrics.extrapolation import _intercept, extrapolated_frechet_distance
 from tfgan_zoo.metrics.generator_scores import kernel_estimate
@@ -341,35 +340,6 @@ def test_interval_of_a_frechet_distance_covers_its_expectation_at_that_number_of
     expected = np.mean([score(*draw(rng)) for _ in range(2000)])
     proportion = coverage(expected, draw, score, simulations=100, replicates=100)
     assert proportion == pytest.approx(0.9, abs=3 * np.sqrt(0.9 * 0.1 / 100))
-
-
-@pytest.mark.parametrize(("real", "fake"), [(20, 30), (20, 200), (200, 30), (300, 200)])
-def test_frechet_distance_of_a_resample_is_that_of_its_moments(real, fake):
-    random = np.random.default_rng(0)
-    features = (
-        random.normal(5, 1, [real, 100]).astype(np.float32),
-        random.normal(5.1, 1.2, [fake, 100]).astype(np.float32),
-    )
-    resample = resampled_frechet_distance(*features)
-    for seed in range(3):
-        same = np.random.default_rng(seed)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            expected = frechet_distance(*(moments(resampled(x, same)) for x in features))
-        np.testing.assert_allclose(resample(np.random.default_rng(seed)), expected, rtol=1e-8)
-
-
-def test_resamples_of_few_features_make_no_matrix_of_the_dimensions(monkeypatch):
-    """200 eigenvalue problems of 1280 x 1280 took minutes for scores of 100 images on EfficientNet-Lite."""
-    monkeypatch.setattr(distances, "moments", None)
-    monkeypatch.setattr(distances, "RunningMoments", None)
-    features = np.random.default_rng(0).normal(size=[2, 50, 5000]).astype(np.float32)
-    resample = resampled_frechet_distance(*features)
-    tracemalloc.start()
-    resample(np.random.default_rng(0))
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert peak < 2**20  # [5000, 5000] in float64 takes 190 MiB
 
 
 def test_first_order_resamples_of_a_kernel_distance_scatter_like_full_ones():

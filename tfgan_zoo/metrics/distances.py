@@ -7,7 +7,7 @@ and symmetric eigenvalues instead of `sqrtm` of a product, which is faster and i
 import dataclasses
 import typing
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -151,59 +151,80 @@ def frechet_distance(real: Moments, fake: Moments) -> float:
     return max(float(distance - 2 * trace_root), 0.0)
 
 
-def resampled_frechet_distance(real: np.ndarray, fake: np.ndarray) -> Callable[[np.random.Generator], float]:
-    """A function (NumPy generator) -> the `frechet_distance` of a resample, with replacement, of features [N, D] and [M, D].
+def frechet_contributions(real: np.ndarray, fake: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What each of features [N, D] and [M, D] adds to the `frechet_distance`, to first order: float64 [N], [M], each of mean 0.
 
-    With fewer features than dimensions on either side no [D, D] matrix is made: the trace of the root is the sum of the
-    singular values of the centred products of the features, [N, M], which a resample repeats and never computes again.
+    A resample moves the distance by about the sum of the means of what was drawn. These are derivatives by the weights of the
+    features: with the optimal map T from one Gaussian to the other, x adds |x|^2 - x^T T x + 2 x . (m1 - m2), centred.
+
+    Unless there are far more features than dimensions, distances of full resamples scatter twice as widely as those of new
+    features, since a third of the features is missing from each; the first order scatters 1.1 to 1.6 times as widely
+    (tests/metrics/test_frechet_intervals.py), and costs one distance instead of hundreds.
     """
     count, other, dimension = len(real), len(fake), real.shape[1]
-    if min(count, other) <= dimension and count * other <= 4 * dimension**2:
-        return _resampled_by_products(real, fake)
-
-    def resample(random):
-        sides = [_resampled_moments(features, random) for features in (real, fake)]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the score itself has warned of few features
-            return frechet_distance(*sides)
-
-    return resample
+    few = min(count, other) <= dimension and count * other <= 4 * dimension**2
+    first, second = (_terms_of_few if few else _terms_of_many)(real, fake)
+    return first - first.mean(), second - second.mean()
 
 
-def _resampled_moments(features, random):
-    """The `Moments` of a resample of the features, computed in chunks of some thousand."""
-    running, numbers = RunningMoments(), random.integers(0, len(features), len(features))
-    for chunk in np.array_split(np.sort(numbers), max(1, len(numbers) // 5000)):
-        running.update(features[chunk])
-    return running.result()
-
-
-def _resampled_by_products(real, fake):
-    """`resampled_frechet_distance`. With X and Y the centred features of a resample, the nonzero eigenvalues of the product of
-    the covariances are the squared singular values of X Y^T, divided by (N - 1) (M - 1)."""
-    centre = real.mean(axis=0, dtype=np.float64)
+def _terms_of_few(real, fake):
+    """`frechet_contributions` before centring, from the products of the features, [N, M]; no [D, D] matrix is made."""
+    centre = real.mean(axis=0, dtype=np.float64)  # takes a mean that both share out of the rounding
     sides = [features.astype(np.float64) - centre for features in (real, fake)]
-    products, squares = sides[0] @ sides[1].T, [(features**2).sum(axis=1) for features in sides]
+    means = [features.mean(axis=0) for features in sides]
+    for features, mean in zip(sides, means, strict=True):
+        features -= mean
+    # The features span their covariances: whitened, they are unit vectors times the root of their count - 1.
+    left, roots, right = _singular(sides[0] @ sides[1].T)
+    n, m = (len(features) - 1 for features in sides)
+    shares = np.sqrt(n / m) * left**2 @ roots, np.sqrt(m / n) * right**2 @ roots
+    shift, terms = means[0] - means[1], []
+    for features, share, towards in zip(sides, shares, (shift, -shift), strict=True):
+        squares = np.einsum("nd,nd->n", features, features)
+        terms.append((squares - share) * _unbiased_factor(features) + 2 * features @ towards)
+    return terms
 
-    def resample(random):
-        weights = [np.bincount(random.integers(0, len(x), len(x)), minlength=len(x)) / len(x) for x in sides]
-        means = [w @ features for w, features in zip(weights, sides, strict=True)]
-        traces = [
-            (w @ square - mean @ mean) * len(w) / (len(w) - 1)
-            for w, square, mean in zip(weights, squares, means, strict=True)
-        ]
-        drawn = [np.flatnonzero(w) for w in weights]
-        rows, columns = (w[numbers] for w, numbers in zip(weights, drawn, strict=True))
-        centred = products[np.ix_(*drawn)]
-        centred -= rows @ centred
-        centred -= (centred @ columns)[:, None]
-        # An example that was drawn k times stands once, with k times the weight.
-        centred *= np.sqrt(np.outer(rows, columns))
-        scale = np.prod([len(w) / (len(w) - 1) for w in weights])
-        root = np.sqrt(scale) * np.linalg.svd(centred, compute_uv=False).sum()
-        return max(float(((means[0] - means[1]) ** 2).sum() + sum(traces) - 2 * root), 0.0)
 
-    return resample
+def _terms_of_many(real, fake):
+    """`frechet_contributions` before centring, from moments, in chunks of some thousand features."""
+    sides = [moments(features) for features in (real, fake)]
+    factors = [_factor(side.covariance, side.count) for side in sides]
+    left, roots, right = _singular(factors[0].T @ factors[1])
+    shift, terms = sides[0].mean - sides[1].mean, []
+    for features, side, factor, vectors, towards in zip(
+        (real, fake), sides, factors, (left, right), (shift, -shift), strict=True
+    ):
+        root_map = _inverse_transposed(factor, vectors * np.sqrt(roots))  # x^T T x = |root_map^T x|^2
+        parts = []
+        for start in range(0, len(features), ROWS):
+            chunk = features[start : start + ROWS].astype(np.float64) - side.mean
+            squares = np.einsum("nd,nd->n", chunk, chunk) - ((chunk @ root_map) ** 2).sum(axis=1)
+            parts.append(squares * _unbiased_factor(features) + 2 * chunk @ towards)
+        terms.append(np.concatenate(parts))
+    return terms
+
+
+def _unbiased_factor(features):
+    return len(features) / (len(features) - 1)
+
+
+def _singular(matrix):
+    """(left [A, R], values [R], right [B, R]) of the singular value decomposition of a matrix [A, B], without values near 0."""
+    if matrix.shape[0] > matrix.shape[1]:
+        return _singular(matrix.T)[::-1]
+    squares, left = np.linalg.eigh(matrix @ matrix.T)
+    kept = squares > squares.max(initial=0) * len(squares) * np.finfo(np.float64).eps
+    values, left = np.sqrt(squares[kept]), left[:, kept]
+    return left, values, matrix.T @ left / values
+
+
+def _inverse_transposed(factor, columns):
+    """The pseudo-inverse of F^T [rank, D], for F of `_factor`, times columns [rank, R]."""
+    if factor.shape[0] == factor.shape[1] and not np.triu(factor, 1).any():
+        from scipy.linalg import solve_triangular  # imported on use, since it is slow to import
+
+        return solve_triangular(factor, columns, lower=True, trans="T")
+    return factor @ (columns / (factor**2).sum(axis=0)[:, None])  # its columns are orthogonal
 
 
 def kernel_distance(

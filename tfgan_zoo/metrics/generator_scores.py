@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import warnings
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,11 +20,11 @@ from tfgan_zoo.metrics.distances import (
     KernelDistance,
     Moments,
     distance_of,
+    frechet_contributions,
     frechet_distance,
     kernel_contributions,
     kernel_distance,
     moments,
-    resampled_frechet_distance,
 )
 from tfgan_zoo.metrics.estimate import Estimate, mean_of
 from tfgan_zoo.metrics.extrapolation import extrapolated_frechet_distance
@@ -42,6 +44,12 @@ def frechet_of(real: Moments, fake: Moments) -> float:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return float(frechet_distance(real, fake))
+
+
+def frechet_resamples(value: float, real: np.ndarray, fake: np.ndarray) -> Callable[[np.random.Generator], float]:
+    """A function (NumPy generator) -> the Fréchet distance, here `value`, of a resample of the features, to first order."""
+    contributions = functools.cache(lambda: frechet_contributions(real, fake))  # once, and only if it is asked for
+    return lambda random: value + sum(float(resampled(own, random).mean()) for own in contributions())
 
 
 def kernel_estimate(
@@ -90,13 +98,9 @@ class Distances(ScoreKind):
     def __call__(self, evaluator: Evaluator, generated: GeneratedSamples) -> list[Estimate]:
         frechet, kernel = score_names(evaluator.network.name)
         real, fake = evaluator.real_features, generated.features
+        distance = float(frechet_distance(evaluator.real_moments, generated.moments))
         return [
-            Estimate(
-                frechet,
-                float(frechet_distance(evaluator.real_moments, generated.moments)),
-                resample=resampled_frechet_distance(real, fake),
-                bounds=(0, np.inf),
-            ),
+            Estimate(frechet, distance, resample=frechet_resamples(distance, real, fake), bounds=(0, np.inf)),
             kernel_estimate(kernel, kernel_contributions(real, fake)),
         ]
 
@@ -149,15 +153,10 @@ class ExtrapolatedDistance(ScoreKind):
     def __call__(self, evaluator: Evaluator, generated: GeneratedSamples) -> list[Estimate]:
         real, fake = evaluator.real_features, generated.features
         result = extrapolated_frechet_distance(evaluator.real_moments, fake, self.POINTS, seed=evaluator.seed)
-        distance = frechet_of(evaluator.real_moments, generated.moments)
-        resample = resampled_frechet_distance(real, fake)
-
-        def shifted(random):
-            # The scatter of the distance of all samples stands for that of the intercept.
-            return result.value + resample(random) - distance
-
+        # The scatter of the distance of all samples stands for that of the intercept.
+        resample = frechet_resamples(result.value, real, fake)
         (name,) = self.names(evaluator, generated.players)
-        return [Estimate(name, result.value, result.standard_error, shifted)]
+        return [Estimate(name, result.value, result.standard_error, resample)]
 
 
 class IntraClassDistance(ScoreKind):
@@ -194,8 +193,9 @@ class IntraClassDistance(ScoreKind):
                 " only at this number of samples.",
                 stacklevel=2,
             )
-        value = float(np.mean([frechet_of(*map(moments, pair)) for pair in classes]))
-        resamples = [resampled_frechet_distance(*pair) for pair in classes]
+        values = [frechet_of(*map(moments, pair)) for pair in classes]
+        value = float(np.mean(values))
+        resamples = [frechet_resamples(one, *pair) for one, pair in zip(values, classes, strict=True)]
         return [Estimate(name, value, resample=lambda random: float(np.mean([each(random) for each in resamples])))]
 
 
