@@ -77,7 +77,7 @@ except ImportError:
 checkout, to = Path(sys.argv[1]), Path(sys.argv[2])
 settings = {}
 for path in sorted(checkout.glob("zoo_configs/*/*.toml")):
-    table = {key: value for key, value in recipe.read_toml(path).items() if key != "tried"}
+    table = {key: value for key, value in recipe.read_table(path).items() if key != "tried"}
     parsed = catalog.completed(recipe.parse({"model": path.parent.name, **table}))
     settings[f"recipe {path.parent.name}/{path.stem}"] = json.loads(json.dumps(parsed.as_dict()))
 (to / "recipes.json").write_text(json.dumps(settings))

@@ -30,7 +30,9 @@ DATA = flags.DEFINE_string(
     "Your pictures: a folder (with one subfolder per class, or none), a .zip file of one, an .npz file, or a source such as "
     "tfds:cifar10. The recipe is fitted to them, and says how; --preset or --config sets which.",
 )
-CONFIG = flags.DEFINE_string("config", None, "A recipe file of your own, instead of --model and --preset.")
+CONFIG = flags.DEFINE_string(
+    "config", None, "A recipe file of your own (.toml, or a run's recipe.json), instead of --model and --preset."
+)
 INIT_FROM = flags.DEFINE_string("init_from", None, "Begin with the weights of this run, export or imported run.")
 SET = flags.DEFINE_multi_string("set", [], "Changes a value of the recipe: key=value, such as --set steps=500.")
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; by default runs/<model>-<time>.")

@@ -321,21 +321,31 @@ def test_a_schedule_without_over_lasts_for_the_whole_run_however_long_that_is():
 # --------------------------------------------------------------------------------------------------------------- files
 
 
-def test_read_toml_gives_plain_values(tmp_path):
+def test_read_table_gives_plain_values(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text('model = "sngan"\nsteps = 3\n[data]\nresolution = [32, 48]\n', encoding="utf-8")
-    assert recipe.read_toml(path) == {"model": "sngan", "steps": 3, "data": {"resolution": [32, 48]}}
-    assert recipe.parse(recipe.read_toml(str(path)), path).data.resolution == (32, 48)
+    assert recipe.read_table(path) == {"model": "sngan", "steps": 3, "data": {"resolution": [32, 48]}}
+    assert recipe.parse(recipe.read_table(str(path)), path).data.resolution == (32, 48)
 
 
-def test_read_toml_distinguishes_a_missing_file_from_a_broken_one(tmp_path):
+def test_read_table_distinguishes_a_missing_file_from_a_broken_one(tmp_path):
     with pytest.raises(ZooError, match=r"nowhere\.toml: no such file; give the path of a recipe"):
-        recipe.read_toml(tmp_path / "nowhere.toml")
+        recipe.read_table(tmp_path / "nowhere.toml")
     path = tmp_path / "broken.toml"
     for broken in (b"steps = \n", b"steps = 1\nsteps = 2\n", b"\xff\xfe"):
         path.write_bytes(broken)
         with pytest.raises(ZooError, match=r"broken\.toml: not a TOML file: "):
-            recipe.read_toml(path)
+            recipe.read_table(path)
+
+
+def test_a_runs_recipe_json_is_read_like_a_toml_file(tmp_path):
+    path = tmp_path / "recipe.json"
+    path.write_text('{"model": "sngan", "data": {"resolution": [32, 48]}}', encoding="utf-8")
+    assert recipe.read_table(path) == {"model": "sngan", "data": {"resolution": [32, 48]}}
+    for broken, message in (("{", "not a JSON file: "), ("[1]", "expected an object of settings.* it holds a list")):
+        path.write_text(broken, encoding="utf-8")
+        with pytest.raises(ZooError, match=rf"recipe\.json: {message}"):
+            recipe.read_table(path)
 
 
 def test_refusals_name_the_file_that_they_are_about():

@@ -129,6 +129,16 @@ def test_scores_of_other_pictures_than_digits_need_effnet_lite(monkeypatch):
     assert "pip install 'tfgan_zoo[effnet]'" in described(choices)
 
 
+def test_own_recipes_keep_their_scores_unless_these_need_a_file_that_they_do_not_name():
+    def features_of(**evaluation):
+        table = {**catalog.preset_table("sngan", "cifar10"), "evaluation": {"features": "inception", **evaluation}}
+        return own_data.fitted(table, found(), "mine.toml", own=True)[0]["evaluation"]["features"]
+
+    assert features_of() == "effnet_lite0"
+    assert features_of(inception_file="graph.pb") == "inception"
+    assert features_of(features="mnist_cnn") == "mnist_cnn"
+
+
 def test_recipe_of_toy_data_is_refused():
     with pytest.raises(ZooError, match=r"dragan/ring8 is not for pictures of a fixed size \(data.resolution=None\)"):
         fitted("dragan", "ring8")

@@ -96,21 +96,21 @@ def preset_table(model: str, preset: str) -> dict[str, Any]:
 
 
 def recipe_table(path: str | Path) -> dict[str, Any]:
-    """The nested plain values of a recipe's TOML file, without `tried`.
+    """The nested plain values of a recipe's file, TOML or a run's recipe.json, without `tried`.
 
     Raises:
-        ZooError: no such file, or it is not TOML.
+        ZooError: no such file, or it is not a recipe's.
     """
-    return {key: value for key, value in recipe.read_toml(path).items() if key != "tried"}
+    return {key: value for key, value in recipe.read_table(path).items() if key != "tried"}
 
 
 def tried(path: str | Path) -> Trial | str:
-    """On what a recipe's TOML file has been run: a `Trial`, "not run", or "not stated" if the file does not say.
+    """On what a recipe's file has been run: a `Trial`, "not run", or "not stated" if the file does not say.
 
     Raises:
         ZooError: the file's `tried` is neither "not run" nor a table of a `Trial`.
     """
-    stated = recipe.read_toml(path).get("tried", "not stated")
+    stated = recipe.read_table(path).get("tried", "not stated")
     if stated in ("not run", "not stated"):
         return stated
     if not isinstance(stated, dict):
@@ -127,7 +127,7 @@ def tried(path: str | Path) -> Trial | str:
 def listing() -> list[tuple[str, str, str]]:
     """(model, preset, summary) of every preset, without importing a model."""
     return [
-        (model, preset, recipe.read_toml(path).get("summary", ""))
+        (model, preset, recipe.read_table(path).get("summary", ""))
         for model in model_names()
         for preset, path in preset_files(model).items()
     ]

@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import json
 import re
 import tomllib
 import typing
@@ -385,17 +386,25 @@ def is_table(annotation: Any) -> TypeGuard[type[Table]]:
     return isinstance(annotation, type) and issubclass(annotation, Table)
 
 
-def read_toml(path: str | Path) -> dict[str, Any]:
-    """The nested plain values of a TOML file."""
+def read_table(path: str | Path) -> dict[str, Any]:
+    """The nested plain values of a recipe's file: TOML, or JSON as of a run's recipe.json."""
     path = Path(path)
+    kind, read, error_of = ("JSON", json.loads, json.JSONDecodeError)
+    if path.suffix != ".json":
+        kind, read, error_of = ("TOML", tomllib.loads, tomllib.TOMLDecodeError)
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        table = read(path.read_text(encoding="utf-8"))
     except OSError:
         raise ZooError(
-            f"{path}: no such file; give the path of a recipe such as zoo_configs/sngan/quickstart.toml."
+            f"{path}: no such file; give the path of a recipe such as zoo_configs/sngan/quickstart.toml or a run's recipe.json."
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ZooError(f"{path}: not a TOML file: {error}.") from None
+    except (error_of, UnicodeDecodeError) as error:
+        raise ZooError(f"{path}: not a {kind} file: {error}.") from None
+    if not isinstance(table, dict):
+        raise ZooError(
+            f"{path}: expected an object of settings, as in a run's recipe.json; it holds a {type(table).__name__}."
+        )
+    return table
 
 
 def override(table: dict[str, Any], assignments: Iterable[str]) -> dict[str, Any]:

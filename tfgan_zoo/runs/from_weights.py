@@ -17,6 +17,7 @@ from tfgan_zoo.training.native_precision import precision
 from tfgan_zoo.weight_files.transfer import RecognizedWeights
 
 STEP = 0  # the checkpoint's: nothing was trained here
+PUBLISHED = ("tfds:", "folder:")  # sources that do not come with the package, as of the papers' presets
 FALLBACK = "cifar10"  # the preset for resolutions that no preset has
 
 
@@ -42,10 +43,11 @@ def recipe_of(weights: RecognizedWeights, origin: str) -> recipe.Recipe:
 
 
 def preset_of(model: str, resolution: int) -> str:
-    """The alphabetically first preset of a model at a resolution; cifar10 if there is none."""
-    tables = {preset: catalog.preset_table(model, preset) for preset in catalog.preset_files(model)}
-    matches = (name for name, table in tables.items() if table.get("data", {}).get("resolution") == resolution)
-    return next(matches, FALLBACK)
+    """The first preset of a model, by name, for published data at a resolution; of any data if there is none; else cifar10."""
+    tables = {preset: catalog.preset_table(model, preset)["data"] for preset in catalog.preset_files(model)}
+    matches = [name for name, data in tables.items() if data.get("resolution") == resolution]
+    published = [name for name in matches if tables[name]["source"].startswith(PUBLISHED)]
+    return [*published, *matches, FALLBACK][0]
 
 
 def sha256_of(path: str | Path) -> str:

@@ -26,7 +26,8 @@ def fitted(table: dict[str, Any], found: Survey, origin: str, own: bool = False)
         table: of a recipe, nested plain values.
         found: a `Survey` of the pictures.
         origin: what to call the recipe, such as "sngan/emoji".
-        own: whether it is the user's: then only what the data is changes, and what the recipe does not say.
+        own: whether it is the user's: then only what the data is changes, and what the recipe does not say; also its scores if
+            they are of Inception and it names no file of that network, as in runs of imported weights.
 
     Raises:
         ZooError: the recipe has no resolution.
@@ -44,6 +45,8 @@ def fitted(table: dict[str, Any], found: Survey, origin: str, own: bool = False)
     choices.append(split(found))
     if own:
         choices += [choice for choice in of_images(table, found) if not is_set(table, choice.key)]
+        if lacks_network(table):
+            choices += scores(found)
     else:
         choices += [*of_images(table, found), *length(table, found)]
     for choice in choices:
@@ -88,6 +91,12 @@ def is_set(table: dict[str, Any], key: str) -> bool:
     for part in path:
         table = table.get(part, {})
     return last in table
+
+
+def lacks_network(table: dict[str, Any]) -> bool:
+    """Whether a recipe's scores are of Inception, and it does not say where that network is."""
+    evaluation = table.get("evaluation", {})
+    return evaluation.get("features") == "inception" and not evaluation.get("inception_file")
 
 
 def length(table: dict[str, Any], found: Survey) -> list[Choice]:
