@@ -389,16 +389,14 @@ def is_table(annotation: Any) -> TypeGuard[type[Table]]:
 def read_table(path: str | Path) -> dict[str, Any]:
     """The nested plain values of a recipe's file: TOML, or JSON as of a run's recipe.json."""
     path = Path(path)
-    kind, read, error_of = ("JSON", json.loads, json.JSONDecodeError)
-    if path.suffix != ".json":
-        kind, read, error_of = ("TOML", tomllib.loads, tomllib.TOMLDecodeError)
+    kind, read = ("JSON", json.loads) if path.suffix == ".json" else ("TOML", tomllib.loads)
     try:
         table = read(path.read_text(encoding="utf-8"))
     except OSError:
         raise ZooError(
             f"{path}: no such file; give the path of a recipe such as zoo_configs/sngan/quickstart.toml or a run's recipe.json."
         ) from None
-    except (error_of, UnicodeDecodeError) as error:
+    except ValueError as error:  # of the parsers, and of text that is not UTF-8
         raise ZooError(f"{path}: not a {kind} file: {error}.") from None
     if not isinstance(table, dict):
         raise ZooError(
