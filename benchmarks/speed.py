@@ -31,7 +31,7 @@ from tfgan_zoo.training.trainer import Trainer
 
 model, preset, *changes = sys.argv[1:]
 settings = recipe.parse(recipe.override({"model": model, **catalog.preset_table(model, preset)}, changes))
-channels, side, stage = settings.data.channels, settings.data.resolution, settings.schedule[-1]
+channels, side, stage = settings.data.channels or 1, settings.data.resolution, settings.schedule[-1]
 trainer = Trainer(settings, game_builder(settings, (side, side, channels), 10), make_strategy("one"))
 images = np.random.default_rng(0).uniform(-1, 1, [stage.batch_size, side, side, channels]).astype("float32")
 batch = {"images": images, "labels": (np.arange(stage.batch_size) % 10).astype("int32")}
