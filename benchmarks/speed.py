@@ -69,6 +69,28 @@ def turn():
 """
 
 
+# Batches of a memory-mapped file of pictures, mirrored at random; the file is made beforehand, in the folder of the run.
+PIPELINE = """
+import sys
+import tempfile
+import numpy as np
+from tfgan_zoo.data.pipeline import batches
+
+count, side = map(int, sys.argv[1:])
+folder = tempfile.TemporaryDirectory()
+images = np.lib.format.open_memmap(f"{folder.name}/images.npy", "w+", np.uint8, (count, side, side, 3))
+for start in range(0, count, 1000):
+    images[start : start + 1000] = np.random.default_rng(start).integers(0, 256, [1, side, side, 3], np.uint8)
+images.flush()
+images = np.load(f"{folder.name}/images.npy", mmap_mode="r")
+iterator = iter(batches(images, None, 64, seed=0, flip=True))
+
+def turn():
+    for _ in range(200):
+        next(iterator)
+"""
+
+
 def first_step(checkout):
     """(by the clock, of CPU) from the command to the first progress line of the quickstart of sngan."""
     with tempfile.TemporaryDirectory() as folder:
@@ -116,6 +138,9 @@ MEASURED = {
             ("stylegan2", "`stylegan2`", ("stylegan2", "quickstart")),
         )
     },
+    "pipeline": Measured(
+        "the input pipeline alone: a memory-mapped set at 128 x 128, mirrored", PIPELINE, ("20000", "128")
+    ),
     "frechet_intervals": Measured(
         "200 resamples of a Fréchet distance, 1,000 images of 2,048 dimensions", FRECHET_INTERVALS, ("1000", "2048")
     ),

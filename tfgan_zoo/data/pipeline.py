@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 import tensorflow as tf
 
+from tfgan_zoo.core.batch_images import left_to_right, rows_where
 from tfgan_zoo.core.draws import Draws, fold, seed_of
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.data.lazy import LazyImages
@@ -83,7 +84,7 @@ def mirrored(images: tf.Tensor, key: tf.Tensor, total: int, first: tf.Tensor) ->
     images: [B, H, W, C], examples `first` to `first` + B of a batch of `total`.
     """
     flipped = Draws(key, total, tf.cast(first, tf.int32), images.shape[0]).uniform("mirror") < 0.5
-    return tf.where(flipped[:, None, None, None], tf.reverse(images, [2]), images)
+    return rows_where(flipped, left_to_right(images), images)
 
 
 def batches(
@@ -133,9 +134,10 @@ def batches(
     labelled_rows = None if labelled is None else gather(labelled)
 
     def images_of(indices, batch, first, purpose):
-        values = as_floats(rows(indices))
-        values = tf.ensure_shape(values, [share, *images.shape[1:]])
-        values = mirrored(values, fold(fold(seed_of(seed), purpose), batch), batch_size, first) if flip else values
+        values = tf.ensure_shape(rows(indices), [share, *images.shape[1:]])
+        if flip:  # before they are floats, which take four times as long to move
+            values = mirrored(values, fold(fold(seed_of(seed), purpose), batch), batch_size, first)
+        values = as_floats(values)
         return measure(values, indices) if measure else {"images": values}
 
     def element(number):

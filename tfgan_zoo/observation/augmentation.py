@@ -14,6 +14,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfgan_zoo.core.batch_images import left_to_right, rows_where
 from tfgan_zoo.core.draws import Draws
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.core.game import Game
@@ -119,7 +120,7 @@ def moved(images: tf.Tensor, draws: Draws, purpose: str = "", mirror: bool = Fal
         True
     """
     if mirror:
-        images = tf.where(draws.uniform(f"{purpose}mirror")[:, None, None, None] < 0.5, images[:, :, ::-1], images)
+        images = rows_where(draws.uniform(f"{purpose}mirror") < 0.5, left_to_right(images), images)
     return translation(images, draws, purpose)
 
 
@@ -167,7 +168,7 @@ def sometimes(
     if not tf.is_tensor(probability) and probability == 1:
         return augmented
     chosen = draws.uniform(f"{purpose}{function.__name__} chosen") < probability
-    return tf.where(chosen[:, None, None, None], augmented, images)
+    return rows_where(chosen, augmented, images)
 
 
 def transforms_of(names: Iterable[str]) -> list[Callable]:
