@@ -538,10 +538,13 @@ def test_finite_losses_pass_however_large():
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_first_signal_requests_a_stop_and_the_second_interrupts(number):
     before = signal.getsignal(number)
-    with StopRequest() as request:
+    told = []
+    with StopRequest(told.append) as request:
         assert request.received == 0
         signal.raise_signal(number)
         assert request.received == number
+        assert len(told) == 1
+        assert "once more stops at once" in told[0]
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(number)
     assert signal.getsignal(number) is before

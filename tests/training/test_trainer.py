@@ -16,7 +16,6 @@ from tfgan_zoo.objectives.adversarial import NonSaturating, Wasserstein
 from tfgan_zoo.objectives.penalties import GradientPenalty
 from tfgan_zoo.training.loop import Callback, train
 from tfgan_zoo.training.optimizers import Plateau
-from tfgan_zoo.training.stopping import StopRequest
 from tfgan_zoo.training.strategies import make_strategy
 from tfgan_zoo.training.trainer import Trainer
 
@@ -212,17 +211,6 @@ def test_the_run_stops_at_a_pause_on_request_and_runs_only_the_callbacks_for_tha
     ]
     play(trainer, callbacks=callbacks, stopping=lambda: True)
     assert calls == [("save", 5)]
-
-
-def test_a_signal_requests_a_stop_and_a_second_one_interrupts():
-    import os
-    import signal
-
-    with StopRequest() as request:
-        os.kill(os.getpid(), signal.SIGTERM)
-        assert request.received == signal.SIGTERM
-        with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGTERM)
 
 
 def test_batches_that_do_not_divide_are_refused_with_the_nearest_that_do(two_replicas):

@@ -166,7 +166,7 @@ class TrainingRun:
         if self.completed:
             return newest(self.exports) if self.workers.chief else None
         callbacks = self.callbacks()
-        with StopRequest() as stop_request, self.progress, self.finishing_checkpoints():
+        with StopRequest(self.report) as stop_request, self.progress, self.finishing_checkpoints():
             while self.rolled_back(callbacks, lambda: bool(stop_request.received)):
                 pass
         self.completed = int(self.trainer.step.numpy()) >= self.total

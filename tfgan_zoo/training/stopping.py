@@ -1,8 +1,9 @@
 """What stops a run: a collapse, such as losses that are not finite, or a request to stop."""
 
+import contextlib
 import math
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import FrameType
 
 from tfgan_zoo.core.errors import ZooError
@@ -34,12 +35,15 @@ def check_finite(step: int, values: Mapping[str, float]) -> None:
 class StopRequest:
     """A context in which SIGINT and SIGTERM ask the run to stop at its next pause. A second one stops it at once.
 
+    Args:
+        report: called with what the first one does, for the user.
+
     Attributes:
         received: the signal's number, 0 until one comes.
     """
 
-    def __init__(self) -> None:
-        self.received = 0
+    def __init__(self, report: Callable[[str], object] = lambda message: None) -> None:
+        self.received, self.report = 0, report
 
     def __enter__(self) -> "StopRequest":
         self.before = {s: signal.signal(s, self.receive) for s in (signal.SIGINT, signal.SIGTERM)}
@@ -54,3 +58,7 @@ class StopRequest:
         if self.received:
             raise KeyboardInterrupt
         self.received = number
+        with contextlib.suppress(RuntimeError):  # raised if the signal came in the middle of another print
+            self.report(
+                "\nStopping with a checkpoint after this step, and after scores under way; once more stops at once."
+            )
