@@ -2,7 +2,7 @@
 
     python -m benchmarks.few_pictures --to=runs/few                            every run, one after the other
     python -m benchmarks.few_pictures --to=runs/few --only=augmentation --counts=100,300 --augmentations=none,ADA
-    python -m benchmarks.few_pictures --to=runs/few32 --preset=quickstart --set=data.source=emoji --set=data.channels=3 ...
+    python -m benchmarks.few_pictures --to=runs/few32 --results=other --preset=quickstart --set=data.source=emoji --set=data.channels=3 ...
     python -m benchmarks.few_pictures --write                              trains nothing: the page's tables from the stored results
 
 Augmentation: a model learns from the first N training emoji, without augmentation, with DiffAugment and with ADA.
@@ -35,6 +35,7 @@ AUGMENTATIONS = {
 PAGE, SCORE = DOCS / "training_tools.md", "kd_effnet_lite0"
 COUNTS = (100, 300, 1000, 3053)  # of the page
 FLAGS, OTHERS, FEW = "emoji:flags", "emoji:without-flags", 100
+SAME = ("preset", "steps", "few_steps", "frozen", "samples", "set")  # settings that all stored runs of a model share
 FROZEN = 2  # layers of the discriminator, by default
 
 
@@ -133,6 +134,9 @@ def store(trial, seed, scores, arguments):
     """Adds a run's scores to the results, with where they come from."""
     name = f"few_pictures/{arguments.model}"
     record = results.load(name, arguments.results)
+    asked = {key: getattr(arguments, key) for key in SAME}
+    if record and asked != {key: record["arguments"][key] for key in SAME}:
+        raise SystemExit(f"{name}.json holds runs of other settings than {asked}; give another --results.")
     runs = record["figures"] if record else {}
     runs.setdefault(trial.name, {})[str(seed)] = {**scores, **results.origin()}
     results.save(name, runs, arguments)

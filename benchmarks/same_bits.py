@@ -9,7 +9,6 @@ with 1 if anything differs: the weights do, in their last bits, from those of co
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tomllib
@@ -17,15 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.results import ROOT
+from benchmarks.two_commits import ALONE, clone, environment_of
 from tfgan_zoo.core import catalog
 from tfgan_zoo.training.checkpoints import Checkpoints
 
-ROOT = Path(__file__).resolve().parent.parent
-# An editable installation would lend its own modules to a checkout that lacks them.
-ALONE = """
-import sys
-sys.meta_path[:] = [f for f in sys.meta_path if not getattr(f, "__name__", "").startswith("_Editable")]
-"""
 # Runs at either commit: trains each model in a folder of its own, and writes samples of its generator.
 SESSION = """
 import json, sys
@@ -105,10 +100,8 @@ def train(checkout, folder, changes, *earlier):
 
 def run(checkout, script, *arguments):
     """Runs a script with a checkout's own code."""
-    environment = {**os.environ, "PYTHONPATH": str(checkout), "TF_CPP_MIN_LOG_LEVEL": "3"}
-    subprocess.run(
-        [sys.executable, "-c", ALONE + script, *map(str, arguments)], cwd=checkout, env=environment, check=True
-    )
+    command = [sys.executable, "-c", ALONE + script, *map(str, arguments)]
+    subprocess.run(command, cwd=checkout, env=environment_of(checkout), check=True)
 
 
 def opened(checkout, folder, code):
@@ -151,8 +144,7 @@ def main():
     folder = arguments.folder.resolve()
     earlier = folder / "checkout"
     if not earlier.exists():
-        subprocess.run(["git", "clone", "-q", str(ROOT), str(earlier)], check=True)
-        subprocess.run(["git", "checkout", "-q", arguments.before], cwd=earlier, check=True)
+        clone(arguments.before, earlier)
     models, equal = arguments.models.split(",") if arguments.models else catalog.model_names(), 0
     changes = {model: settings_of(model, arguments.steps) for model in models}
     train(earlier, folder / "before", changes)

@@ -2,7 +2,7 @@
 
     python -m benchmarks.speed --against=COMMIT
     python -m benchmarks.speed --against=COMMIT --only=first_step,frechet_intervals --rounds=9
-    python -m benchmarks.speed --write            measures nothing: the README's table from the stored results
+    python -m benchmarks.speed --write            measures nothing: the table of docs/speed.md from the stored results
 
 Each commit runs in a process of its own, and the two take turns. The ratio of a round is that of the times by the clock, or of the
 CPU times, which other work on the machine disturbs less. What is measured is added to benchmarks/results/speed.json.
@@ -17,8 +17,9 @@ import time
 
 from benchmarks import results, tables, two_commits
 from benchmarks.results import ROOT
-from benchmarks.same_bits import ALONE
+from benchmarks.two_commits import ALONE
 
+PAGE = ROOT / "docs" / "speed.md"
 # Ten steps of a recipe, as the loop takes them: both players' updates, Adam and the moving average.
 STEPS = """
 import sys
@@ -69,7 +70,7 @@ def turn():
 """
 
 
-# Batches of a memory-mapped file of pictures, mirrored at random; the file is made beforehand, in the folder of the run.
+# Batches of a memory-mapped file of pictures (1 GB), mirrored at random; the file is made beforehand, in a temporary folder.
 PIPELINE = """
 import sys
 import tempfile
@@ -167,7 +168,7 @@ def table(figures):
             clock, cpu = (
                 "{:.2f} ({:.2f} to {:.2f})".format(*two_commits.ratio(figures[name][kind])) for kind in ("clock", "cpu")
             )
-            lines.append(f"| {measured.title} | {clock} | {cpu} | {figures[name]['against']} |")
+            lines.append(f"| {measured.title} | {clock} | {cpu} | {figures[name]['against'][:7]} |")
     return "\n".join(lines)
 
 
@@ -176,7 +177,7 @@ def main():
     parser.add_argument("--against", help="the earlier commit")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default=",".join(MEASURED), help="names by commas: " + ", ".join(MEASURED))
-    parser.add_argument("--write", action="store_true", help="write the README's table and measure nothing")
+    parser.add_argument("--write", action="store_true", help="write the table of docs/speed.md and measure nothing")
     arguments = parser.parse_args()
     names = arguments.only.split(",")
     if unknown := set(names) - set(MEASURED):
@@ -186,14 +187,14 @@ def main():
     record = results.load("speed", arguments.results)
     figures = record["figures"] if record else {}
     if arguments.against:
-        with two_commits.checkout_of(arguments.against) as earlier:
+        against = two_commits.full_hash(arguments.against)
+        with two_commits.checkout_of(against) as earlier:
             for name in names:
                 clock, cpu = measure(name, earlier, arguments.rounds)
-                figures[name] = {"clock": clock, "cpu": cpu, "against": arguments.against, **results.origin()}
+                figures[name] = {"clock": clock, "cpu": cpu, "against": against, **results.origin()}
                 print(table({name: figures[name]}).splitlines()[-1], flush=True)
                 results.save("speed", figures, arguments)
-    if arguments.write:
-        tables.rewrite(ROOT / "README.md", "speed against", table(figures))
+    tables.rewrite(PAGE, "speed", table(figures))
 
 
 if __name__ == "__main__":

@@ -9,8 +9,12 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.results import ROOT
-from benchmarks.same_bits import ALONE
 
+# An editable installation would lend its own modules to a checkout that lacks them.
+ALONE = """
+import sys
+sys.meta_path[:] = [f for f in sys.meta_path if not getattr(f, "__name__", "").startswith("_Editable")]
+"""
 # Stands after a session's code, which defines `turn()`: answers each line on stdin with the seconds that a turn took.
 LOOP = """
 import sys, time
@@ -23,13 +27,28 @@ for _ in sys.stdin:
 """
 
 
+def full_hash(commit):
+    """The hash of a commit, which may be named as git takes it, such as HEAD~3."""
+    done = subprocess.run(
+        ["git", "-C", str(ROOT), "rev-parse", "--verify", f"{commit}^{{commit}}"], capture_output=True, text=True
+    )
+    if done.returncode:
+        raise SystemExit(f"{commit} is no commit here.")
+    return done.stdout.strip()
+
+
+def clone(commit, folder):
+    """Makes a folder with a checkout of a commit."""
+    subprocess.run(["git", "clone", "-q", str(ROOT), str(folder)], check=True)
+    subprocess.run(["git", "checkout", "-q", commit], cwd=folder, check=True)
+
+
 @contextlib.contextmanager
 def checkout_of(commit):
     """A context with the folder of a checkout of an earlier commit."""
     with tempfile.TemporaryDirectory() as folder:
         checkout = Path(folder) / "checkout"
-        subprocess.run(["git", "clone", "-q", str(ROOT), str(checkout)], check=True)
-        subprocess.run(["git", "checkout", "-q", commit], cwd=checkout, check=True)
+        clone(commit, checkout)
         yield checkout
 
 
@@ -43,17 +62,27 @@ class Session:
 
     def __init__(self, checkout, code, *arguments):
         command = [sys.executable, "-c", ALONE + code + LOOP, *map(str, arguments)]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+        self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 open as long as the process runs
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self.errors, "text": True}
         self.process = subprocess.Popen(command, cwd=checkout, env=environment_of(checkout), **pipes)
-        if self.process.stdout.readline() != "ready\n":
-            raise SystemExit(f"{arguments} does not run in {checkout}")
+        self.name = f"{' '.join(map(str, arguments))} in {checkout}"
+        if self.answer() != "ready\n":
+            raise SystemExit(f"{self.name} printed something else than that it is ready.")
 
     def seconds(self):
         """(by the clock, of CPU) of a turn."""
         self.process.stdin.write("\n")
         self.process.stdin.flush()
-        clock, cpu = map(float, self.process.stdout.readline().split())
+        clock, cpu = map(float, self.answer().split())
         return clock, cpu
+
+    def answer(self):
+        """The next line. Ends the program with the last errors of a session that has ended."""
+        line = self.process.stdout.readline()
+        if not line:
+            self.errors.seek(0)
+            raise SystemExit(f"{self.name} ended:\n" + "".join(self.errors.readlines()[-5:]))
+        return line
 
     def close(self):
         self.process.stdin.close()

@@ -348,6 +348,11 @@ def test_a_runs_recipe_json_is_read_like_a_toml_file(tmp_path):
             recipe.read_table(path)
 
 
+def test_a_folder_is_no_recipe(tmp_path):
+    with pytest.raises(ZooError, match="is a directory; give the path of a recipe"):
+        recipe.read_table(tmp_path)
+
+
 def test_refusals_name_the_file_that_they_are_about():
     with pytest.raises(ZooError, match=r"^sngan/mine: steps: required"):
         recipe.parse({"model": "sngan"}, "sngan/mine")

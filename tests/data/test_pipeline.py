@@ -1,12 +1,16 @@
 """Batches are a pure function of seed and number: each epoch a permutation, the same from any start and on any replicas."""
 
+import gc
 import itertools
+import subprocess
+import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tfgan_zoo.core.errors import ZooError
-from tfgan_zoo.data.pipeline import batches, example_numbers
+from tfgan_zoo.data.pipeline import batches, example_numbers, gather
 
 SIZE = 13
 # Image i has the value i except in its left column, which is white: that shows its index and whether it is mirrored.
@@ -246,3 +250,58 @@ def test_labelled_images_are_mirrored_independently():
     kinds = [np.concatenate([e[k] for e in elements])[:, 0, -1, 0] == 1 for k in ("images", "labelled_images")]
     assert [0.4 < np.mean(mirrored) < 0.6 for mirrored in kinds] == [True, True]
     assert 0.4 < np.mean(kinds[0] != kinds[1]) < 0.6
+
+
+def contiguous(shape):
+    return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda path: contiguous([300, 9, 7, 3]),
+        lambda path: np.asfortranarray(contiguous([300, 9, 7, 3])),
+        lambda path: contiguous([300, 4])[:, 1:3],
+        lambda path: np.random.default_rng(0).normal(size=[300, 2]).astype(np.float32),
+        lambda path: np.load(path, mmap_mode="r"),
+        lambda path: np.load(path, mmap_mode="r")[7:307],  # not aligned
+    ],
+    ids=["aligned or not", "columns first", "part", "points", "file", "part of a file"],
+)
+def test_tensors_of_arrays_hold_their_values_after_everything_else_has_let_go(make, tmp_path):
+    np.save(tmp_path / "images.npy", contiguous([400, 9, 7, 3]))
+    array = make(tmp_path / "images.npy")
+    expected, rows = np.array(array), gather(array)
+    iterator = iter(tf.data.Dataset.range(300).map(lambda number: rows([number])))
+    del array, rows
+    gc.collect()
+    others = [np.zeros_like(expected) for _ in range(20)]  # would take the place of memory that was freed
+    for number, row in enumerate(iterator):
+        np.testing.assert_array_equal(row[0], expected[number])
+    assert len(others) == 20
+
+
+MEMORY = """
+import sys
+import numpy as np
+from tfgan_zoo.data.pipeline import batches
+
+def anonymous():
+    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("RssAnon")) / 1024
+
+next(iter(batches(np.zeros([64, 8, 8, 3], np.uint8), None, 8, seed=0)))  # what TensorFlow takes for a first pipeline
+images = np.load(sys.argv[1], mmap_mode=sys.argv[2] or None)
+before = anonymous()
+iterator = iter(batches(images, None, 8, seed=0))
+next(iterator)
+print(anonymous() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_the_pipeline_takes_the_images_memory_once_and_that_of_a_file_not_at_all(tmp_path):
+    np.save(tmp_path / "images.npy", np.ones([100, 1024, 1024, 2], np.uint8))  # 200 MiB
+    for mode, most in (("", 240), ("r", 40)):
+        command = [sys.executable, "-c", MEMORY, str(tmp_path / "images.npy"), mode]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert float(done.stdout) < most

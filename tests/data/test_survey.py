@@ -134,7 +134,8 @@ def test_own_recipes_keep_their_scores_unless_these_need_a_file_that_they_do_not
         table = {**catalog.preset_table("sngan", "cifar10"), "evaluation": {"features": "inception", **evaluation}}
         return own_data.fitted(table, found(), "mine.toml", own=True)[0]["evaluation"]["features"]
 
-    assert features_of() == "effnet_lite0"
+    assert features_of() == features_of(features="inception_clean") == "effnet_lite0"
+    assert features_of(best_by="fid") == "inception"  # training will ask for the file
     assert features_of(inception_file="graph.pb") == "inception"
     assert features_of(features="mnist_cnn") == "mnist_cnn"
 

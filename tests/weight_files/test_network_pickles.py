@@ -358,3 +358,4 @@ def test_another_librarys_file_is_named():
 def test_imported_runs_name_the_data_of_papers_rather_than_what_comes_with_the_package():
     presets = [from_weights.preset_of("stylegan2", side) for side in (32, 64, 256, 128)]
     assert presets == ["cifar10", "ffhq64", "ffhq256", "cifar10"]  # there is none at 128
+    assert from_weights.preset_of("sngan", 64) == "emoji"  # which has no other there

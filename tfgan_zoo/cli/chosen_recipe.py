@@ -19,7 +19,7 @@ class ChosenRecipe:
             None where a flag was not given.
 
     Attributes:
-        file: the TOML file that it comes from; None if it is the one of the folder.
+        file: the file that it comes from; None if it is the one of the folder.
         found: what was chosen for the pictures of --data, as text; "" without.
         recipe: the resolved `Recipe`.
 
@@ -60,6 +60,8 @@ class ChosenRecipe:
 
     def parsed(self, table: dict[str, Any], origin: str) -> recipe.Recipe:
         """The recipe as --set changes it. Its summary is of its own data."""
+        if not isinstance(table.get("data", {}), dict):
+            raise ZooError(f"{origin}: data = {table['data']!r}: expected a table, such as [data] with source = ...")
         changed = recipe.override(table, self.changes)
         if changed.get("data", {}).get("source") != table.get("data", {}).get("source"):
             changed["summary"] = f"{origin}, on other data"

@@ -23,7 +23,9 @@ def rows_where(chosen: tf.Tensor, rows: tf.Tensor, others: tf.Tensor) -> tf.Tens
 
 
 def left_to_right(images: tf.Tensor) -> tf.Tensor:
-    """Images [B, H, W, C] mirrored left to right. TensorFlow reverses tensors of three axes row by row, those of four by pixels.
+    """Images [B, H, W, C], of static W and C, mirrored left to right.
+
+    TensorFlow reverses tensors of three axes row by row, those of four pixel by pixel.
 
     Examples:
         >>> import tensorflow as tf

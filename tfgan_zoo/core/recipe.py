@@ -389,12 +389,13 @@ def is_table(annotation: Any) -> TypeGuard[type[Table]]:
 def read_table(path: str | Path) -> dict[str, Any]:
     """The nested plain values of a recipe's file: TOML, or JSON as of a run's recipe.json."""
     path = Path(path)
-    kind, read = ("JSON", json.loads) if path.suffix == ".json" else ("TOML", tomllib.loads)
+    kind, read = ("JSON", json.loads) if path.suffix.lower() == ".json" else ("TOML", tomllib.loads)
     try:
         table = read(path.read_text(encoding="utf-8"))
-    except OSError:
+    except OSError as error:
+        why = "no such file" if isinstance(error, FileNotFoundError) else str(error.strerror).lower()
         raise ZooError(
-            f"{path}: no such file; give the path of a recipe such as zoo_configs/sngan/quickstart.toml or a run's recipe.json."
+            f"{path}: {why}; give the path of a recipe such as zoo_configs/sngan/quickstart.toml or a run's recipe.json."
         ) from None
     except ValueError as error:  # of the parsers, and of text that is not UTF-8
         raise ZooError(f"{path}: not a {kind} file: {error}.") from None

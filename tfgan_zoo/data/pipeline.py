@@ -1,7 +1,8 @@
 """Batches as a pure function of seed and step: there is no shuffle buffer, so a resumed run sees the same batches."""
 
+import ctypes
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import tensorflow as tf
@@ -11,6 +12,7 @@ from tfgan_zoo.core.draws import Draws, fold, seed_of
 from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.data.lazy import LazyImages
 
+ALIGNMENT = 64  # bytes, of tensors that TensorFlow's kernels compute with
 EPOCHS_PER_BLOCK = 256  # TensorFlow's shuffle reads the low 8 bits of each word of its key, up to 65,536 examples
 
 
@@ -60,17 +62,36 @@ def block_keys(epoch_blocks: tf.Tensor, seed_blocks: tf.Tensor) -> tf.Tensor:
 
 def gather(array: np.ndarray | LazyImages) -> Callable[[tf.Tensor], tf.Tensor]:
     """A function from int64 [B] to those rows of `array`, which stays on disk if it is memory-mapped or lazy."""
-    if isinstance(array, np.memmap) or not isinstance(array, np.ndarray):
-        shape, dtype = array.shape[1:], tf.as_dtype(array.dtype)
+    if isinstance(array, np.ndarray) and (array.flags.c_contiguous or not isinstance(array, np.memmap)):
+        rows_of = as_tensor(array)
+        return lambda indices: tf.gather(rows_of, indices)
+    shape, dtype = array.shape[1:], tf.as_dtype(array.dtype)
 
-        def from_disk(indices):
-            rows = tf.numpy_function(lambda n: np.ascontiguousarray(array[n]), [indices], dtype)
-            rows.set_shape([None, *shape])
-            return rows
+    def from_disk(indices):
+        rows = tf.numpy_function(lambda n: np.ascontiguousarray(array[n]), [indices], dtype)
+        rows.set_shape([None, *shape])
+        return rows
 
-        return from_disk
-    in_memory = tf.constant(array)
-    return lambda indices: tf.gather(in_memory, indices)
+    return from_disk
+
+
+def as_tensor(array: np.ndarray) -> tf.Tensor:
+    """A tensor of the memory of an array, or of its file if it is memory-mapped. The array must not be changed afterwards.
+
+    Arrays that are not aligned as TensorFlow's kernels need them are copied once; `tf.constant` takes twice their memory to copy
+    any (TensorFlow 2.21).
+    """
+    if not array.flags.c_contiguous or array.ctypes.data % ALIGNMENT:
+        room = np.empty(array.nbytes + ALIGNMENT, np.uint8)
+        first = -room.ctypes.data % ALIGNMENT
+        copy = room[first : first + array.nbytes].view(array.dtype).reshape(array.shape)
+        copy[...] = array
+        array = copy
+    # A file that is mapped for reading is read-only, which this form of DLPack can't say; the tensor is never written to.
+    memory: Any = (ctypes.c_uint8 * array.nbytes).from_address(array.ctypes.data)
+    memory.owner = array  # lives as long as the tensor
+    alias = np.ctypeslib.as_array(memory).view(array.dtype).reshape(array.shape)
+    return tf.experimental.dlpack.from_dlpack(alias.__dlpack__())
 
 
 def as_floats(values: tf.Tensor) -> tf.Tensor:
@@ -155,4 +176,6 @@ def batches(
         return result
 
     numbers = tf.data.Dataset.range(start * len(local), np.iinfo(np.int64).max)
-    return numbers.map(element, num_parallel_calls=2, deterministic=True).prefetch(4)
+    options = tf.data.Options()
+    options.experimental_optimization.apply_default_optimizations = False  # they copy the images that `element` holds
+    return numbers.map(element, num_parallel_calls=2, deterministic=True).prefetch(4).with_options(options)

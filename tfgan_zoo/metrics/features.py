@@ -193,6 +193,17 @@ def network_for(image_shape: Sequence[int], class_names: Sequence[str]) -> str:
     return "mnist_cnn" if gray_digits or stacked else "effnet_lite0"
 
 
+def needs_file(name: str) -> bool:
+    """Whether a network's weights are a file that the user has to supply.
+
+    Examples:
+        >>> from tfgan_zoo.metrics.features import needs_file
+        >>> needs_file("inception_clean"), needs_file("mnist_cnn")
+        (True, False)
+    """
+    return name.startswith("inception")
+
+
 def has_weights(name: str) -> bool:
     """Whether the weights of a network that needs no file are installed."""
     return name != "effnet_lite0" or importlib.util.find_spec(EFFNET_PACKAGE) is not None

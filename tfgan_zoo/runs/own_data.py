@@ -27,7 +27,7 @@ def fitted(table: dict[str, Any], found: Survey, origin: str, own: bool = False)
         found: a `Survey` of the pictures.
         origin: what to call the recipe, such as "sngan/emoji".
         own: whether it is the user's: then only what the data is changes, and what the recipe does not say; also its scores if
-            they are of Inception and it names no file of that network, as in runs of imported weights.
+            they are of a network without whose file it could not be trained, as in runs of imported weights.
 
     Raises:
         ZooError: the recipe has no resolution.
@@ -44,9 +44,12 @@ def fitted(table: dict[str, Any], found: Survey, origin: str, own: bool = False)
     choices[1] = Choice("data.resolution", resolution, f"{choices[1].why}, and {fits}")
     choices.append(split(found))
     if own:
-        choices += [choice for choice in of_images(table, found) if not is_set(table, choice.key)]
-        if lacks_network(table):
-            choices += scores(found)
+        anew = "evaluation." if lacks_network(table) else None
+        choices += [
+            choice
+            for choice in of_images(table, found)
+            if not is_set(table, choice.key) or (anew and choice.key.startswith(anew))
+        ]
     else:
         choices += [*of_images(table, found), *length(table, found)]
     for choice in choices:
@@ -94,9 +97,11 @@ def is_set(table: dict[str, Any], key: str) -> bool:
 
 
 def lacks_network(table: dict[str, Any]) -> bool:
-    """Whether a recipe's scores are of Inception, and it does not say where that network is."""
+    """Whether a recipe's scores are of a network that needs a file, which it does not name. Not if a score chooses the best
+    checkpoint: then the user has to decide."""
     evaluation = table.get("evaluation", {})
-    return evaluation.get("features") == "inception" and not evaluation.get("inception_file")
+    unnamed = features.needs_file(evaluation.get("features", "auto")) and not evaluation.get("inception_file")
+    return unnamed and evaluation.get("samples") != 0 and not evaluation.get("best_by")
 
 
 def length(table: dict[str, Any], found: Survey) -> list[Choice]:
