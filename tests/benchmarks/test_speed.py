@@ -10,7 +10,7 @@ def test_sessions_take_turns_and_tell_what_went_wrong():
     clock, cpu = two_commits.in_turn(results.ROOT, 3, code)
     assert [len(times) for times in (clock, cpu)] == [3, 3]
     assert all(0 <= seconds < 1 for pair in (*clock, *cpu) for seconds in pair)
-    with pytest.raises(SystemExit, match="(?s)some arguments in .* ended:.*ZeroDivisionError"):
+    with pytest.raises(SystemExit, match=r"(?s)some arguments in .* ended:.*ZeroDivisionError"):
         two_commits.Session(results.ROOT, "def turn():\n    1 / 0\n", "some", "arguments")
 
 

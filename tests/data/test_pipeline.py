@@ -270,10 +270,13 @@ def contiguous(shape):
 )
 def test_tensors_of_arrays_hold_their_values_after_everything_else_has_let_go(make, tmp_path):
     np.save(tmp_path / "images.npy", contiguous([400, 9, 7, 3]))
-    array = make(tmp_path / "images.npy")
-    expected, rows = np.array(array), gather(array)
-    iterator = iter(tf.data.Dataset.range(300).map(lambda number: rows([number])))
-    del array, rows
+
+    def iterated():
+        array = make(tmp_path / "images.npy")
+        rows = gather(array)
+        return np.array(array), iter(tf.data.Dataset.range(300).map(lambda number: rows([number])))
+
+    expected, iterator = iterated()
     gc.collect()
     others = [np.zeros_like(expected) for _ in range(20)]  # would take the place of memory that was freed
     for number, row in enumerate(iterator):
@@ -300,7 +303,7 @@ print(anonymous() - before)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_the_pipeline_takes_the_images_memory_once_and_that_of_a_file_not_at_all(tmp_path):
-    np.save(tmp_path / "images.npy", np.ones([100, 1024, 1024, 2], np.uint8))  # 200 MiB
+    np.save(tmp_path / "images.npy", np.ones([25600, 64, 64, 2], np.uint8))  # 200 MiB
     for mode, most in (("", 240), ("r", 40)):
         command = [sys.executable, "-c", MEMORY, str(tmp_path / "images.npy"), mode]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
