@@ -23,7 +23,9 @@ def test_every_trial_is_a_recipe(trial):
 
 def test_scores_against_all_pictures_are_stored_and_become_tables(tmp_path, monkeypatch):
     monkeypatch.setattr(few_pictures, "train", lambda *arguments: None)
-    options = SimpleNamespace(to=tmp_path, model="dcgan", preset="emoji", set=[], steps=0, samples=100)
+    options = SimpleNamespace(
+        to=tmp_path, model="dcgan", preset="emoji", set=[], steps=0, few_steps=50, frozen=2, samples=100
+    )
     none, diffaugment, ada = TRIALS[:3]
     folder = none.folder(tmp_path, "dcgan", 0)
     folder.mkdir()
@@ -54,6 +56,27 @@ def test_scores_against_all_pictures_are_stored_and_become_tables(tmp_path, monk
         "| 100 pictures, DiffAugment | 2 | 4.000 | -2.000 (-3.000 to -1.000) |",
         "| 100 pictures, ADA | 1 | 2.000 | -3.000 |",
     ]
+
+
+def test_runs_of_other_settings_are_not_mixed(tmp_path):
+    options = {
+        "results": tmp_path,
+        "model": "dcgan",
+        "preset": "emoji",
+        "set": [],
+        "steps": 9,
+        "few_steps": 5,
+        "frozen": 2,
+        "samples": 100,
+    }
+    few_pictures.store(TRIALS[0], 0, {few_pictures.SCORE: 1.0}, SimpleNamespace(**options))
+    with pytest.raises(SystemExit, match=r"dcgan.json holds runs of other settings than .*'steps': 8"):
+        few_pictures.store(TRIALS[0], 1, {few_pictures.SCORE: 1.0}, SimpleNamespace(**{**options, "steps": 8}))
+
+
+def test_augmentations_are_chosen_by_name():
+    names = [trial.name for trial in few_pictures.augmentation_trials([100], names=["none", "ADA"])]
+    assert names == ["100 pictures, none", "100 pictures, ADA"]
 
 
 def test_the_page_states_what_is_stored():

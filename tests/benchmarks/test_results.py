@@ -27,6 +27,7 @@ WITHOUT_FIGURES = {
     "tpu_compiler",
     "modern_speed_peers",
     "own_pictures_peers",
+    "two_commits",
 }
 
 
