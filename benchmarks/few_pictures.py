@@ -2,7 +2,7 @@
 
     python -m benchmarks.few_pictures --to=runs/few                            every run, one after the other
     python -m benchmarks.few_pictures --to=runs/few --only=augmentation --counts=100,300 --augmentations=none,ADA
-    python -m benchmarks.few_pictures --to=runs/few32 --results=other --preset=quickstart --set=data.source=emoji --set=data.channels=3 ...
+    python -m benchmarks.few_pictures --to=runs/others --results=others --preset=quickstart --set=data.source=emoji ...
     python -m benchmarks.few_pictures --write                              trains nothing: the page's tables from the stored results
 
 Augmentation: a model learns from the first N training emoji, without augmentation, with DiffAugment and with ADA.
@@ -12,8 +12,8 @@ frozen layers (FreezeD), for as many steps.
 A run is scored against all training emoji (or all flags), also where it saw a few of them, so that one that repeats its pictures is
 not praised for it. Each run is a folder of --to; the same command resumes where it was stopped. Its scores are stored, with commit,
 date and hardware, in benchmarks/results/few_pictures/<model>.json as soon as they are known, and the tables are those of
-docs/training_tools.md: of each model and setting the mean over seeds, and the difference from the setting without the idea with its 95 % interval, as of
-`benchmarks.claims`.
+docs/training_tools.md: of each model and setting the mean over seeds, and the difference from the setting without the idea with its
+95 % interval, as of `benchmarks.claims`.
 """
 
 import dataclasses

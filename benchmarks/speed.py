@@ -68,8 +68,6 @@ def turn():
     for _ in range(200):
         resample(random)
 """
-
-
 # Batches of a memory-mapped file of pictures (1 GB), mirrored at random; the file is made beforehand, in a temporary folder.
 PIPELINE = """
 import sys
