@@ -342,7 +342,11 @@ def test_a_runs_recipe_json_is_read_like_a_toml_file(tmp_path):
     path = tmp_path / "recipe.json"
     path.write_text('{"model": "sngan", "data": {"resolution": [32, 48]}}', encoding="utf-8")
     assert recipe.read_table(path) == {"model": "sngan", "data": {"resolution": [32, 48]}}
-    for broken, message in (("{", "not a JSON file: "), ("[1]", "expected an object of settings.* it holds a list")):
+    for broken, message in (
+        ("{", "not a JSON file: "),
+        ('{"steps": 1, "steps": 2}', "not a JSON file: the key 'steps' stands twice"),
+        ("[1]", "expected an object of settings.* it holds a list"),
+    ):
         path.write_text(broken, encoding="utf-8")
         with pytest.raises(ZooError, match=rf"recipe\.json: {message}"):
             recipe.read_table(path)

@@ -389,20 +389,30 @@ def is_table(annotation: Any) -> TypeGuard[type[Table]]:
 def read_table(path: str | Path) -> dict[str, Any]:
     """The nested plain values of a recipe's file: TOML, or JSON as of a run's recipe.json."""
     path = Path(path)
-    kind, read = ("JSON", json.loads) if path.suffix.lower() == ".json" else ("TOML", tomllib.loads)
+    kind = "JSON" if path.suffix.lower() == ".json" else "TOML"
     try:
-        table = read(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        table = json.loads(text, object_pairs_hook=of_unique_keys) if kind == "JSON" else tomllib.loads(text)
     except OSError as error:
         why = "no such file" if isinstance(error, FileNotFoundError) else str(error.strerror).lower()
         raise ZooError(
             f"{path}: {why}; give the path of a recipe such as zoo_configs/sngan/quickstart.toml or a run's recipe.json."
         ) from None
-    except ValueError as error:  # of the parsers, and of text that is not UTF-8
+    except (ValueError, RecursionError) as error:  # of the parsers, and of text that is not UTF-8
         raise ZooError(f"{path}: not a {kind} file: {error}.") from None
     if not isinstance(table, dict):
         raise ZooError(
             f"{path}: expected an object of settings, as in a run's recipe.json; it holds a {type(table).__name__}."
         )
+    return table
+
+
+def of_unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object as a dictionary. Raises `ValueError` if a key stands twice, as TOML's parser does."""
+    table = dict(pairs)
+    if len(table) < len(pairs):
+        twice = next(key for number, (key, _) in enumerate(pairs) if key in dict(pairs[:number]))
+        raise ValueError(f"the key {twice!r} stands twice")
     return table
 
 
