@@ -1,4 +1,4 @@
-"""Code that runs at an earlier commit and at this one in turn, so that both see the same machine."""
+"""Code that runs at an earlier commit and at this one in turn, so that both see the same machine: for `benchmarks.speed` and others."""
 
 import contextlib
 import os

@@ -260,7 +260,7 @@ def test_export_writes_the_next_version(command, run, tmp_path):
         (["--model=sngan", "--set=arguments.loss=hing"], "arguments.loss: Input should be 'hinge' or 'non_saturating'"),
         (["--model=sngan", "--set=steps"], "expected key=value"),
         (["--config=nowhere.toml"], "nowhere.toml: no such file"),
-        (["--config=/"], "/: no such file"),
+        (["--config=/"], "/: is a directory"),
         (["--config=mine.toml", "--model=sngan"], "give either --config"),
         (["--model=sngan", "--set=seed=4294967296"], "seed: Input should be less than 4294967296"),
         (["--model=sngan", "--set=arguments.generator_channels=-4"], "arguments.generator_channels: Input should be"),
