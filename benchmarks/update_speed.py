@@ -15,7 +15,7 @@ RECIPES = {
     "dragan without batch norm": ("dragan", ["arguments.norm=none"]),
     "biggan with R1": ("biggan", ["arguments.r1=10"]),
 }
-# Runs at either commit. Builds a trainer, compiles an update, and answers each line on stdin with the CPU seconds of some.
+# Runs at either commit: builds a trainer and compiles an update; a turn takes some.
 SESSION = """
 import sys
 import numpy as np

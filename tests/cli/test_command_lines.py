@@ -275,6 +275,13 @@ def test_a_mistake_is_reported_in_a_sentence(fails, arguments, message, tmp_path
     assert list(tmp_path.iterdir()) == []  # a run that did not start leaves nothing behind
 
 
+def test_a_recipe_whose_data_is_no_table_is_refused(fails, tmp_path):
+    (tmp_path / "recipe.json").write_text('{"model": "sngan", "steps": 1, "data": "mnist5k"}')
+    message = fails("train", "--config=recipe.json", cwd=tmp_path)
+    assert "recipe.json: data = 'mnist5k': expected a table" in message
+    assert len(list(tmp_path.iterdir())) == 1
+
+
 def test_a_batch_that_the_replicas_cannot_share_is_refused(fails, tmp_path):
     assert "use 4 or 6" in fails("train", "--model=sngan", "--strategy=mirrored:2", "--set=batch_size=5", cwd=tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -44,11 +44,11 @@ def fitted(table: dict[str, Any], found: Survey, origin: str, own: bool = False)
     choices[1] = Choice("data.resolution", resolution, f"{choices[1].why}, and {fits}")
     choices.append(split(found))
     if own:
-        anew = "evaluation." if lacks_network(table) else None
+        other_scores = lacks_network(table)
         choices += [
             choice
             for choice in of_images(table, found)
-            if not is_set(table, choice.key) or (anew and choice.key.startswith(anew))
+            if not is_set(table, choice.key) or (other_scores and choice.key.startswith("evaluation."))
         ]
     else:
         choices += [*of_images(table, found), *length(table, found)]
