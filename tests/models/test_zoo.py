@@ -182,17 +182,17 @@ def test_the_checkpoint_is_restored_bit_for_bit(played, tmp_path):
 # ---------------------------------------------------------------------------------------------------------- two replicas
 
 
-def in_float64(model, strategy=None):
+def in_float64(model, *changes, strategy=None):
     """A game of plain gradient descent, whose steps in float64 do not magnify the rounding of sums."""
     plain = [f"{p}_optimizer.{k}" for p in ("generator", "discriminator") for k in ("name=sgd", "learning_rate=0.01")]
-    return played_game(model, "precision=float64", "discriminator_steps=1", *plain, strategy=strategy)
+    return played_game(model, "precision=float64", "discriminator_steps=1", *plain, *changes, strategy=strategy)
 
 
 @pytest.mark.parametrize("model", MODELS_BY_SPEED)
 def test_two_replicas_equal_one(model, two_replicas):
     """After a step in eager mode. Also in a graph, which takes 10 seconds and more to trace, if the objective has a state,
     which must move once per update and not once per replica, or if the replicas gather examples, which needs a graph."""
-    one, two = in_float64(model), in_float64(model, two_replicas)
+    one, two = in_float64(model), in_float64(model, strategy=two_replicas)
     assert_same(one.start, two.start)  # the same seed builds the same game
     in_graph = bool(two.trainer.game.objective.state)
     with eagerly():
@@ -217,7 +217,23 @@ def test_two_replicas_in_a_graph_equal_one_in_eager_mode(model, two_replicas):
     one = in_float64(model)
     with eagerly():
         one.train()
-    check_graph(in_float64(model, two_replicas), one.end)
+    check_graph(in_float64(model, strategy=two_replicas), one.end)
+
+
+RECOMPUTED_QUICKLY = ("biggan", "infogan", "pggan", "stylegan2")
+
+
+@pytest.mark.parametrize(
+    "model", [pytest.param(m, marks=[pytest.mark.slow] * (m not in RECOMPUTED_QUICKLY)) for m in MODELS]
+)
+def test_recomputed_activations_give_the_same_step(model):
+    """Both players' gradients, penalties and lazy terms included, and each statistic and count of calls moves once."""
+    kept, recomputed = in_float64(model), in_float64(model, "recompute=true")
+    with eagerly():
+        kept.train(steps=1)
+        recomputed.train(steps=1)
+    assert_same(recomputed.end, kept.end, tolerance=1e-9)
+    assert not np.array_equal(kept.start["step"], kept.end["step"])
 
 
 def check_graph(game, expected):

@@ -37,7 +37,9 @@ def run_network(network: keras.Model, inputs: Batch, training: bool) -> Any:
             f"the {network.name} needs {', '.join(missing)}, but the batch has only {', '.join(sorted(inputs))}; "
             "use a data source with labels, or a model without them."
         )
-    return network({name: inputs[name] for name in names}, training=training)
+    segments = getattr(network, "segments", None) if training else None  # see `networks.segments`
+    inputs = {name: inputs[name] for name in names}
+    return segments(inputs) if segments else network(inputs, training=training)
 
 
 class Outputs(dict[str, Any]):

@@ -135,6 +135,10 @@ class Recipe(Table):
         "float32",
         description="auto: mixed_bfloat16 where the device multiplies in it, which most CPUs do not, else float32",
     )
+    recompute: bool = Field(
+        False,
+        description="compute activations again for gradients instead of keeping them, one update after the other: less memory, more time",
+    )
     jit_compile: bool = Field(False, description="compile gradients with XLA")
     stages: tuple[Stage, ...] = Field((), description="for models that grow; each has a batch_size of its own")
     data: DataSettings = DataSettings()

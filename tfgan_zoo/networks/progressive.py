@@ -5,7 +5,9 @@ to `resolution`, a plain attribute that is read when a graph is traced. While `a
 the path that bypasses them. Images, alpha and logits have the variables' dtype, whatever the layers between compute in.
 """
 
+import functools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -22,6 +24,7 @@ from tfgan_zoo.layers import (
     PixelNorm,
     Upsample2D,
 )
+from tfgan_zoo.layers.recomputation import recomputed
 from tfgan_zoo.layers.rectifiers import leaky_relu
 from tfgan_zoo.networks.inputs import one_hot
 
@@ -74,6 +77,7 @@ class Growing(keras.Model):
         resolutions: (4, 8, ..., R), all that it can work at.
         resolution: the current one, initially R.
         alpha: variable, how far the layers of `resolution` are faded in, initially 1.
+        recompute: whether the activations of each resolution are computed again for gradients, initially False.
     """
 
     def __init__(self, image_shape: tuple[int, ...], num_classes: int, base: int, maximum: int, **kwargs: Any):
@@ -83,6 +87,7 @@ class Growing(keras.Model):
         self.resolution = self.resolutions[-1]
         self.channels, self.num_classes, self.base, self.maximum = image_shape[-1], num_classes, base, maximum
         self.alpha = self.add_weight(name="alpha", shape=(), initializer="ones", trainable=False, autocast=False)
+        self.recompute = False
         self.upsample = Upsample2D(dtype=self.variable_dtype, name="upsample")
 
     @property
@@ -109,6 +114,10 @@ class Growing(keras.Model):
     def maps(self, resolution: int) -> int:
         """Channels at a resolution."""
         return feature_maps(resolution, self.base, self.maximum)
+
+    def stage(self, function: Callable[[tf.Tensor], tf.Tensor], h: tf.Tensor, *layers: keras.layers.Layer) -> tf.Tensor:
+        """function(h) of these layers, computed again for gradients if `recompute` says so."""
+        return recomputed(lambda h: [function(h)], layers, [h])[0] if self.recompute else function(h)
 
     def blend(self, new: tf.Tensor, old: tf.Tensor) -> tf.Tensor:
         """`faded` at the current alpha."""
@@ -181,12 +190,17 @@ class ProgressiveGenerator(Growing):
         h = before = self.norm(leaky(self.first(self.norm(latent)[:, None, None])))
         for convs in self.convs[: self.level + 1]:
             before = h
-            for conv in convs:
-                h = self.norm(leaky(conv(h)))
+            h = self.stage(functools.partial(self.convolved, convs), h, *convs)
         images = self.to_images[self.level](h)
         if self.level:
             images = self.blend(images, self.upsample(self.to_images[self.level - 1](before)))
         return images
+
+    def convolved(self, convs: list[keras.layers.Layer], h: tf.Tensor) -> tf.Tensor:
+        """The convolutions of a resolution, each with LeakyReLU and pixel normalisation."""
+        for conv in convs:
+            h = self.norm(leaky(conv(h)))
+        return h
 
     @property
     def input(self) -> dict[str, keras.KerasTensor]:
@@ -276,13 +290,19 @@ class ProgressiveDiscriminator(Growing):
             h = self.noises[layer.name]([h, self.noise_strength.value], training=training)
         return leaky_relu(layer(h))
 
+    def halve(self, convs: list[keras.layers.Layer], training: bool, h: tf.Tensor) -> tf.Tensor:
+        """The convolutions of a resolution, then means over 2x2 pixels."""
+        for conv in convs:
+            h = self.conv(conv, h, training)
+        return halved(h)
+
     def call(self, inputs: dict[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:
         images, level = inputs["images"], self.level
         h = self.conv(self.from_images[level], images, training)
         for current in range(level, 0, -1):
-            for conv in self.convs[current]:
-                h = self.conv(conv, h, training)
-            h = halved(h)
+            halve = functools.partial(self.halve, self.convs[current], training)
+            noises = [self.noises[conv.name] for conv in self.convs[current] if self.noises]
+            h = self.stage(halve, h, *self.convs[current], *noises)
             if current == level:
                 h = self.blend(h, self.conv(self.from_images[level - 1], halved(images), training))
         h = self.deviation(h)

@@ -51,13 +51,15 @@ def game_builder(a_recipe: Recipe, image_shape: Sequence[int], num_classes: int)
     """A function that builds the recipe's game for such data; the arguments are checked before it returns.
 
     Args:
-        a_recipe: its model, arguments, measurement and augmentation are read.
+        a_recipe: its model, arguments, measurement, augmentation and recomputation are read.
         image_shape: [height, width, channels], or [2] for points.
         num_classes: 0 without labels.
 
     Raises:
-        ZooError: the model does not take the arguments, or the images cannot be measured or augmented as the recipe says.
+        ZooError: the model does not take the arguments, or the images cannot be measured or augmented as the recipe
+            says; recompute=true, and a network cannot be cut.
     """
+    from tfgan_zoo.networks.segments import recompute
     from tfgan_zoo.observation.augmentation import augment
     from tfgan_zoo.observation.augmentation_feedback import adapt
 
@@ -72,6 +74,9 @@ def game_builder(a_recipe: Recipe, image_shape: Sequence[int], num_classes: int)
             start = cast(float, a_recipe.augmentation_probability)  # the recipe refuses a schedule beside the feedback
             game = adapt(game, a_recipe.augmentation_feedback, start)
         add_terms(game, a_recipe)
+        if a_recipe.recompute:
+            for network in (game.generator, game.discriminator):
+                recompute(network)
         if a_recipe.top_k != 1 and "logits" not in game.discriminator.output:
             outputs = ", ".join(game.discriminator.output)
             raise ZooError(f"top_k needs logits, and this model's discriminator puts out {outputs}; leave it out.")

@@ -1,7 +1,7 @@
 """One training step of any game: the updates of both players, and the moving average. It knows `Game` and `Recipe` alone."""
 
 import contextlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -260,6 +260,12 @@ class Trainer:
             tf.convert_to_tensor(g) for g in gradients
         ], losses  # Keras' Adam mistakes repeated rows of IndexedSlices
 
+    def after(self, logs: Iterable[tf.Tensor], value: tf.Tensor) -> tf.Tensor:
+        """The seed or step of an update. If the recipe saves memory, it waits for the updates with these logs: what is generated
+        for it would be in memory beside their activations. Otherwise it does not, which keeps the cores busier."""
+        with tf.control_dependencies(list(logs) if self.recipe.recompute else []):
+            return tf.identity(value)
+
     def step_seed(self, step: tf.Tensor) -> tf.Tensor:
         """The seed int32 [2] of everything that is drawn in a step, an integer scalar."""
         seed = self.recipe.seed
@@ -296,7 +302,8 @@ class Trainer:
             (log names, their values, 1.0 for each that acted and 0.0 for the others).
         """
         names: list[str] = []
-        values, acted = [], []
+        values: list[tf.Tensor] = []
+        acted: list[tf.Tensor] = []
         for player in PLAYERS:
             for every in self.game.objective.periods(player):
                 own = self.lazy_names(player, every)
@@ -306,7 +313,7 @@ class Trainer:
                     losses = self.strategy.run(run, (batches[0], step))
                     return self.strategy.reduce(tf.distribute.ReduceOp.SUM, losses, axis=None)
 
-                due = tf.equal(step % every, 0)
+                due = tf.equal(self.after(values, step) % every, 0)
                 values.append(tf.cond(due, act, lambda own=own: tf.zeros([len(own)])))
                 acted.append(tf.fill([len(own)], tf.cast(due, tf.float32)))
                 names += own
@@ -320,10 +327,10 @@ class Trainer:
         batches = self.in_precision(list(batches))
         for i, batch in enumerate(batches):
             size = fakes = self.replicas * batch["images"].shape[0]
-            logs |= self.update("discriminator", batch, fold(fold(seed, "discriminator"), i), size)
-        logs |= self.update(
-            "generator", batches[-1], fold(seed, "generator"), self.recipe.generator_batch_size or fakes
-        )
+            turn = self.after(logs.values(), fold(fold(seed, "discriminator"), i))
+            logs |= self.update("discriminator", batch, turn, size)
+        turn = self.after(logs.values(), fold(seed, "generator"))
+        logs |= self.update("generator", batches[-1], turn, self.recipe.generator_batch_size or fakes)
         self.average.update(self.game.generator, step + 1, size * len(batches))
         states = self.game.objective.state
         logs |= {name: state / self.replicas for name, state in states.items() if state.shape.rank == 0}
@@ -353,7 +360,7 @@ class Trainer:
             step = tf.identity(self.step)
             fraction = tf.cast(step - first_step, tf.float32) / stage.steps
             lazy_names, lazy_logs, lazily = self.lazy_updates(batches, step)
-            logs = self.strategy.run(self.replica_step, (batches, step, fraction))
+            logs = self.strategy.run(self.replica_step, (batches, self.after(lazy_logs, step), fraction))
             logs = self.strategy.reduce(tf.distribute.ReduceOp.SUM, logs, axis=None)
             if self.guard:
                 self.guard.count(self.discriminator_loss(logs))

@@ -1,0 +1,158 @@
+"""Activations that are computed again for gradients: the same numbers, each state moves once, and a graph keeps fewer of them."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from small_games import assert_same, played, points_game, points_recipe, values
+
+from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.layers import BatchNorm, Dropout, SpectralNormalization
+from tfgan_zoo.layers.recomputation import delayed, recomputed
+from tfgan_zoo.networks.segments import Segments, best_cuts, recompute
+from tfgan_zoo.objectives.adversarial import Wasserstein
+from tfgan_zoo.objectives.penalties import GradientPenalty
+
+X = np.random.default_rng(0).normal(size=[5, 4])
+
+
+def small_layers():
+    keras.utils.set_random_seed(1)
+    layers = [SpectralNormalization(keras.layers.Dense(6)), BatchNorm(), Dropout(0.5, seed=3), keras.layers.Dense(2)]
+    shape = (5, 4)
+    for layer in layers:
+        layer.build(shape)
+        shape = layer.compute_output_shape(shape)
+    return layers
+
+
+def run(layers, x):
+    for layer in layers:
+        arguments = {} if type(layer) is keras.layers.Dense else {"training": True}
+        x = tf.tanh(layer(x, **arguments))
+    return x
+
+
+@pytest.mark.parametrize("traced", [False, True])
+def test_values_first_and_second_derivatives_and_state_are_those_without(double, traced):
+    found = []
+    for again in (False, True):
+        layers = small_layers()
+
+        def derivatives(x, layers=layers, again=again):
+            weights = [v.value for layer in layers for v in layer.trainable_variables]
+            with tf.GradientTape() as outer:
+                outer.watch(x)
+                with tf.GradientTape() as inner:
+                    inner.watch(x)
+                    y = recomputed(lambda x: [run(layers, x)], layers, [x])[0] if again else run(layers, x)
+                    total = tf.reduce_sum(y * y)
+                norm = tf.reduce_sum(inner.gradient(total, x) ** 2)
+                loss = total + norm
+            return [y, norm, *outer.gradient(loss, [x, *weights])]
+
+        results = (tf.function(derivatives) if traced else derivatives)(tf.constant(X))
+        found.append(
+            [t.numpy() for t in results] + [v.numpy() for layer in layers for v in layer.non_trainable_variables]
+        )
+    assert len(found[0]) > 12
+    for kept, again in zip(*found, strict=True):
+        np.testing.assert_allclose(again, kept, rtol=1e-12, atol=1e-12)
+    assert 1 in [int(v) for v in found[1] if np.ndim(v) == 0]  # the dropout's count of calls
+
+
+def test_what_is_delayed_keeps_its_bits():
+    special = tf.constant([0.0, -0.0, np.inf, -np.inf, np.nan])
+    floats, integers = delayed([special, tf.constant([3])], tf.constant([2.0, 3.0]))
+    assert floats.numpy().tobytes() == special.numpy().tobytes()
+    assert integers.numpy().tolist() == [3]
+
+
+def chain(depth=12):
+    inputs = keras.Input([8], name="x")
+    h = inputs
+    for i in range(depth):
+        h = keras.layers.Dense(8, activation="tanh", name=f"dense_{i}")(h)
+    return keras.Model({"x": inputs}, h, name="chain")
+
+
+def test_segments_run_each_layer_once_and_keep_less_than_all_activations():
+    network = chain()
+    segments = Segments(network)
+    assert [node.operation.name for nodes, _, _ in segments.segments for node in nodes] == [
+        f"dense_{i}" for i in range(12)
+    ]
+    assert 1 < len(segments.segments) < 12
+    assert segments.kept + segments.largest < segments.total * 0.7
+    np.testing.assert_array_equal(segments({"x": X[:, [0] * 8]}), network({"x": X[:, [0] * 8]}))
+
+
+def test_a_gradient_computes_the_layers_again():
+    """Their products are in the graph twice, before those of the gradient."""
+    counts = []
+    for again in (False, True):
+        network = chain()
+        call = Segments(network) if again else lambda inputs, network=network: network(inputs, training=True)
+
+        def gradient(x, call=call, network=network):
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_sum(call({"x": x}))
+            return tape.gradient(loss, [v.value for v in network.trainable_variables])
+
+        graph = tf.function(gradient).get_concrete_function(tf.TensorSpec([3, 8])).graph
+        counts.append(sum(op.type == "MatMul" for op in graph.get_operations()))
+    assert counts[1] >= counts[0] + 12
+
+
+def test_a_cut_is_where_little_is_live():
+    assert best_cuts(np.array([1, 8, 8, 1, 8, 8]), np.array([1, 8, 8, 1, 8, 0])) == [(0, 4), (4, 6)]
+    assert best_cuts(np.array([5]), np.array([0])) == [(0, 1)]
+
+
+def recomputed_game(**settings):
+    def build():
+        game = points_game(**settings)
+        for network in (game.generator, game.discriminator):
+            recompute(network)
+        return game
+
+    return build
+
+
+def test_training_ends_with_the_same_bits():
+    """Batch norm and spectral normalisation keep a state, which moves once a pass."""
+    assert_same(values(played(points_recipe(), recomputed_game())), values(played(points_recipe())))
+
+
+def test_two_replicas_equal_one(two_replicas):
+    settings, objective = points_recipe(precision="float64"), Wasserstein() + 10 * GradientPenalty()
+    one = values(played(settings, lambda: points_game(objective)))
+    two = values(played(settings, recomputed_game(objective=objective), two_replicas))
+    assert_same(one, two, tolerance=1e-9)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_updates_wait_for_each_other_only_where_memory_is_saved(again):
+    """Images for the next update would be generated beside this one's activations."""
+    trainer, seeds = played(points_recipe(steps=1, recompute=again)), []
+    update = trainer.update
+
+    def watched(player, batch, seed, *more):
+        seeds.append(seed)
+        return update(player, batch, seed, *more)
+
+    trainer.update = watched
+    batch = {"images": tf.zeros([8, 2])}
+    tf.function(
+        lambda: trainer.replica_step([batch], tf.constant(0, tf.int64), tf.constant(0.0))
+    ).get_concrete_function()
+    assert [bool(seed.op.control_inputs) for seed in seeds] == [False, again]
+
+
+def test_a_network_that_cannot_be_cut_is_refused_by_name():
+    class Odd(keras.Model):
+        def call(self, inputs):
+            return inputs
+
+    with pytest.raises(ZooError, match="the odd is a Odd; leave it out"):
+        recompute(Odd(name="odd"))
