@@ -1,7 +1,8 @@
 """Functions of layers whose intermediate results are computed again for the gradient instead of being kept: less memory, more time.
 
 Chen et al. 2016, arXiv:1604.06174. `tf.recompute_grad`, and with it `keras.RematScope`, has no second derivatives, which gradient
-penalties need, and runs a layer's updates of its own state, such as those of batch normalisation, twice.
+penalties need, and updates a layer's own state, such as batch normalisation's, in each computation
+(findings/remat_scope_and_batch_norm.sh).
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -19,7 +20,7 @@ def unique(variables: Iterable[keras.Variable]) -> list[keras.Variable]:
 def delayed(tensors: Sequence[tf.Tensor], gradient: tf.Tensor) -> list[tf.Tensor]:
     """The same tensors, those of floats only once `gradient` is known; NaN if its first number is NaN.
 
-    By a factor of 1 and not by a control dependency, which XLA ignores and which keeps grappler from fusing what depends on it.
+    By a factor of 1 and not by a control dependency, which XLA ignores.
     """
     first = tf.reshape(gradient, [-1])[0]
     one = tf.where(first == first, tf.ones_like(first), first)
