@@ -48,6 +48,34 @@ def test_leaky_relu_by_hand():
     np.testing.assert_allclose(tape.gradient(y, x), [0.1, 0.1, 1.0])
 
 
+@pytest.mark.parametrize("slope", [0.2, 0.0, -0.5])
+def test_slopes_of_either_sign_have_tensorflows_gradient(slope):
+    """The gradient reads signs, and those of the output are those of the input unless the slope is negative."""
+    x = tf.constant([-2.0, -0.0, 0.0, 3.0, np.nan, -np.inf, np.inf])
+    gradients = []
+    for function in (leaky_relu, tf.nn.leaky_relu):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = function(x, slope)
+        gradients.append(tape.gradient(y, x).numpy())
+    np.testing.assert_array_equal(*gradients)
+
+
+def test_nothing_but_the_rectifier_reads_its_input():
+    """So TensorFlow can free it, and fuse the rectifier with the convolution before it."""
+
+    def gradient(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            before = tf.identity(x, name="before")
+            y = leaky_relu(before, 0.2)
+        return tape.gradient(y, x)
+
+    graph = tf.function(gradient).get_concrete_function(tf.TensorSpec([2])).graph
+    readers = graph.get_operation_by_name("before").outputs[0].consumers()
+    assert {op.type for op in readers} <= {"LeakyRelu", "IdentityN"}  # the latter only passes gradients
+
+
 @pytest.mark.parametrize(("ours", "reference"), PAIRS)
 def test_zero_second_derivatives_are_not_passed_back_through_earlier_layers(ours, reference):
     """In the graph of a penalty's gradient, TensorFlow's own rectifiers cause more matrix products: those of zeros."""

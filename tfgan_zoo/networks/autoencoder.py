@@ -6,7 +6,7 @@ from collections.abc import Callable
 import keras
 
 from tfgan_zoo.core.errors import ZooError
-from tfgan_zoo.layers import BatchNorm, Upsample2D
+from tfgan_zoo.layers import BatchNorm, LeakyReLU, Upsample2D
 from tfgan_zoo.networks.heads import normal
 from tfgan_zoo.networks.shapes import halvings, output_dtype
 
@@ -41,13 +41,13 @@ def ebgan_discriminator(image_shape: tuple[int, ...], channels: int = 64) -> ker
         )
         h = conv(h)
         h = BatchNorm(name=f"norm_{i}")(h) if i > 1 else h
-        h = keras.layers.LeakyReLU(0.2, name=f"relu_{i}")(h)
+        h = LeakyReLU(0.2, name=f"relu_{i}")(h)
     embedding = keras.layers.Flatten(name="embedding", dtype=output_dtype())(h)
     for i in reversed(range(1, count)):
         up = keras.layers.Conv2DTranspose(
             channels * 2 ** (i - 1), 4, 2, "same", use_bias=False, kernel_initializer=normal(), name=f"up_{i}"
         )
-        h = keras.layers.LeakyReLU(0.2, name=f"up_relu_{i}")(BatchNorm(name=f"up_norm_{i}")(up(h)))
+        h = LeakyReLU(0.2, name=f"up_relu_{i}")(BatchNorm(name=f"up_norm_{i}")(up(h)))
     h = keras.layers.Conv2DTranspose(image_shape[-1], 4, 2, "same", kernel_initializer=normal(), name="decode")(h)
     return with_energy(images, embedding, h, keras.ops.square)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import keras
 
 from tfgan_zoo.core.priors import Codes
-from tfgan_zoo.layers import BatchNorm
+from tfgan_zoo.layers import BatchNorm, LeakyReLU
 from tfgan_zoo.networks.shapes import output_dtype, plain
 
 
@@ -48,7 +48,7 @@ def code_heads(codes: Codes, learned_variance: bool, width: int = 128) -> Callab
 
     def heads(features: keras.KerasTensor) -> dict[str, keras.KerasTensor]:
         q = keras.layers.Dense(width, use_bias=False, kernel_initializer=normal(), name="code_dense")(features)
-        q = keras.layers.LeakyReLU(0.1, name="code_relu")(BatchNorm(name="code_norm")(q))
+        q = LeakyReLU(0.1, name="code_relu")(BatchNorm(name="code_norm")(q))
         outputs = {"logits": linear("logits", 1)(features)}
         if codes.categorical:
             outputs["category_logits"] = linear("category_logits", sum(codes.categorical))(q)

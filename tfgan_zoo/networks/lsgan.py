@@ -3,7 +3,7 @@
 import keras
 
 from tfgan_zoo.core.errors import ZooError
-from tfgan_zoo.layers import BatchNorm
+from tfgan_zoo.layers import BatchNorm, LeakyReLU
 from tfgan_zoo.networks.heads import dense_heads, normal
 from tfgan_zoo.networks.shapes import output_dtype, stem, to_images
 
@@ -49,7 +49,7 @@ def discriminator(image_shape: tuple[int, ...], channels: int = 64) -> keras.Mod
         )
         h = conv(h)
         h = BatchNorm(name=f"norm_{i}")(h) if i > 1 else h
-        h = keras.layers.LeakyReLU(0.2, name=f"relu_{i}")(h)
+        h = LeakyReLU(0.2, name=f"relu_{i}")(h)
     features = keras.layers.Flatten(name="features", dtype=output_dtype())(h)
     return keras.Model(
         {"images": images}, {**dense_heads(logits=1)(features), "features": features}, name="discriminator"

@@ -8,7 +8,7 @@ Cross-channel mixing is a random 1x1 convolution at every depth; cross-scale mix
 import keras
 
 from tfgan_zoo.core.errors import ZooError
-from tfgan_zoo.layers import BatchNorm, BilinearUpsample2D, SpectralNormalization
+from tfgan_zoo.layers import BatchNorm, BilinearUpsample2D, LeakyReLU, SpectralNormalization
 from tfgan_zoo.networks.inputs import labels_input
 from tfgan_zoo.networks.shapes import output_dtype
 
@@ -97,7 +97,7 @@ def small_discriminator(
         filters = max(1, min(channel_base // (h.shape[1] // 2), channel_maximum))
         h = conv(filters, 4, f"{name}_conv_{number}", strides=2, padding="same")(h)
         h = BatchNorm(name=f"{name}_norm_{number}")(h)
-        h = keras.layers.LeakyReLU(0.2, name=f"{name}_lrelu_{number}")(h)
+        h = LeakyReLU(0.2, name=f"{name}_lrelu_{number}")(h)
     return conv(outputs, min(4, h.shape[1]), f"{name}_logits", dtype=output_dtype())(h)
 
 
