@@ -7,7 +7,7 @@ import tensorflow as tf
 from small_games import assert_same, played, points_game, points_recipe, values
 
 from tfgan_zoo.core.errors import ZooError
-from tfgan_zoo.layers import BatchNorm, Dropout, SpectralNormalization
+from tfgan_zoo.layers import BatchNorm, Dropout, SelfAttention, SpectralNormalization, self_attention
 from tfgan_zoo.layers.recomputation import delayed, recomputed
 from tfgan_zoo.networks.segments import Segments, best_cuts, recompute
 from tfgan_zoo.objectives.adversarial import Wasserstein
@@ -156,3 +156,33 @@ def test_a_network_that_cannot_be_cut_is_refused_by_name():
 
     with pytest.raises(ZooError, match="the odd is a Odd; leave it out"):
         recompute(Odd(name="odd"))
+
+
+def test_attention_in_parts_equals_attention_of_the_whole_batch(double, monkeypatch):
+    """Forward, backward, and under a penalty; and each part's weights wait for the part before it."""
+    monkeypatch.setattr(self_attention, "PART", 2 * 16 * 4 * 8)  # two images of 16 positions and 4 keys
+    layer = SelfAttention(spectral_norm=True)
+    layer.build((5, 4, 4, 8))
+    layer.gain.assign(0.7)
+    x = tf.constant(np.random.default_rng(0).normal(size=[5, 4, 4, 8]))
+    weights = [v.value for v in layer.trainable_variables]
+    state = [v.numpy() for v in layer.non_trainable_variables]
+
+    def derivatives():
+        for variable, value in zip(layer.non_trainable_variables, state, strict=True):
+            variable.assign(value)
+        with tf.GradientTape() as outer:
+            outer.watch(x)
+            with tf.GradientTape() as inner:
+                inner.watch(x)
+                y = layer(x, training=True)
+                total = tf.reduce_sum(y * y)
+            loss = total + tf.reduce_sum(inner.gradient(total, x) ** 2)
+        return [y, *outer.gradient(loss, [x, *weights])]
+
+    whole = derivatives()
+    layer.recompute = True
+    for kept, again in zip(whole, derivatives(), strict=True):
+        np.testing.assert_allclose(again, kept, rtol=1e-11, atol=1e-11)
+    graph = tf.function(derivatives).get_concrete_function().graph
+    assert sum(op.type == "Softmax" for op in graph.get_operations()) > 3

@@ -6,7 +6,10 @@ import keras
 import tensorflow as tf
 
 from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.layers.recomputation import delayed, recomputed
 from tfgan_zoo.layers.spectral_normalization import SpectralNormalization
+
+PART = 2**26  # bytes of attention weights that are in memory at once where they are computed again
 
 
 @keras.saving.register_keras_serializable(package="tfgan_zoo")
@@ -21,6 +24,9 @@ class SelfAttention(keras.layers.Layer):
         spectral_norm: apply spectral normalisation to each 1x1 convolution, as SAGAN does in both players.
         kernel_initializer, kernel_regularizer: of the four convolutions.
         spectral_epsilon: epsilon of their spectral normalisation.
+
+    Attributes:
+        recompute: whether training keeps no attention weights, but computes them again for gradients, initially False.
 
     Raises:
         ZooError: at build, fewer than 8 channels, or odd sizes with `pool`.
@@ -48,6 +54,7 @@ class SelfAttention(keras.layers.Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
+        self.recompute = False
         self.pool = pool
         self.spectral_norm = spectral_norm
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
@@ -92,11 +99,28 @@ class SelfAttention(keras.layers.Layer):
         if self.pool:
             key, value = (tf.nn.max_pool2d(t, 2, 2, "VALID") for t in (key, value))
         query, key, value = (tf.reshape(t, [shape[0], -1, t.shape[-1]]) for t in (query, key, value))
-        scores = tf.matmul(query, key, transpose_b=True)  # [batch, positions, key positions]
-        weights = tf.nn.softmax(tf.cast(scores, self.variable_dtype), axis=-1)
-        mixed = tf.matmul(tf.cast(weights, value.dtype), value)
-        mixed = tf.reshape(mixed, tf.concat([shape[:-1], [value.shape[-1]]], 0))
+        attend = self.attended_in_parts if training and self.recompute else self.attended
+        mixed = tf.reshape(attend(query, key, value), tf.concat([shape[:-1], [value.shape[-1]]], 0))
         return inputs + tf.cast(self.gain, inputs.dtype) * project(self.mixed, mixed)
+
+    def attended(self, query: tf.Tensor, key: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
+        """Means of the values [B, K, V], weighted for each query [B, N, D] by its products with the keys [B, K, D]: [B, N, V]."""
+        scores = tf.matmul(query, key, transpose_b=True)
+        weights = tf.nn.softmax(tf.cast(scores, self.variable_dtype), axis=-1)
+        return tf.matmul(tf.cast(weights, value.dtype), value)
+
+    def attended_in_parts(self, *tensors: tf.Tensor) -> tf.Tensor:
+        """`attended` of some images after the others, forward and backward, so that few images' weights are in memory."""
+        query, key, _ = tensors
+        if query.shape[0] is None:
+            return self.attended(*tensors)
+        rows = max(1, PART // (query.shape[1] * key.shape[1] * tf.as_dtype(self.variable_dtype).size))
+        parts: list[tf.Tensor] = []
+        for start in range(0, query.shape[0], rows):
+            part = [t[start : start + rows] for t in tensors]
+            part = delayed(part, parts[-1]) if parts else part
+            parts += recomputed(lambda *own: [self.attended(*own)], [], part)
+        return tf.concat(parts, 0)
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         return input_shape

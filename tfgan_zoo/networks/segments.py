@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.layers import SelfAttention
 from tfgan_zoo.layers.recomputation import recomputed
 from tfgan_zoo.networks.progressive import Growing
 
@@ -122,5 +123,8 @@ def recompute(network: keras.Model) -> None:
             f"recompute=true cuts networks of the form keras.Model(inputs, outputs), and the {network.name} is a "
             f"{type(network).__name__}; leave it out."
         )
+    for layer in network.layers:
+        if isinstance(layer, SelfAttention):
+            layer.recompute = True
     for part in (network, *(layer for layer in network.layers if hasattr(layer, "_nodes_by_depth"))):
         part.segments = Segments(part)
