@@ -7,6 +7,7 @@ import tensorflow as tf
 from small_games import assert_same, played, points_game, points_recipe, values
 
 from tfgan_zoo.core.errors import ZooError
+from tfgan_zoo.core.game import run_network
 from tfgan_zoo.layers import BatchNorm, Dropout, SelfAttention, SpectralNormalization, self_attention
 from tfgan_zoo.layers.recomputation import delayed, recomputed
 from tfgan_zoo.networks.segments import Segments, best_cuts, recompute
@@ -68,6 +69,17 @@ def test_what_is_delayed_keeps_its_bits():
     assert integers.numpy().tolist() == [3]
 
 
+def types_before(op):
+    """The types of all operations that an operation's inputs are computed by."""
+    found, waiting = set(), [op]
+    while waiting:
+        for tensor in waiting.pop().inputs:
+            if tensor.op not in found:
+                found.add(tensor.op)
+                waiting.append(tensor.op)
+    return [other.type for other in found]
+
+
 def chain(depth=12):
     inputs = keras.Input([8], name="x")
     h = inputs
@@ -100,8 +112,12 @@ def test_a_gradient_computes_the_layers_again():
             return tape.gradient(loss, [v.value for v in network.trainable_variables])
 
         graph = tf.function(gradient).get_concrete_function(tf.TensorSpec([3, 8])).graph
-        counts.append(sum(op.type == "MatMul" for op in graph.get_operations()))
-    assert counts[1] >= counts[0] + 12
+        products = [op for op in graph.get_operations() if op.type == "MatMul"]
+        counts.append((len(products), sum("SelectV2" in types_before(op) for op in products)))
+    assert counts[1][0] >= counts[0][0] + 12
+    assert (
+        counts[0][1] == 0 < 12 <= counts[1][1]
+    )  # they wait for the gradient, or grappler would merge them with the first ones
 
 
 def test_a_cut_is_where_little_is_live():
@@ -184,5 +200,30 @@ def test_attention_in_parts_equals_attention_of_the_whole_batch(double, monkeypa
     layer.recompute = True
     for kept, again in zip(whole, derivatives(), strict=True):
         np.testing.assert_allclose(again, kept, rtol=1e-11, atol=1e-11)
-    graph = tf.function(derivatives).get_concrete_function().graph
-    assert sum(op.type == "Softmax" for op in graph.get_operations()) > 3
+    graph = tf.function(lambda: layer(x, training=True)).get_concrete_function().graph
+    parts = [op for op in graph.get_operations() if op.type == "Softmax"]
+    assert [types_before(part).count("Softmax") for part in parts] == [0, 1, 2]
+
+
+def test_a_layer_that_adds_a_loss_is_refused():
+    inputs = keras.Input([4], name="x")
+    network = keras.Model({"x": inputs}, keras.layers.Dense(3, activity_regularizer="l2")(inputs))
+    recompute(network)
+    with pytest.raises(ZooError, match="activity_regularizer"):
+        run_network(network, {"x": X}, training=True)
+
+
+def test_attention_inside_of_a_nested_network_is_in_parts_too():
+    inner_inputs = keras.Input([4, 4, 8], name="inner")
+    inner = keras.Model(inner_inputs, SelfAttention(name="attention")(inner_inputs), name="nested")
+    inputs = keras.Input([4, 4, 8], name="x")
+    recompute(keras.Model({"x": inputs}, inner(inputs), name="outer"))
+    assert inner.get_layer("attention").recompute
+
+
+def test_inputs_are_expanded_as_keras_does():
+    inputs = keras.Input([1], name="x")
+    network = keras.Model({"x": inputs}, keras.layers.Dense(3)(inputs))
+    expected = network({"x": X[:, 0]}, training=True)
+    recompute(network)
+    np.testing.assert_array_equal(run_network(network, {"x": tf.constant(X[:, 0])}, training=True), expected)

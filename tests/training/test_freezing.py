@@ -169,3 +169,10 @@ def test_a_resumed_run_keeps_its_frozen_layers_and_its_optimisers_state():
 
 def test_the_example_of_freeze_holds():
     assert doctest.testmod(freezing).failed == 0
+
+
+def test_layers_have_the_same_numbers_where_activations_are_computed_again():
+    network = ProgressiveDiscriminator(SHAPE, base=32, maximum=4)
+    depths = depths_from_image(network)
+    network.recompute = True
+    assert depths_from_image(network) == depths

@@ -37,7 +37,7 @@ def run_network(network: keras.Model, inputs: Batch, training: bool) -> Any:
             f"the {network.name} needs {', '.join(missing)}, but the batch has only {', '.join(sorted(inputs))}; "
             "use a data source with labels, or a model without them."
         )
-    segments = getattr(network, "segments", None) if training else None  # see `networks.segments`
+    segments = getattr(network, "recomputed_segments", None) if training else None  # see `networks.segments`
     inputs = {name: inputs[name] for name in names}
     return segments(inputs) if segments else network(inputs, training=training)
 

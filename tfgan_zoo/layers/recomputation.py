@@ -11,6 +11,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfgan_zoo.core.errors import ZooError
+
 
 def unique(variables: Iterable[keras.Variable]) -> list[keras.Variable]:
     """The variables in their order, each once."""
@@ -37,9 +39,13 @@ def recomputed(
     another order, whose last bits may differ from those without recomputation.
 
     Args:
-        function: of tensors alone, returns a list of tensors of floats; deterministic, apart from the state of `layers`.
+        function: of tensors alone, returns a list of tensors of floats; deterministic, apart from the state of `layers`: random
+            numbers are of stateless operations or a `keras.random.SeedGenerator` of a layer.
         layers: built, all whose variables it reads.
         tensors: its arguments.
+
+    Raises:
+        ZooError: a layer adds a loss.
     """
     layers = list(layers)
     weights = unique(v for layer in layers for v in layer.trainable_variables)
@@ -50,8 +56,13 @@ def recomputed(
     def compute(arguments: Sequence[tf.Tensor]) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
         """The function's results, and the state after it, of its tensors followed by the weights."""
         mapping = [*zip(weights, arguments[count:], strict=True), *zip(state, before, strict=True)]
-        with keras.StatelessScope(state_mapping=mapping) as scope:
+        with keras.StatelessScope(state_mapping=mapping, collect_losses=True) as scope:
             results = list(function(*arguments[:count]))
+        if scope.losses:
+            raise ZooError(
+                "recompute=true would lose the losses that layers add when they are called, such as those of an activity_regularizer; "
+                "leave one of both out."
+            )
         return results, [scope.get_current_value(v) for v in state]
 
     @tf.custom_gradient

@@ -110,7 +110,8 @@ class SelfAttention(keras.layers.Layer):
         return tf.matmul(tf.cast(weights, value.dtype), value)
 
     def attended_in_parts(self, *tensors: tf.Tensor) -> tf.Tensor:
-        """`attended` of some images after the others, forward and backward, so that few images' weights are in memory."""
+        """`attended` of some images after the others, forward and backward, so that few images' weights are in memory; of all at once
+        in a graph that does not know how many there are."""
         query, key, _ = tensors
         if query.shape[0] is None:
             return self.attended(*tensors)

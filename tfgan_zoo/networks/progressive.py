@@ -115,9 +115,13 @@ class Growing(keras.Model):
         """Channels at a resolution."""
         return feature_maps(resolution, self.base, self.maximum)
 
-    def stage(self, function: Callable[[tf.Tensor], tf.Tensor], h: tf.Tensor, *layers: keras.layers.Layer) -> tf.Tensor:
-        """function(h) of these layers, computed again for gradients if `recompute` says so."""
-        return recomputed(lambda h: [function(h)], layers, [h])[0] if self.recompute else function(h)
+    def stage(
+        self, function: Callable[[tf.Tensor], tf.Tensor], h: tf.Tensor, layers: list[keras.layers.Layer], training: bool
+    ) -> tf.Tensor:
+        """function(h) of these layers, computed again for gradients of training if `recompute` says so."""
+        if not (training and self.recompute):
+            return function(h)
+        return recomputed(lambda h: [function(h)], layers, [h])[0]
 
     def blend(self, new: tf.Tensor, old: tf.Tensor) -> tf.Tensor:
         """`faded` at the current alpha."""
@@ -190,7 +194,7 @@ class ProgressiveGenerator(Growing):
         h = before = self.norm(leaky(self.first(self.norm(latent)[:, None, None])))
         for convs in self.convs[: self.level + 1]:
             before = h
-            h = self.stage(functools.partial(self.convolved, convs), h, *convs)
+            h = self.stage(functools.partial(self.convolved, convs), h, convs, training)
         images = self.to_images[self.level](h)
         if self.level:
             images = self.blend(images, self.upsample(self.to_images[self.level - 1](before)))
@@ -302,7 +306,7 @@ class ProgressiveDiscriminator(Growing):
         for current in range(level, 0, -1):
             halve = functools.partial(self.halve, self.convs[current], training)
             noises = [self.noises[conv.name] for conv in self.convs[current] if self.noises]
-            h = self.stage(halve, h, *self.convs[current], *noises)
+            h = self.stage(halve, h, [*self.convs[current], *noises], training)
             if current == level:
                 h = self.blend(h, self.conv(self.from_images[level - 1], halved(images), training))
         h = self.deviation(h)

@@ -61,7 +61,7 @@ class Segments:
     Attributes:
         segments: [(nodes, tensors that they read, tensors that later ones read)].
         kept, largest: bytes per example at the cuts, and in the largest segment.
-        total: bytes per example of all activations.
+        total: bytes per example of the outputs of all layers; what layers keep inside is not known here.
     """
 
     def __init__(self, network: keras.Model) -> None:
@@ -89,7 +89,7 @@ class Segments:
 
     def __call__(self, inputs: Mapping[str, tf.Tensor]) -> Any:
         """What `network(inputs, training=True)` returns."""
-        values = {id(tensor): tf.cast(inputs[tensor.name], tensor.dtype) for tensor in self.network.inputs}
+        values = dict(zip(map(id, self.network.inputs), self.network._standardize_inputs(inputs), strict=True))
         for nodes, needed, later in self.segments:
 
             def run(*tensors, nodes=nodes, needed=needed, later=later):
@@ -110,7 +110,8 @@ class Segments:
 
 
 def recompute(network: keras.Model) -> None:
-    """Makes `run_network` compute the network's activations again for gradients, and those of networks that it is made of.
+    """Makes `run_network` compute the network's activations again for gradients, and likewise for networks inside of it, which
+    games such as `stylegan2`'s also run by themselves.
 
     Raises:
         ZooError: it is no network that can be cut.
@@ -123,8 +124,8 @@ def recompute(network: keras.Model) -> None:
             f"recompute=true cuts networks of the form keras.Model(inputs, outputs), and the {network.name} is a "
             f"{type(network).__name__}; leave it out."
         )
-    for layer in network.layers:
-        if isinstance(layer, SelfAttention):
-            layer.recompute = True
-    for part in (network, *(layer for layer in network.layers if hasattr(layer, "_nodes_by_depth"))):
-        part.segments = Segments(part)
+    for part in network._flatten_layers():
+        if isinstance(part, SelfAttention):
+            part.recompute = True
+        if hasattr(part, "_nodes_by_depth"):
+            part.recomputed_segments = Segments(part)
