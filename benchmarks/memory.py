@@ -4,7 +4,7 @@
     python -m benchmarks.memory --write            measures nothing: the table of docs/training_tools.md from the stored results
 
 Each is measured in a process of its own, on images of random numbers: the peak of its resident memory, and what it had before the
-first step, with all weights. One replica on one device, in the recipe's first stage without a smaller batch; lazy terms act.
+first step, with all weights. One replica on one device, in the recipe's last stage; lazy terms act in it.
 """
 
 import json

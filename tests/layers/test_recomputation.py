@@ -80,10 +80,11 @@ def types_before(op):
     return [other.type for other in found]
 
 
-def chain(depth=12):
+def chain():
+    """Twelve layers of one width."""
     inputs = keras.Input([8], name="x")
     h = inputs
-    for i in range(depth):
+    for i in range(12):
         h = keras.layers.Dense(8, activation="tanh", name=f"dense_{i}")(h)
     return keras.Model({"x": inputs}, h, name="chain")
 
@@ -115,9 +116,9 @@ def test_a_gradient_computes_the_layers_again():
         products = [op for op in graph.get_operations() if op.type == "MatMul"]
         counts.append((len(products), sum("SelectV2" in types_before(op) for op in products)))
     assert counts[1][0] >= counts[0][0] + 12
-    assert (
-        counts[0][1] == 0 < 12 <= counts[1][1]
-    )  # they wait for the gradient, or grappler would merge them with the first ones
+    # They wait for the gradient, or grappler would merge them with the first ones.
+    assert counts[0][1] == 0
+    assert counts[1][1] >= 12
 
 
 def test_a_cut_is_where_little_is_live():
