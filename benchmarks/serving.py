@@ -182,7 +182,10 @@ def main():
     if arguments.clients_process:
         clients_process()
     else:
-        asyncio.run(measure(arguments))
+        from tfgan_zoo.serving.server.application import new_event_loop
+
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:  # as the server runs
+            runner.run(measure(arguments))
 
 
 if __name__ == "__main__":

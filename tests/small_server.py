@@ -24,7 +24,7 @@ from tensorflow_serving.apis import (
 )
 
 from tfgan_zoo.serving.deployment import IMAGE
-from tfgan_zoo.serving.server.application import Options, Server
+from tfgan_zoo.serving.server.application import Options, Server, new_event_loop
 
 
 def save_picks(folder):
@@ -65,7 +65,7 @@ class Running(Clients):
     """An embedded server. Attributes: server; lines: its log."""
 
     def __init__(self, **options):
-        self.lines, self.loop = [], asyncio.new_event_loop()
+        self.lines, self.loop = [], new_event_loop()
         self.options = Options(port=0, rest_port=0, log=self.lines.append, **{"poll_seconds": 0.05, **options})
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()

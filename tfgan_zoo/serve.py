@@ -4,7 +4,6 @@ python -m tfgan_zoo.serve --zoo=export/
 python -m tfgan_zoo.serve --model_config_file=models.config --port=0 --rest_api_port=0
 """
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from absl import flags
@@ -110,7 +109,7 @@ def main() -> int:
     from tfgan_zoo.serving.server import application
 
     tf.config.threading.set_intra_op_parallelism_threads(INTRA_OP_THREADS.value)
-    asyncio.run(application.serve(options()))
+    application.run(options())
     return 0
 
 

@@ -1135,7 +1135,8 @@ def test_a_signal_while_models_load_ends_the_start(light, tmp_path, capsys):
         os.kill(os.getpid(), signal.SIGINT)
 
     options = Options(zoo=str(tmp_path), port=0, rest_port=0, check=check, log=lambda line: None)
-    asyncio.run(asyncio.wait_for(serve(options), 60))
+    with asyncio.Runner(loop_factory=application.new_event_loop) as runner:
+        runner.run(asyncio.wait_for(serve(options), 60))
     assert len(checked) == 1
     assert capsys.readouterr().out.startswith("Stopping")
 
@@ -1155,7 +1156,8 @@ def test_the_printed_address_is_reachable(light, tmp_path, capsys):
         await serving
         return reply.status
 
-    assert asyncio.run(asyncio.wait_for(ask(), 60)) == 200
+    with asyncio.Runner(loop_factory=application.new_event_loop) as runner:
+        assert runner.run(asyncio.wait_for(ask(), 60)) == 200
 
 
 def test_a_rest_port_taken_during_loading_leaves_no_grpc_server_to_fail_later(tmp_path, monkeypatch):

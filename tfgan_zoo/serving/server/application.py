@@ -4,6 +4,7 @@ import asyncio
 import concurrent.futures
 import dataclasses
 import signal
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -221,6 +222,21 @@ async def check_port_free(host: str, port: int, flag: str) -> None:
     except OSError as error:
         raise rest.listen_error(host, port, flag, error) from None
     listening.close()
+
+
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    """An event loop for a server: uvloop's, which is faster, or on Windows, where that does not run, asyncio's own."""
+    if sys.platform == "win32":
+        return asyncio.new_event_loop()
+    import uvloop
+
+    return uvloop.new_event_loop()
+
+
+def run(options: Options) -> None:
+    """`serve` in an event loop of its own. Raises: ZooError."""
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(serve(options))
 
 
 async def serve(options: Options) -> None:

@@ -1,7 +1,7 @@
 """TF Serving's gRPC services, with the official stubs on grpc.aio, and the health service."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import grpc
@@ -92,26 +92,57 @@ async def with_status(context: Any, response: Awaitable) -> Any:
         return await context.abort(status.code, status.message)
 
 
-class ParseErrors(grpc.aio.ServerInterceptor):
-    """Answers bytes that do not parse with INTERNAL, which is gRPC's status for them, and logs no traceback."""
+class Registrar:
+    """Stands in for a server where generated code registers a service.
 
-    async def intercept_service(self, continuation: Callable, details: Any) -> Any:
-        handler = await continuation(details)
-        if handler is None or handler.unary_unary is None:
-            return handler
+    Bytes that do not parse are answered with INTERNAL, gRPC's own status for them, and no traceback is logged. (An interceptor could do this as
+    well, but gRPC would build the handler anew for each call.)
+    """
 
-        def parse(raw: bytes) -> Any:
-            try:
-                return handler.request_deserializer(raw)
-            except Exception:  # the parser may raise any type on arbitrary bytes
-                return None
+    def __init__(self, server: Any):
+        self.server = server
 
-        async def behaviour(request: Any, context: Any) -> Any:
-            if request is None:
-                await context.abort(grpc.StatusCode.INTERNAL, "Error parsing request proto")
-            return await handler.unary_unary(request, context)
+    def add_generic_rpc_handlers(self, services: Iterable[grpc.GenericRpcHandler]) -> None:
+        self.server.add_generic_rpc_handlers(tuple(map(Service, services)))
 
-        return grpc.unary_unary_rpc_method_handler(behaviour, parse, handler.response_serializer)
+    def add_registered_method_handlers(self, name: str, handlers: Mapping[str, Any]) -> None:
+        self.server.add_registered_method_handlers(
+            name, {method: answering_parse_errors(handler) for method, handler in handlers.items()}
+        )
+
+
+class Service(grpc.GenericRpcHandler):
+    """A service whose handlers answer bytes that do not parse."""
+
+    def __init__(self, service: grpc.GenericRpcHandler):
+        self.wrapped = service
+        self.handlers: dict[str, Any] = {}  # by the path of a method that exists
+
+    def service(self, details: Any) -> Any:
+        """The handler of a call, None if the method is not one of this service."""
+        handler = self.handlers.get(details.method)
+        if handler is None and (handler := self.wrapped.service(details)) is not None:
+            handler = self.handlers[details.method] = answering_parse_errors(handler)
+        return handler
+
+
+def answering_parse_errors(handler: Any) -> Any:
+    """A handler that answers with INTERNAL what its own deserializer cannot read; one of streams is returned as it is."""
+    if handler.unary_unary is None:
+        return handler
+
+    def parse(raw: bytes) -> Any:
+        try:
+            return handler.request_deserializer(raw)
+        except Exception:  # the parser may raise any type on arbitrary bytes
+            return None
+
+    async def behaviour(request: Any, context: Any) -> Any:
+        if request is None:
+            await context.abort(grpc.StatusCode.INTERNAL, "Error parsing request proto")
+        return await handler.unary_unary(request, context)
+
+    return grpc.unary_unary_rpc_method_handler(behaviour, parse, handler.response_serializer)
 
 
 async def start(
@@ -132,19 +163,19 @@ async def start(
         ZooError: the port is taken.
     """
     server = grpc.aio.server(
-        interceptors=[ParseErrors()],
         options=[
             ("grpc.max_receive_message_length", max_request_bytes),
             ("grpc.max_send_message_length", -1),
             ("grpc.so_reuseport", 0),  # else a second server would silently share the port
         ],
     )
+    registrar = Registrar(server)
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
-        PredictionServicer(predictor, tensor_content), server
+        PredictionServicer(predictor, tensor_content), registrar
     )
-    model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelServicer(predictor), server)
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelServicer(predictor), registrar)
     health_servicer = health.aio.HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
+    health_pb2_grpc.add_HealthServicer_to_server(health_servicer, registrar)
     for name in SERVICES:
         await health_servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
