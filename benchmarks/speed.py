@@ -8,14 +8,21 @@ Each commit runs in a process of its own, and the two take turns. The ratio of a
 CPU times, which other work on the machine disturbs less. What is measured is added to benchmarks/results/speed.json.
 """
 
+import asyncio
+import contextlib
 import dataclasses
+import functools
+import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from pathlib import Path
 
-from benchmarks import results, tables, two_commits
+from benchmarks import results, serving, tables, two_commits
 from benchmarks.results import ROOT
 from benchmarks.two_commits import ALONE
 
@@ -90,42 +97,191 @@ def turn():
 """
 
 
-def first_step(checkout):
-    """(by the clock, of CPU) from the command to the first progress line of the quickstart of sngan."""
+# Batches of a set that a folder of PNG files was decoded into beforehand: the cache that `--data=DIR` makes, or a pyramid.
+DECODED = """
+import sys
+import tempfile
+from pathlib import Path
+import numpy as np
+from PIL import Image
+from tfgan_zoo.core.recipe_tables import DataSettings
+from tfgan_zoo.data.pipeline import batches
+from tfgan_zoo.data.prepare import prepare
+from tfgan_zoo.data.sources import load_source
+
+kind, count, side = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+temporary = tempfile.TemporaryDirectory()
+pictures, cache, pyramid = (Path(temporary.name) / name for name in ("pictures", "cache", "pyramid"))
+pictures.mkdir()
+random = np.random.default_rng(0)
+for i in range(count):
+    coarse = random.integers(0, 256, [side // 8, side // 8, 3], np.uint8)
+    Image.fromarray(coarse).resize((side, side), Image.Resampling.BICUBIC).save(pictures / f"{i:05}.png")
+settings = {"source": f"folder:{pictures}", "resolution": side, "cache_dir": str(cache), "memory_limit_mb": 1}
+if kind == "pyramid":
+    prepare(DataSettings(**settings), pyramid, [side // 2, side], tell=lambda line: None)
+    source = load_source(DataSettings(source=f"pyramid:{pyramid}")).at(side)
+else:
+    source = load_source(DataSettings(**settings))
+iterator = iter(batches(source.images, source.labels, 64, seed=0, flip=True))
+
+def turn():
+    for _ in range(50):
+        next(iterator)
+"""
+# How much longer `save` and the next update take than the update alone.
+STALL = """
+import json
+import sys
+import tempfile
+import time
+import numpy as np
+import tensorflow as tf
+from tfgan_zoo.training.checkpoints import Checkpoints
+
+background, megabytes = map(int, sys.argv[1:])
+variables = {f"weight {i}": tf.Variable(tf.fill([2**24], float(i))) for i in range(megabytes // 64)}
+
+@tf.function
+def update():
+    for variable in variables.values():
+        variable.assign_add(tf.ones_like(variable))
+
+def timed(*functions):
+    start = time.perf_counter(), time.process_time()
+    for function in functions:
+        function()
+    return np.array([time.perf_counter() - start[0], time.process_time() - start[1]])
+
+with tempfile.TemporaryDirectory() as folder:
+    checkpoints = Checkpoints(folder, variables, keep=1, background=background)
+    for step in range(2):  # the first warms up
+        timed(update)
+        alone = timed(update)
+        longer = timed(lambda: checkpoints.save(step), update) - alone
+        checkpoints.finish()
+print(json.dumps(list(longer)))
+"""
+
+
+def trained(checkout, until, *flags):
+    """(by the clock, of CPU) from the command of a training to the line that begins with `until`, or to its end if that is None."""
     with tempfile.TemporaryDirectory() as folder:
-        flags = ["--model=sngan", "--set=steps_per_call=1", "--set=steps=1", f"--workdir={folder}/run"]
         program = ALONE + "import runpy; runpy.run_module('tfgan_zoo.train', run_name='__main__', alter_sys=True)"
         start = time.perf_counter()
         process = subprocess.Popen(
-            [sys.executable, "-c", program, *flags],
+            [sys.executable, "-c", program, *flags, f"--workdir={folder}/run"],
             cwd=checkout,
             env=two_commits.environment_of(checkout),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
         )
-        for line in process.stderr:
-            if line.startswith("step 1/"):
-                break
-        else:
-            raise SystemExit(f"the quickstart of sngan does not train in {checkout}")
+        reached = any(until and line.startswith(until) for line in process.stderr)
         seconds = time.perf_counter() - start
-        process.kill()
-        _, _, usage = os.wait4(process.pid, 0)
+        if reached:
+            process.kill()
+        _, status, usage = os.wait4(process.pid, 0)
+        if not reached and (until or status):
+            raise SystemExit(f"train {' '.join(flags)} does not work in {checkout}")
     return seconds, usage.ru_utime + usage.ru_stime
+
+
+def first_step(checkout):
+    """(by the clock, of CPU) from the command to the first progress line of the quickstart of sngan."""
+    return trained(checkout, "step 1/", "--model=sngan", "--set=steps_per_call=1", "--set=steps=1")
+
+
+def in_turns(earlier, rounds, function):
+    """[(seconds before, now)] by the clock, and likewise of CPU, of function(checkout) -> (clock, CPU)."""
+    times = [[function(checkout) for checkout in (earlier, ROOT)] for _ in range(rounds)]
+    return tuple([(before[i], now[i]) for before, now in times] for i in (0, 1))
+
+
+def stall(checkout, megabytes=2048):
+    """(by the clock, of CPU) of `STALL`: in the foreground in an earlier checkout, in the background in this one."""
+    command = [sys.executable, "-c", ALONE + STALL, str(int(checkout == ROOT)), str(megabytes)]
+    environment = two_commits.environment_of(checkout)
+    return json.loads(
+        subprocess.run(command, cwd=checkout, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
+    )
+
+
+@contextlib.contextmanager
+def server_of(checkout, export):
+    """A context with (process, port) of a checkout's embedded server of one export."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder) / "models.config"
+        config.write_text(
+            f'model_config_list {{ config {{ name: "{export.name}" base_path: "{export}" model_platform: "tensorflow" }} }}'
+        )
+        program = ALONE + "import runpy; runpy.run_module('tfgan_zoo.serve', run_name='__main__', alter_sys=True)"
+        flags = [f"--model_config_file={config}", "--port=0", "--rest_api_port=0"]
+        flags += ["--enable_serialization_as_tensor_content"]  # as the deployment files have it
+        process = subprocess.Popen(
+            [sys.executable, "-c", program, *flags],
+            cwd=checkout,
+            env=two_commits.environment_of(checkout),
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            line = next((line for line in process.stdout if line.startswith("gRPC: ")), None)
+            if line is None:
+                raise SystemExit(f"the server of {checkout} does not start")
+            yield process, int(line.rsplit(":", 1)[1])
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def requests(earlier, rounds, clients=64, seconds=4):
+    """As `in_turns`: seconds a request of the embedded server, of one image, by the clock and of the server's CPU."""
+    export, ticks = ROOT / "export" / "sngan_mnist", os.sysconf("SC_CLK_TCK")
+
+    def cpu(process):
+        fields = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / ticks  # of user and system
+
+    def asked(process, port):
+        before, start = cpu(process), time.perf_counter()
+        address = f"127.0.0.1:{port}"
+        speed = asyncio.run(serving.ask(address, export.name, serving.UNCONDITIONAL, clients, 1, seconds))
+        return 1 / speed, (cpu(process) - before) / (speed * (time.perf_counter() - start))
+
+    with server_of(earlier, export) as before, server_of(ROOT, export) as now:
+        asked(*before), asked(*now)
+        times = [[asked(*server) for server in (before, now)] for _ in range(rounds)]
+    return tuple([(before[i], now[i]) for before, now in times] for i in (0, 1))
 
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """One row of the table: `code` with `arguments` is run by a `two_commits.Session`; without code it is `first_step`."""
+    """One row of the table.
+
+    Attributes:
+        title: what it is.
+        code, arguments: run by a `two_commits.Session`; or
+        function: (earlier checkout, rounds) -> what `in_turns` returns.
+        images: how many a turn delivers, 0 if that says nothing.
+    """
 
     title: str
     code: str = ""
     arguments: tuple[str, ...] = ()
+    function: Callable | None = None
+    images: int = 0
 
 
 MEASURED = {
-    "first_step": Measured("`train --model=sngan`, from the command to the first step"),
+    "first_step": Measured(
+        "`train --model=sngan`, from the command to the first step",
+        function=functools.partial(in_turns, function=first_step),
+    ),
+    "quickstart": Measured(
+        "`train --model=sngan`, from the command to the end",
+        function=functools.partial(in_turns, function=lambda checkout: trained(checkout, None, "--model=sngan")),
+    ),
     **{
         f"step_{model}": Measured(f"a step of {title}", STEPS, arguments)
         for model, title, arguments in (
@@ -138,8 +294,23 @@ MEASURED = {
         )
     },
     "pipeline": Measured(
-        "the input pipeline alone: a memory-mapped set at 128 x 128, mirrored", PIPELINE, ("20000", "128")
+        "the input pipeline alone: a memory-mapped set of 20,000 pictures at 128 x 128, mirrored",
+        PIPELINE,
+        ("20000", "128"),
+        images=200 * 64,
     ),
+    "pipeline_large": Measured("the same of 200,000 pictures (9.8 GB)", PIPELINE, ("200000", "128"), images=200 * 64),
+    "pipeline_folder": Measured(
+        "the same of a folder of 2,000 pictures, from its cache", DECODED, ("folder", "2000", "128"), images=50 * 64
+    ),
+    "pipeline_pyramid": Measured(
+        "the same of a pyramid of 2,000 pictures", DECODED, ("pyramid", "2000", "128"), images=50 * 64
+    ),
+    "stall": Measured(
+        "how much later a step ends that saves 2 GiB of state; before, in the foreground",
+        function=functools.partial(in_turns, function=stall),
+    ),
+    "requests": Measured("a request of one image to the embedded server, 64 clients", function=requests),
     "frechet_intervals": Measured(
         "200 resamples of a Fréchet distance, 1,000 images of 2,048 dimensions", FRECHET_INTERVALS, ("1000", "2048")
     ),
@@ -149,10 +320,9 @@ MEASURED = {
 def measure(name, earlier, rounds):
     """([(seconds before, now)] by the clock, likewise of CPU)."""
     measured = MEASURED[name]
-    if measured.code:
-        return two_commits.in_turn(earlier, rounds, measured.code, *measured.arguments)
-    times = [[first_step(checkout) for checkout in (earlier, ROOT)] for _ in range(rounds)]
-    return tuple([(before[i], now[i]) for before, now in times] for i in (0, 1))
+    if measured.function:
+        return measured.function(earlier, rounds)
+    return two_commits.in_turn(earlier, rounds, measured.code, *measured.arguments)
 
 
 def table(figures):
@@ -166,7 +336,11 @@ def table(figures):
             clock, cpu = (
                 "{:.2f} ({:.2f} to {:.2f})".format(*two_commits.ratio(figures[name][kind])) for kind in ("clock", "cpu")
             )
-            lines.append(f"| {measured.title} | {clock} | {cpu} | {figures[name]['against'][:7]} |")
+            title = measured.title
+            if measured.images:
+                seconds = statistics.median(now for _, now in figures[name]["clock"])
+                title += f": {measured.images / seconds:,.0f} images/s now"
+            lines.append(f"| {title} | {clock} | {cpu} | {figures[name]['against'][:7]} |")
     return "\n".join(lines)
 
 

@@ -16,7 +16,7 @@ from tfgan_zoo.core.errors import ZooError
 from tfgan_zoo.core.recipe_tables import OptimizerSettings
 from tfgan_zoo.layers import BatchNorm
 from tfgan_zoo.training.averaging import MovingAverage
-from tfgan_zoo.training.checkpoints import Checkpoints, read
+from tfgan_zoo.training.checkpoints import Checkpoints, read, snapshot
 from tfgan_zoo.training.optimizers import LinearDecay, make_optimizer
 from tfgan_zoo.training.stopping import StopRequest, check_finite
 
@@ -156,6 +156,41 @@ def test_in_the_background_the_state_at_the_call_is_written_while_training_goes_
     assert checkpoints.steps() == [5]  # waits for it
     checkpoints.restore(5)
     assert bits(state) == before
+
+
+@pytest.mark.parametrize("kind", [tf.Variable, keras.Variable])
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_a_snapshot_copies_nothing_and_keeps_its_value_through_every_kind_of_update(kind, jit_compile):
+    variable = kind(tf.range(6, dtype=tf.float32))
+    inner = variable if kind is tf.Variable else variable.value
+    updates = {
+        "Adam": lambda: tf.raw_ops.ResourceApplyAdam(
+            var=inner.handle, m=m.handle, v=v.handle, beta1_power=0.5, beta2_power=0.5, lr=0.1, beta1=0.5, beta2=0.5,
+            epsilon=1e-8, grad=tf.ones([6]),
+        ),
+        "assign": lambda: inner.assign(tf.zeros([6])),
+        "assign_add": lambda: inner.assign_add(tf.ones([6])),
+        "rows": lambda: inner.scatter_update(tf.IndexedSlices(tf.constant([8.0, 9]), tf.constant([1, 4]))),
+    }  # fmt: skip
+    m, v = tf.Variable(tf.zeros([6])), tf.Variable(tf.zeros([6]))
+    for name, update in updates.items():
+        held = [snapshot(x) for x in (variable, m, v)]
+        assert all(isinstance(value, tf.Tensor) for value in held), name
+        before = [value.numpy().copy() for value in held]
+        tf.function(lambda update=update: (update(), None)[1], jit_compile=jit_compile)()
+        assert not np.array_equal(inner.numpy(), before[0]), name
+        for value, expected in zip(held, before, strict=True):
+            np.testing.assert_array_equal(value.numpy(), expected, err_msg=name)
+
+
+def test_a_snapshot_of_replicated_variables_is_a_copy():
+    with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
+        variables = [tf.Variable([1.0, 2.0]), keras.Variable([1.0, 2.0])]
+    for variable in variables:
+        held = snapshot(variable)
+        variable.assign([3.0, 4.0])
+        assert isinstance(held, np.ndarray)
+        assert held.tolist() == [1.0, 2.0]
 
 
 def test_an_error_in_the_background_is_raised_by_the_next_call_once(tmp_path, monkeypatch):

@@ -35,6 +35,21 @@ def read(path: Path, group: str = "") -> dict[str, np.ndarray]:
         raise ZooError(f"{path}: damaged checkpoint ({error}).") from None
 
 
+def snapshot(variable: Any) -> Any:
+    """The present value of a variable of TensorFlow or Keras, as something that NumPy takes as an array.
+
+    On a CPU nothing is copied here: an update of a variable whose value is held by a tensor writes to a new buffer, so what training waits for is
+    a copy by the update's own threads. Elsewhere that would take the device's memory, so the value is copied to the host.
+    """
+    import tensorflow as tf
+
+    inner = variable if isinstance(variable, tf.Variable) else getattr(variable, "value", None)
+    replicated = isinstance(inner, tf.distribute.DistributedValues)
+    if isinstance(inner, tf.Variable) and not replicated and "CPU" in inner.device:
+        return inner.read_value()
+    return np.asarray(variable.numpy())
+
+
 GUARD = "guard/"  # state of the collapse guard, which may be switched on and off during a run
 NAME = re.compile(r"checkpoint-(\d+)(?:\.part-(\d+)-of-(\d+))?\.npz")
 
@@ -46,7 +61,7 @@ class Checkpoints:
         folder: where they are stored; created by the first one.
         variables: {name: variable} with `.numpy()` and `.assign()`: the complete state of a run.
         keep: how many of the newest are retained.
-        background: `save` copies the variables and returns, and a thread writes them.
+        background: `save` returns once it holds a `snapshot` of the variables, and a thread writes it.
         part: (which, of how many) parts this process writes of each checkpoint, counted from 0. A checkpoint counts once all of
             its parts are there. Part 0 removes the old ones.
     """
@@ -100,7 +115,7 @@ class Checkpoints:
             OSError: this one, or with `background` the one before, could not be written.
         """
         self.finish()
-        arrays: dict[str, Any] = {name: np.asarray(self.variables[name].numpy()) for name in self.own_names(whole)}
+        arrays: dict[str, Any] = {name: snapshot(self.variables[name]) for name in self.own_names(whole)}
 
         def write() -> None:
             self.folder.mkdir(parents=True, exist_ok=True)
