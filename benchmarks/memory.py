@@ -1,4 +1,4 @@
-"""The most memory that one step of a recipe takes, with activations kept and with `recompute=true`.
+"""The most memory that one step of a recipe takes, with activations kept and with `recompute=true`, and what `--dry_run` estimates.
 
     python -m benchmarks.memory --model=biggan --preset=imagenet128 --set=batch_size=16 --set=accumulation=1
     python -m benchmarks.memory --write            measures nothing: the table of docs/training_tools.md from the stored results
@@ -37,8 +37,7 @@ def step(table):
 
     settings = recipe.parse(table)
     stage = settings.schedule[-1]
-    side, classes = settings.data.resolution, settings.data.classes or 10
-    shape = (*((side, side) if isinstance(side, int) else side), settings.data.channels or 1)
+    shape, classes = shape_and_classes(settings)
     trainer = Trainer(settings, game_builder(settings, shape, classes), make_strategy("one"))
     images = np.random.default_rng(0).uniform(-1, 1, [stage.batch_size, *shape]).astype("float32")
     batch = {"images": images, "labels": (np.arange(stage.batch_size) % classes).astype("int32")}
@@ -48,9 +47,25 @@ def step(table):
     return {"before": before, "peak": peak(), "seconds": time.perf_counter() - start}
 
 
-def measured(table):
-    """`step` in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.memory", "--step"]
+def estimated(table):
+    """What `train --dry_run` says of a recipe, in MiB."""
+    from tfgan_zoo.core import recipe
+    from tfgan_zoo.train import estimate_memory
+
+    settings = recipe.parse(table)
+    return estimate_memory(settings, *shape_and_classes(settings)).total / 2**20
+
+
+def shape_and_classes(settings):
+    """(the shape of an image, the number of classes) that a recipe states, else those of colour pictures of ten classes."""
+    side = settings.data.resolution
+    shape = (*((side, side) if isinstance(side, int) else side), settings.data.channels or 1)
+    return shape, settings.data.classes or 10
+
+
+def alone(what, table):
+    """What `step` or `estimated` returns, in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.memory", f"--{what}"]
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run(
         command, cwd=ROOT, env=environment, input=json.dumps(table), stdout=subprocess.PIPE, text=True, check=False
@@ -65,15 +80,19 @@ def measured(table):
 def table_of(figures):
     """The Markdown table of what has been measured."""
     lines = [
-        "| one step of | before it | most, activations kept | most, `recompute=true` | share | seconds, trace included |",
-        "|---|---|---|---|---|---|",
+        "| one step of | before it | most, activations kept | estimated | most, `recompute=true` | estimated | share | seconds, trace included |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for name, found in figures.items():
         kept, again = found["kept"], found["recomputed"]
-        lines.append(
-            f"| {name} | {kept['before']:,.0f} MiB | {kept['peak']:,.0f} MiB | {again['peak']:,.0f} MiB | "
-            f"{again['peak'] / kept['peak']:.2f} | {kept['seconds']:.0f}, {again['seconds']:.0f} |"
-        )
+        cells = [f"{kept['before']:,.0f} MiB"]
+        for one in (kept, again):
+            cells.append(f"{one['peak']:,.0f} MiB")
+            cells.append(
+                f"{one['estimate']:,.0f} MiB ({one['estimate'] / one['peak'] - 1:+.0%})" if "estimate" in one else ""
+            )
+        cells += [f"{again['peak'] / kept['peak']:.2f}", f"{kept['seconds']:.0f}, {again['seconds']:.0f}"]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -86,9 +105,10 @@ def main():
         "--write", action="store_true", help="write the table of docs/training_tools.md, measure nothing"
     )
     parser.add_argument("--step", action="store_true", help="measure one step of the recipe on stdin, in this process")
+    parser.add_argument("--estimated", action="store_true", help="estimate the recipe on stdin")
     arguments = parser.parse_args()
-    if arguments.step:
-        print(json.dumps(step(json.load(sys.stdin))))
+    if arguments.step or arguments.estimated:
+        print(json.dumps((step if arguments.step else estimated)(json.load(sys.stdin))))
         return
     record = results.load("memory", arguments.results)
     figures = record["figures"] if record else {}
@@ -98,9 +118,10 @@ def main():
         table = recipe.override(
             {"model": arguments.model, **catalog.preset_table(arguments.model, arguments.preset)}, arguments.set
         )
-        found = {
-            name: measured({**table, "recompute": again}) for name, again in (("kept", False), ("recomputed", True))
-        }
+        found = {}
+        for name, again in (("kept", False), ("recomputed", True)):
+            recipe_table = {**table, "recompute": again}
+            found[name] = {**alone("step", recipe_table), "estimate": alone("estimated", recipe_table)}
         name = f"`{arguments.model}`, `{arguments.preset}`" + "".join(f", `{change}`" for change in arguments.set)
         figures[name] = {**found, **results.origin()}
         print(table_of({name: found}).splitlines()[-1])

@@ -41,10 +41,15 @@ STRATEGY = flags.DEFINE_string(
     "strategy", "auto", "one device; mirrored: all GPUs; mirrored:2; multi_worker; tpu; auto: by what is there."
 )
 LIST = flags.DEFINE_bool("list", False, "List the models and presets and exit; --verbose adds how each was run.")
-DRY_RUN = flags.DEFINE_bool("dry_run", False, "Print the resolved recipe and the networks, and exit.")
+DRY_RUN = flags.DEFINE_bool(
+    "dry_run",
+    False,
+    "Print the resolved recipe, the networks and an estimate of the memory that training takes, and exit.",
+)
 
 
-def dry_run(recipe: Any) -> None:
+def dry_run(recipe: Any) -> tuple[tuple[int, ...], int]:
+    """Prints a recipe and its networks. Returns (the shape of an image, the number of classes)."""
     import keras
 
     from tfgan_zoo.data.sources import load_source
@@ -66,6 +71,18 @@ def dry_run(recipe: Any) -> None:
     for network in (game.generator, game.discriminator):
         network.summary(line_length=110)
         print(f"{network.name}: {int(sum(map(keras.ops.size, network.trainable_variables))):,} trainable parameters\n")
+    return shape, classes
+
+
+def estimate_memory(recipe: Any, shape: tuple[int, ...], classes: int) -> Any:
+    """The `StepMemory` of a recipe for images of a shape and so many classes."""
+    from tfgan_zoo.runs import building
+    from tfgan_zoo.training import step_memory
+    from tfgan_zoo.training.strategies import make_strategy
+    from tfgan_zoo.training.trainer import Trainer
+
+    trainer = Trainer(recipe, building.game_builder(recipe, shape, classes), make_strategy("one"))
+    return step_memory.estimate(recipe, trainer)
 
 
 def main() -> int:
@@ -83,7 +100,7 @@ def main() -> int:
     if chosen.found:
         print(chosen.found)
     if DRY_RUN.value:
-        dry_run(recipe)
+        print(estimate_memory(recipe, *dry_run(recipe)))
         print(chosen.tried())
         return 0
     from tfgan_zoo.cli.next_steps import after_training
