@@ -14,6 +14,7 @@ import dataclasses
 import functools
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -209,7 +210,7 @@ def stall(checkout, megabytes=2048):
 
 @contextlib.contextmanager
 def server_of(checkout, export):
-    """A context with (process, port) of a checkout's embedded server of one export."""
+    """A context with (process, port of gRPC, port of REST) of a checkout's embedded server of one export."""
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "models.config"
         config.write_text(
@@ -226,16 +227,42 @@ def server_of(checkout, export):
             text=True,
         )
         try:
-            line = next((line for line in process.stdout if line.startswith("gRPC: ")), None)
-            if line is None:
+            addresses = []
+            for line in process.stdout:
+                if match := re.match(r"(?:gRPC|REST): .*:(\d+)", line):
+                    addresses.append(int(match[1]))
+                if len(addresses) == 2:
+                    break
+            else:
                 raise SystemExit(f"the server of {checkout} does not start")
-            yield process, int(line.rsplit(":", 1)[1])
+            yield process, *addresses
         finally:
             process.terminate()
             process.wait()
 
 
-def requests(earlier, rounds, clients=64, seconds=4):
+async def ask_rest(port, name, clients, seconds):
+    """Requests a second that clients get over REST in so many seconds, after a quarter as many to get under way. As `serving.ask`."""
+    import aiohttp
+
+    start, answered = time.perf_counter() + seconds / 4, 0
+    url = f"http://127.0.0.1:{port}/v1/models/{name}:predict"
+
+    async def client(session, seed):
+        nonlocal answered
+        body = json.dumps({"signature_name": "sample", "inputs": {"seed": [seed], "truncation": [1e30]}})
+        while time.perf_counter() < start + seconds:
+            async with session.post(url, data=body) as reply:
+                await reply.read()
+                reply.raise_for_status()
+            answered += start <= time.perf_counter() < start + seconds
+
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+        await asyncio.gather(*(client(session, seed) for seed in range(clients)))
+    return answered / seconds
+
+
+def requests(earlier, rounds, rest=False, clients=64, seconds=4):
     """As `in_turns`: seconds a request of the embedded server, of one image, by the clock and of the server's CPU."""
     export, ticks = ROOT / "export" / "sngan_mnist", os.sysconf("SC_CLK_TCK")
 
@@ -243,10 +270,13 @@ def requests(earlier, rounds, clients=64, seconds=4):
         fields = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / ticks  # of user and system
 
-    def asked(process, port):
+    def asked(process, port, rest_port):
         before, start = cpu(process), time.perf_counter()
-        address = f"127.0.0.1:{port}"
-        speed = asyncio.run(serving.ask(address, export.name, serving.UNCONDITIONAL, clients, 1, seconds))
+        if rest:
+            asking = ask_rest(rest_port, export.name, clients, seconds)
+        else:
+            asking = serving.ask(f"127.0.0.1:{port}", export.name, serving.UNCONDITIONAL, clients, 1, seconds)
+        speed = asyncio.run(asking)
         return 1 / speed, (cpu(process) - before) / (speed * (time.perf_counter() - start))
 
     with server_of(earlier, export) as before, server_of(ROOT, export) as now:
@@ -263,14 +293,15 @@ class Measured:
         title: what it is.
         code, arguments: run by a `two_commits.Session`; or
         function: (earlier checkout, rounds) -> what `in_turns` returns.
-        images: how many a turn delivers, 0 if that says nothing.
+        count, unit: how many a turn delivers of what; 0 if that says nothing.
     """
 
     title: str
     code: str = ""
     arguments: tuple[str, ...] = ()
     function: Callable | None = None
-    images: int = 0
+    count: int = 0
+    unit: str = "images"
 
 
 MEASURED = {
@@ -297,20 +328,25 @@ MEASURED = {
         "the input pipeline alone: a memory-mapped set of 20,000 pictures at 128 x 128, mirrored",
         PIPELINE,
         ("20000", "128"),
-        images=200 * 64,
+        count=200 * 64,
     ),
-    "pipeline_large": Measured("the same of 200,000 pictures (9.8 GB)", PIPELINE, ("200000", "128"), images=200 * 64),
+    "pipeline_large": Measured("the same of 200,000 pictures (9.8 GB)", PIPELINE, ("200000", "128"), count=200 * 64),
     "pipeline_folder": Measured(
-        "the same of a folder of 2,000 pictures, from its cache", DECODED, ("folder", "2000", "128"), images=50 * 64
+        "the same of a folder of 2,000 pictures, from its cache", DECODED, ("folder", "2000", "128"), count=50 * 64
     ),
     "pipeline_pyramid": Measured(
-        "the same of a pyramid of 2,000 pictures", DECODED, ("pyramid", "2000", "128"), images=50 * 64
+        "the same of a pyramid of 2,000 pictures", DECODED, ("pyramid", "2000", "128"), count=50 * 64
     ),
     "stall": Measured(
         "how much later a step ends that saves 2 GiB of state; before, in the foreground",
         function=functools.partial(in_turns, function=stall),
     ),
-    "requests": Measured("a request of one image to the embedded server, 64 clients", function=requests),
+    "requests": Measured(
+        "a request of one image to the embedded server, 64 clients, gRPC", function=requests, unit="requests", count=1
+    ),
+    "requests_rest": Measured(
+        "the same over REST", function=functools.partial(requests, rest=True), unit="requests", count=1
+    ),
     "frechet_intervals": Measured(
         "200 resamples of a Fréchet distance, 1,000 images of 2,048 dimensions", FRECHET_INTERVALS, ("1000", "2048")
     ),
@@ -337,9 +373,9 @@ def table(figures):
                 "{:.2f} ({:.2f} to {:.2f})".format(*two_commits.ratio(figures[name][kind])) for kind in ("clock", "cpu")
             )
             title = measured.title
-            if measured.images:
+            if measured.count:
                 seconds = statistics.median(now for _, now in figures[name]["clock"])
-                title += f": {measured.images / seconds:,.0f} images/s now"
+                title += f": {measured.count / seconds:,.0f} {measured.unit}/s now"
             lines.append(f"| {title} | {clock} | {cpu} | {figures[name]['against'][:7]} |")
     return "\n".join(lines)
 

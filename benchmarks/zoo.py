@@ -4,9 +4,9 @@
     python -m benchmarks.zoo --to runs/zoo --only=wgan_gp  of one model alone
     python -m benchmarks.zoo --to runs/zoo --write         tables and generators from the runs that are complete
 
-`--write` fills the tables between `<!-- results -->` marks in docs/<model>.md, writes the scores of the quickstarts to
-benchmarks/results/zoo/ and the README's tables from all results, and puts the first seed's generator of each quickstart into
-export/<model>_mnist/1 where there is none yet.
+`--write` fills the tables between `<!-- results -->` marks in docs/<model>.md (rows of which --to has no run stay), writes the scores of the
+quickstarts to benchmarks/results/zoo/ and the README's tables from all results, and puts the first seed's players of each quickstart
+into export/<model>_mnist/1 where there is none yet.
 """
 
 import dataclasses
@@ -45,41 +45,41 @@ UNSUPERVISED = (
 ALONE = ("arguments.adversarial=false", "evaluation.scores=['test_error']", "steps=1000")
 THREE = (0, 1, 2)
 TOYS = ("ring8", "grid25")
-PLAIN = {  # each model's own setting, and over how many seeds
-    "gan": ("quickstart", (0,)),
-    "cgan": ("quickstart", (0,)),
-    "dcgan": ("batch norm in both", THREE),
-    "catgan": ("100 labels", THREE),
-    "sgan": ("100 labels", THREE),
-    "lsgan": ("quickstart", (0,)),
-    "wgan": ("clipping", (0,)),
-    "wgan_gp": ("gradient penalty", (0,)),
-    "dragan": ("penalty", THREE),
-    "ebgan": ("pulling away", THREE),
-    "began": ("quickstart", THREE),
-    "acgan": ("quickstart", THREE),
-    "infogan": ("codes", THREE),
-    "ambientgan": ("ambient", (0,)),
-    "pggan": ("growing", (0,)),
-    "projection": ("projection", THREE),
-    "sagan": ("attention", (0,)),
-    "biggan": ("orthogonal regularisation", (0,)),
-    "biggan_deep": ("quickstart", (0,)),
-    "r3gan": ("R1 and R2", (0,)),
-    "stylegan2": ("styles", (0,)),
-    "projected": ("frozen features", THREE),
+PLAIN = {  # each model's own setting
+    "gan": "quickstart",
+    "cgan": "quickstart",
+    "dcgan": "batch norm in both",
+    "catgan": "100 labels",
+    "sgan": "100 labels",
+    "lsgan": "quickstart",
+    "wgan": "clipping",
+    "wgan_gp": "gradient penalty",
+    "dragan": "penalty",
+    "ebgan": "pulling away",
+    "began": "quickstart",
+    "acgan": "quickstart",
+    "infogan": "codes",
+    "ambientgan": "ambient",
+    "pggan": "growing",
+    "projection": "projection",
+    "sagan": "attention",
+    "biggan": "orthogonal regularisation",
+    "biggan_deep": "quickstart",
+    "r3gan": "R1 and R2",
+    "stylegan2": "styles",
+    "projected": "frozen features",
 }
 FULL = ("stages=[]", "batch_size=32")  # the same network at full resolution from the start
 SAME_TIME, SAME_IMAGES = (*FULL, "steps=2400"), (*FULL, "steps=4200")  # as the quickstart, of two free cores
 IGNORE, UNMEASURE = ("arguments.ignore=true",), ("data.measurement.unmeasure=true",)
-TRIALS = [Trial(model, name, seeds=(0,)) for model, (name, _) in PLAIN.items()]
+TRIALS = [Trial(model, name, seeds=(0,)) for model, name in PLAIN.items()]
 TRIALS += [
     Trial("sgan", "the CNN alone", ALONE, seeds=THREE),
     Trial("catgan", "the CNN alone", ALONE, seeds=THREE),
     Trial("catgan", "no labels, 20 categories", UNSUPERVISED),
     *(Trial(m, "quickstart", preset=toy) for toy in TOYS for m in ("wgan_gp", "dragan", "gan", "lsgan", "wgan")),
 ]
-TRIALS += [Trial(model, name, seeds=seeds) for model, (name, seeds) in PLAIN.items() if len(seeds) > 1]
+TRIALS += [Trial(model, name, seeds=THREE) for model, name in PLAIN.items()]
 TRIALS += [
     *(Trial(m, "quickstart", preset=toy, seeds=THREE) for toy in TOYS for m in ("wgan_gp", "dragan")),
     Trial("ebgan", "without pulling away", ("arguments.pulling_away_weight=0",)),
@@ -133,12 +133,47 @@ def trial_tables(base, model):
     parts = []
     for preset, rows in found.items():
         names = list(dict.fromkeys(name for runs in rows.values() for run in runs.values() for name in run))
-        counts = {len(runs) for runs in rows.values()}
-        seeds = f"{max(counts)} seed{'s' * (max(counts) > 1)}" + (" at most" if len(counts) > 1 else "")
-        lines = ["| " + " | ".join([f"{model}, {preset}, {seeds}", *names]) + " |", "|---" * (len(names) + 1) + "|"]
-        lines += [row(variant, [filled(run, names) for run in runs.values()]) for variant, runs in rows.items()]
-        parts.append("\n".join(lines))
+        lines = {name: row(name, [filled(run, names) for run in runs.values()]) for name, runs in rows.items()}
+        parts.append(table_of(f"{model}, {preset}", names, lines))
     return "\n\n".join(parts)
+
+
+def table_of(title, scores, rows):
+    """A Markdown table of {variant: line}, which says over how many seeds."""
+    counts = {seeds_of(line) for line in rows.values()}
+    seeds = f"{max(counts)} seed{'s' * (max(counts) > 1)}" + " at most" * (len(counts) > 1)
+    head = ["| " + " | ".join([f"{title}, {seeds}", *scores]) + " |", "|---" * (len(scores) + 1) + "|"]
+    return "\n".join([*head, *rows.values()])
+
+
+def parsed(text):
+    """{"model, preset": ([score], {variant: line})} of a page's tables."""
+    found = {}
+    for lines in (block.splitlines() for block in text.split("\n\n") if block.strip()):
+        title, *scores = cells(lines[0])
+        found[title.rpartition(", ")[0]] = scores, {cells(line)[0]: line for line in lines[2:]}
+    return found
+
+
+def cells(line):
+    return [cell.strip() for cell in line.strip().strip("|").split("|")]
+
+
+def seeds_of(line):
+    """Over how many seeds a row is: the values in the brackets of its first score."""
+    return cells(line)[1].partition("(")[2].count(",") + 1
+
+
+def merged(old, new):
+    """The tables of `new`, with the variants and the presets that only `old` has. A table with other scores is replaced."""
+    before, after = parsed(old), parsed(new)
+    blocks = []
+    for title in {**before, **after}:
+        scores, rows = after.get(title) or before[title]
+        if title in before and before[title][0] == scores:
+            rows = {**before[title][1], **rows}
+        blocks.append(table_of(title, scores, rows))
+    return "\n\n".join(blocks)
 
 
 def filled(run, names):
@@ -148,8 +183,7 @@ def filled(run, names):
 
 def save_scores(base, model, arguments):
     """Writes the scores of a model's quickstart into the results, unless they state the same already."""
-    name, seeds = PLAIN[model]
-    runs = scores_of_seeds(base, Trial(model, name, seeds=seeds))
+    runs = scores_of_seeds(base, Trial(model, PLAIN[model], seeds=THREE))
     values = [scores["fd_mnist_cnn"] for scores in runs.values()]
     if not values:
         return
@@ -161,13 +195,21 @@ def save_scores(base, model, arguments):
 
 
 def write(base, arguments):
-    for model, (name, _) in PLAIN.items():
+    for model, name in PLAIN.items():
+        page = ROOT / "docs" / f"{model}.md"
         if text := trial_tables(base, model):
-            tables.rewrite(ROOT / "docs" / f"{model}.md", "results", text)
+            tables.rewrite(page, "results", merged(tables.text_between(page, "results"), text))
         save_scores(base, model, arguments)
         trial, export = Trial(model, name), ROOT / "export" / f"{model}_mnist"
         if not (export / "1").exists() and scores_of(base, trial, 0):
-            command = [sys.executable, "-m", "tfgan_zoo.export", f"--run={trial.folder(base, 0)}", f"--to={export}"]
+            command = [
+                sys.executable,
+                "-m",
+                "tfgan_zoo.export",
+                f"--run={trial.folder(base, 0)}",
+                f"--to={export}",
+                "--with_discriminator",
+            ]
             subprocess.run(command, check=True, cwd=ROOT)
     readme = ROOT / "README.md"
     readme.write_text(tables.with_results(readme.read_text(encoding="utf-8"), arguments.results), encoding="utf-8")

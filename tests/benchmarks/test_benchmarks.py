@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 import benchmarks
+from benchmarks import zoo
 from benchmarks.beside import beside, last_samples
 from benchmarks.clustering import k_means, rows
 from benchmarks.serving import inputs, predict_request
@@ -56,3 +57,18 @@ def test_k_means_finds_two_clusters():
     first, second = category_of(np.float32([[0.1, 0], [0.9, 1]]))
     assert first != second
     assert rows(Source("white", np.full([1, 2, 2, 1], 255, np.uint8), None, ())).tolist() == [[1.0] * 4]
+
+
+def test_a_page_keeps_the_rows_and_tables_that_are_not_measured_again():
+    old = zoo.table_of(
+        "gan, quickstart", ["fd", "kd"], {"plain": "| plain | 7 | 0.3 |", "other": "| other | 8 | 0.4 |"}
+    )
+    old += "\n\n" + zoo.table_of("gan, ring8", ["modes"], {"plain": "| plain | 3 |"})
+    assert zoo.merged(old, old) == old
+    new = zoo.table_of("gan, quickstart", ["fd", "kd"], {"plain": "| plain | 6 ± 1 (5, 7) | 0.2 ± 0.1 (0.1, 0.3) |"})
+    lines = zoo.merged(old, new).splitlines()
+    assert lines[0] == "| gan, quickstart, 2 seeds at most | fd | kd |"
+    assert lines[2:4] == ["| plain | 6 ± 1 (5, 7) | 0.2 ± 0.1 (0.1, 0.3) |", "| other | 8 | 0.4 |"]
+    assert lines[5] == "| gan, ring8, 1 seed | modes |"
+    others = zoo.table_of("gan, quickstart", ["fd"], {"plain": "| plain | 6 |"})
+    assert "other" not in zoo.merged(old, others)  # of other scores
