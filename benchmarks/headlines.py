@@ -1,7 +1,7 @@
 """The claims of the papers that `python -m benchmarks.claims` tests: each a pair of settings and a score."""
 
 from benchmarks.claims import Claim
-from benchmarks.zoo import Trial
+from benchmarks.zoo import ALONE, Trial
 
 DIGITS = "fd_mnist_cnn"
 
@@ -59,6 +59,32 @@ CLAIMS = [
         Trial("dragan", "no penalty", ("arguments.penalty=0",), "ring8"),
         "modes_found",
         higher=True,
+    ),
+    Claim(
+        "dragan_grid",
+        "a gradient penalty around the data prevents collapse",
+        "[Kodali et al. 2017](https://arxiv.org/abs/1705.07215)",
+        Trial("dragan", "penalty", preset="grid25"),
+        Trial("dragan", "no penalty", ("arguments.penalty=0",), "grid25"),
+        "modes_found",
+        higher=True,
+    ),
+    Claim(
+        "wgan_ring",
+        "a critic's estimate of the earth mover's distance prevents collapse",
+        "[Arjovsky et al. 2017](https://arxiv.org/abs/1701.07875)",
+        Trial("wgan", "critic", preset="ring8"),
+        Trial("gan", "cross-entropy", preset="ring8"),
+        "modes_found",
+        higher=True,
+    ),
+    Claim(
+        "sgan_labels",
+        "with few labels, learning from generated images too makes a better classifier",
+        "[Odena 2016](https://arxiv.org/abs/1606.01583)",
+        Trial("sgan", "SGAN, 100 labels"),
+        Trial("sgan", "the CNN alone, 100 labels", ALONE),
+        "test_error",
     ),
     Claim(
         "wgan_gp_grid",
