@@ -22,6 +22,7 @@ DIGITS = [name for name in NAMES if name.endswith("_mnist")]
 PRESETS = {"mnist": "quickstart", "emoji": "emoji", "conditional": "emoji_conditional"}  # by the end of their names
 BYTES = {
     "biggan_deep_mnist": 4_000_000,
+    "pggan_emoji": 10_000_000,
     "r3gan_emoji": 4_000_000,
     "r3gan_emoji_conditional": 4_500_000,
     "stylegan2_emoji": 6_000_000,
