@@ -136,7 +136,7 @@ def point(name, value):
     start = time.perf_counter()
     turn, number = prepared()
     begun, most, times = time.perf_counter() - start, own_memory(), []
-    while len(times) < 3 or sum(times) < 3:
+    while len(times) < 3 or sum(times) * number < 3:
         before = time.perf_counter()
         turn()
         times.append((time.perf_counter() - before) / number)

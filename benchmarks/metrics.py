@@ -7,6 +7,8 @@
     frechet the same from the moments on, 2,048 dimensions
     kid     100 subsets of 1,000 of 5,000 x 2,048:    torch-fidelity
     prdc    5,000 x 2,048, k=5:                       prdc
+    kid50k  as kid, of 50,000 x 2,048:                torch-fidelity
+    prdc20k as prdc, of 20,000 x 2,048:               prdc, which needs four matrices of 20,000 x 20,000 at once
     embed   5,000 digits through mnist_cnn:           Keras' predict
 
 Every measurement is a process of its own: the features are drawn, then the clock starts. The values must agree.
@@ -146,6 +148,8 @@ CONTESTS = {  # name: ({contestant: function}, features of each set; None where 
     "frechet": ({"ours": our_frechet, "pytorch-fid": pytorch_fid_frechet}, 4000),
     "kid": ({"ours": our_kid, "torch-fidelity": torch_fidelity}, 5000),
     "prdc": ({"ours": our_prdc, "prdc": prdc}, 5000),
+    "kid50k": ({"ours": our_kid, "torch-fidelity": torch_fidelity}, 50_000),
+    "prdc20k": ({"ours": our_prdc, "prdc": prdc}, 20_000),
     "embed": ({"ours": our_embedding, "keras predict": keras_predict}, None),
 }
 

@@ -8,7 +8,9 @@ fourth cell of each row is the score; the other cells are written by hand. Witho
 """
 
 import argparse
+import math
 import re
+import statistics
 import sys
 import textwrap
 
@@ -54,12 +56,14 @@ def rewrite(path, mark, text, dry=False):
 
 
 def score_cell(model, folder=FOLDER):
-    """The mean score of a model's quickstart and over how many seeds; None without a result."""
+    """The mean score of a model's quickstart, its standard error where each seed's is stored, and over how many seeds; None without a result."""
     record = load(f"zoo/{model}", folder)
     if record is None:
         return None
     score = record["figures"]["fd_mnist_cnn"]
-    return f"{score['mean']:.2f} ({score['seeds']} seed{'s' * (score['seeds'] > 1)})"
+    values = score.get("values", [])
+    error = f" ± {statistics.stdev(values) / math.sqrt(len(values)):.2f}" if len(values) > 1 else ""
+    return f"{score['mean']:.2f}{error} ({score['seeds']} seed{'s' * (score['seeds'] > 1)})"
 
 
 def zoo_table(readme, folder=FOLDER):
@@ -91,12 +95,13 @@ def speed_section(folder=FOLDER):
         rates = figures["contestants"][name]
         lines.append(f"| {row} | {rates['median']:.1f} | {rates['best']:.1f} | {rates['per_cpu_second']:.1f} |")
     shipped, best = (figures["ratios"][name] for name in ("float32", "bfloat16"))
-    seconds = startup["figures"]["seconds"]
+    seconds = [round(time) for time in startup["figures"]["seconds"]]
+    start = " to ".join(f"{time}" for time in sorted({min(seconds), max(seconds)}))
     text = (
         f"In float32 that is {shipped['median']:.1f} times mimicry as shipped (median of {NUMBERS[figures['rounds']]} rounds; "
         f"{shipped['least']:.1f} to {shipped['most']:.1f}), in bfloat16 {best['median']:.1f} times mimicry at its best "
         f"({best['least']:.1f} to {best['most']:.1f}; {best['by_cpu_time']:.1f} by CPU time). The quickstart takes "
-        f"{min(seconds):.0f} to {max(seconds):.0f} s from the command to the first step (`python -m benchmarks.startup`); the input "
+        f"{start} s from the command to the first step (`python -m benchmarks.startup`); the input "
         f"pipeline alone delivers {pipeline['figures']['ratio']:.0f} times the images per second that it trains on "
         f"(`python -m benchmarks.pipeline`). {faster(load('speed', folder)['figures'])}"
     )

@@ -5,13 +5,14 @@
     python -m benchmarks.zoo --to runs/zoo --write         tables and generators from the runs that are complete
 
 `--write` fills the tables between `<!-- results -->` marks in docs/<model>.md (rows of which --to has no run stay), writes the scores of the
-quickstarts to benchmarks/results/zoo/ and the README's tables from all results, and puts the first seed's players of each quickstart
+quickstarts to their recipes, benchmarks/results/zoo/ and the README's tables from all results, and puts the first seed's players of each quickstart
 into export/<model>_mnist/1 where there is none yet.
 """
 
 import dataclasses
 import functools
 import json
+import re
 import statistics
 import subprocess
 import sys
@@ -194,12 +195,23 @@ def save_scores(base, model, arguments):
         results.save(f"zoo/{model}", {"fd_mnist_cnn": score}, arguments)
 
 
+def state_in_recipe(model, runs):
+    """Writes over how many seeds a quickstart was trained, and the means of its scores, into the `tried` of its recipe."""
+    path = catalog.preset_file(model, "quickstart")
+    scores = {name: statistics.mean(run[name] for run in runs.values()) for name in next(iter(runs.values()))}
+    text = re.sub(r"(?m)^seeds = \d+$", f"seeds = {len(runs)}", path.read_text(encoding="utf-8"))
+    listed = ", ".join(f"{name} = {value:.3g}" for name, value in scores.items())
+    path.write_text(re.sub(r"(?m)^scores = \{.*\}$", f"scores = {{ {listed} }}", text), encoding="utf-8")
+
+
 def write(base, arguments):
     for model, name in PLAIN.items():
         page = ROOT / "docs" / f"{model}.md"
         if text := trial_tables(base, model):
             tables.rewrite(page, "results", merged(tables.text_between(page, "results"), text))
         save_scores(base, model, arguments)
+        if runs := scores_of_seeds(base, Trial(model, name, seeds=THREE)):
+            state_in_recipe(model, runs)
         trial, export = Trial(model, name), ROOT / "export" / f"{model}_mnist"
         if not (export / "1").exists() and scores_of(base, trial, 0):
             command = [

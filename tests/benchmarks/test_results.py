@@ -74,6 +74,8 @@ def test_figures_are_stored_with_their_origin_and_end_in_the_table(tmp_path):
     rows = ["| [`sngan`](a) | b | c | 9 (1 seed) | e |", "| `gan` | b | c | 1.2 | e |", "| `new` | b | c | | |"]
     table = tables.zoo_table("\n".join(["<!-- zoo -->", *rows, "<!-- /zoo -->"]), tmp_path).splitlines()
     assert table == ["| [`sngan`](a) | b | c | 1.26 (2 seeds) | e |", "| `gan` | b | c | not yet | e |", rows[2]]
+    results.save("zoo/gan", {"fd_mnist_cnn": {"mean": 2, "seeds": 3, "values": [1, 2, 3]}}, arguments)
+    assert tables.score_cell("gan", tmp_path) == "2.00 ± 0.58 (3 seeds)"  # 1 / sqrt(3)
     with pytest.raises(ValueError, match="row of gan has 2 cells"):
         tables.zoo_table("<!-- zoo -->\n| `gan` | b |\n<!-- /zoo -->", tmp_path)
 

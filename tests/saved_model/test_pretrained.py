@@ -21,6 +21,7 @@ NAMES = sorted(p.name for p in pretrained_folder().iterdir() if p.is_dir())
 DIGITS = [name for name in NAMES if name.endswith("_mnist")]
 PRESETS = {"mnist": "quickstart", "emoji": "emoji", "conditional": "emoji_conditional"}  # by the end of their names
 BYTES = {
+    **{f"{model}_mnist": 3_500_000 for model in ("gan", "cgan", "lsgan", "wgan", "wgan_gp")},  # with discriminators
     "biggan_deep_mnist": 4_000_000,
     "pggan_emoji": 10_000_000,
     "r3gan_emoji": 4_000_000,
