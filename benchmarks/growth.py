@@ -162,12 +162,13 @@ def draw(figures):
         values = sorted(map(int, figures[name]["points"]))
         for row, (key, title) in enumerate(rows):
             ax = axes[row, column]
-            ax.plot(values, [figures[name]["points"][str(value)][key] for value in values], "o-", color="tab:blue")
+            heights = [figures[name]["points"][str(value)][key] for value in values]
+            ax.plot(values, heights, "o-", color="tab:blue")
             ax.set_xscale("log")
-            if key == "each" and name != "pictures":
+            if key == "each" and max(heights) > 3 * min(heights):
                 ax.set_yscale("log")
             else:
-                ax.set_ylim(bottom=0)
+                ax.set_ylim(0, 1.15 * max(heights))
             ax.set_xticks(values, [f"{value:,}" for value in values], fontsize=8)
             ax.minorticks_off()
             ax.grid(alpha=0.3)
