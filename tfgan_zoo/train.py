@@ -82,7 +82,7 @@ def estimate_memory(recipe: Any, shape: tuple[int, ...], classes: int) -> Any:
     from tfgan_zoo.training.trainer import Trainer
 
     trainer = Trainer(recipe, building.game_builder(recipe, shape, classes), make_strategy("one"))
-    return step_memory.estimate(recipe, trainer)
+    return step_memory.estimate(recipe, trainer, shape)
 
 
 def main() -> int:

@@ -86,6 +86,19 @@ def test_what_saves_memory_is_estimated_to_do_so(estimates, change):
     assert estimates[(change,)].tensors < 0.9 * estimates[()].tensors
 
 
+@pytest.mark.parametrize(
+    ("model", "preset", "shape", "changes"),
+    [
+        ("ambientgan", "rotate_project_theta", (32, 32, 1), []),  # measurements that are no images
+        ("ambientgan", "rotate_project", (32, 32, 1), ["arguments.conditional=true", "data.classes=10"]),
+        ("gan", "ring8", (2,), []),  # points
+    ],
+)
+def test_what_the_discriminator_sees_need_not_be_images(model, preset, shape, changes):
+    settings = recipe.parse(recipe.override({"model": model, **catalog.preset_table(model, preset)}, changes))
+    assert estimate_memory(settings, shape, 10).tensors > step_memory.TRACE
+
+
 def test_the_sentence_adds_up(estimates):
     found = step_memory.StepMemory(2 * 2**30, 3 * 2**30, 2**29)
     assert found.total == 5.5 * 2**30

@@ -5,6 +5,7 @@ import dataclasses
 import math
 import resource
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -51,14 +52,16 @@ class StepMemory:
         ).format(*parts)
 
 
-def estimate(recipe: Recipe, trainer: Trainer) -> StepMemory:
+def estimate(recipe: Recipe, trainer: Trainer, image_shape: Sequence[int]) -> StepMemory:
     """The `StepMemory` of one replica in the recipe's last stage, in a step in which all lazy terms act. Traces the step."""
     stage = recipe.schedule[-1]
     trainer.game.enter(stage)
     state = sum(math.prod(v.shape) * tf.as_dtype(v.dtype).size for v in trainer.variables().values())
     process = resident() - state
-    images, labels = (stage.batch_size, *trainer.game.discriminator.inputs[0].shape[1:]), (stage.batch_size,)
-    batch = {"images": tf.TensorSpec(images), "labels": tf.TensorSpec(labels, tf.int32)}
+    size, game = stage.batch_size, trainer.game
+    batch = {"images": tf.TensorSpec([size, *image_shape]), "labels": tf.TensorSpec([size], tf.int32)}
+    if not game.sees_images:  # the data holds measurements, of another shape, with their parameters
+        batch |= {x.name: tf.TensorSpec([size, *x.shape[1:]], x.dtype) for x in game.discriminator.inputs}
 
     @tf.function(autograph=False)
     def step(batches: list, number: tf.Tensor) -> tf.Tensor:
