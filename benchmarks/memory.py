@@ -50,10 +50,12 @@ def step(table):
 def estimated(table):
     """What `train --dry_run` says of a recipe, in MiB."""
     from tfgan_zoo.core import recipe
-    from tfgan_zoo.train import estimate_memory
+    from tfgan_zoo.runs.building import game_builder
+    from tfgan_zoo.training import step_memory
 
     settings = recipe.parse(table)
-    return estimate_memory(settings, *shape_and_classes(settings)).total / 2**20
+    shape, classes = shape_and_classes(settings)
+    return step_memory.estimate(settings, game_builder(settings, shape, classes), shape).total / 2**20
 
 
 def shape_and_classes(settings):

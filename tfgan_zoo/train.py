@@ -48,12 +48,12 @@ DRY_RUN = flags.DEFINE_bool(
 )
 
 
-def dry_run(recipe: Any) -> tuple[tuple[int, ...], int]:
-    """Prints a recipe and its networks. Returns (the shape of an image, the number of classes)."""
+def dry_run(recipe: Any, estimate: bool = True) -> None:
     import keras
 
     from tfgan_zoo.data.sources import load_source
     from tfgan_zoo.runs import building
+    from tfgan_zoo.training import step_memory
     from tfgan_zoo.training.native_precision import precision
 
     print(json.dumps(recipe.as_dict(), indent=2))
@@ -66,23 +66,14 @@ def dry_run(recipe: Any) -> tuple[tuple[int, ...], int]:
         source = load_source(data)
         shape, classes = source.image_shape, source.classes
         print(f"\n{data.source}: {source.size:,} images of {shape}, {classes} classes\n")
+    build = building.game_builder(recipe, shape, classes)
     with precision(recipe.precision):
-        game = building.game_builder(recipe, shape, classes)()
+        game = build()
     for network in (game.generator, game.discriminator):
         network.summary(line_length=110)
         print(f"{network.name}: {int(sum(map(keras.ops.size, network.trainable_variables))):,} trainable parameters\n")
-    return shape, classes
-
-
-def estimate_memory(recipe: Any, shape: tuple[int, ...], classes: int) -> Any:
-    """The `StepMemory` of a recipe for images of a shape and so many classes."""
-    from tfgan_zoo.runs import building
-    from tfgan_zoo.training import step_memory
-    from tfgan_zoo.training.strategies import make_strategy
-    from tfgan_zoo.training.trainer import Trainer
-
-    trainer = Trainer(recipe, building.game_builder(recipe, shape, classes), make_strategy("one"))
-    return step_memory.estimate(recipe, trainer, shape)
+    if estimate:
+        print(step_memory.estimate(recipe, build, shape))
 
 
 def main() -> int:
@@ -100,7 +91,7 @@ def main() -> int:
     if chosen.found:
         print(chosen.found)
     if DRY_RUN.value:
-        print(estimate_memory(recipe, *dry_run(recipe)))
+        dry_run(recipe)
         print(chosen.tried())
         return 0
     from tfgan_zoo.cli.next_steps import after_training

@@ -61,7 +61,7 @@ def dry_run(settings):
         start_from_zero(patch)
         patch.setattr(building, "game_builder", watched)
         patch.setattr(sources, "load_source", load_only_toys)
-        train.dry_run(settings)
+        train.dry_run(settings, estimate=False)
     return *games[0], printed.getvalue()
 
 

@@ -4,11 +4,15 @@ import pytest
 import tensorflow as tf
 
 from tfgan_zoo.core import catalog, recipe
-from tfgan_zoo.train import estimate_memory
+from tfgan_zoo.runs.building import game_builder
 from tfgan_zoo.training import step_memory
 
 MIB = 2**20
 SPEC = tf.TensorSpec([MIB // 4])  # 1 MiB
+
+
+def estimated(settings, shape, classes):
+    return step_memory.estimate(settings, game_builder(settings, shape, classes), shape)
 
 
 def most(function, *specs):
@@ -70,7 +74,7 @@ def estimates():
                 ],
             )
         )
-        return estimate_memory(settings, (64, 64, 3), 0)
+        return estimated(settings, (64, 64, 3), 0)
 
     return {changes: of(*changes) for changes in ((), ("batch_size=64",), ("recompute=true",), ("accumulation=2",))}
 
@@ -96,7 +100,7 @@ def test_what_saves_memory_is_estimated_to_do_so(estimates, change):
 )
 def test_what_the_discriminator_sees_need_not_be_images(model, preset, shape, changes):
     settings = recipe.parse(recipe.override({"model": model, **catalog.preset_table(model, preset)}, changes))
-    assert estimate_memory(settings, shape, 10).tensors > step_memory.TRACE
+    assert estimated(settings, shape, 10).tensors > step_memory.TRACE
 
 
 def test_the_sentence_adds_up(estimates):

@@ -5,12 +5,14 @@ import dataclasses
 import math
 import resource
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
 
+from tfgan_zoo.core.game import Game
 from tfgan_zoo.core.recipe import Recipe
+from tfgan_zoo.training.strategies import make_strategy
 from tfgan_zoo.training.trainer import Trainer
 
 # Operations whose result is their input, or a constant or variable that the step does not make.
@@ -52,9 +54,12 @@ class StepMemory:
         ).format(*parts)
 
 
-def estimate(recipe: Recipe, trainer: Trainer, image_shape: Sequence[int]) -> StepMemory:
-    """The `StepMemory` of one replica in the recipe's last stage, in a step in which all lazy terms act. Traces the step."""
-    stage = recipe.schedule[-1]
+def estimate(recipe: Recipe, build: Callable[[], Game], image_shape: Sequence[int]) -> StepMemory:
+    """The `StepMemory` of one replica in the recipe's last stage, in a step in which all lazy terms act. Traces the step.
+
+    build: makes the recipe's game. Raises: ZooError: as `Trainer`.
+    """
+    trainer, stage = Trainer(recipe, build, make_strategy("one")), recipe.schedule[-1]
     trainer.game.enter(stage)
     state = sum(math.prod(v.shape) * tf.as_dtype(v.dtype).size for v in trainer.variables().values())
     process = resident() - state
