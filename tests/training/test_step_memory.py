@@ -90,6 +90,13 @@ def test_what_saves_memory_is_estimated_to_do_so(estimates, change):
     assert estimates[(change,)].tensors < 0.9 * estimates[()].tensors
 
 
+def test_many_parts_are_estimated_as_two():
+    two = step_memory.with_two_parts(
+        recipe.parse({"model": "dcgan", **catalog.preset_table("dcgan", "celeba64"), "accumulation": 32})
+    )
+    assert (two.accumulation, two.batch_size, two.schedule[-1].batch_size) == (2, 8, 8)
+
+
 @pytest.mark.parametrize(
     ("model", "preset", "shape", "changes"),
     [
