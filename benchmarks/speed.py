@@ -338,7 +338,7 @@ MEASURED = {
         "the same of a pyramid of 2,000 pictures", DECODED, ("pyramid", "2000", "128"), count=50 * 64
     ),
     "stall": Measured(
-        "how much later a step ends that saves 2 GiB of state; before, in the foreground",
+        "how much later a step ends that saves 2 GiB of state: in the foreground then (not the default), in the background now",
         function=functools.partial(in_turns, function=stall),
     ),
     "requests": Measured(

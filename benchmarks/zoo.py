@@ -161,8 +161,8 @@ def cells(line):
 
 
 def seeds_of(line):
-    """Over how many seeds a row is: the values in the brackets of its first score."""
-    return cells(line)[1].partition("(")[2].count(",") + 1
+    """Over how many seeds a row is: the values in the brackets of its scores."""
+    return max(cell.partition("(")[2].count(",") for cell in cells(line)[1:]) + 1
 
 
 def merged(old, new):

@@ -10,6 +10,7 @@ The same command with the same --workdir, or --workdir alone (or with the same -
 """
 
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,9 @@ def dry_run(recipe: Any, estimate: bool = True) -> None:
         network.summary(line_length=110)
         print(f"{network.name}: {int(sum(map(keras.ops.size, network.trainable_variables))):,} trainable parameters\n")
     if estimate:
+        print(
+            "Tracing a step to estimate its memory; of large networks this takes minutes.", file=sys.stderr, flush=True
+        )
         print(step_memory.estimate(recipe, build, shape))
 
 

@@ -183,6 +183,14 @@ def test_a_snapshot_copies_nothing_and_keeps_its_value_through_every_kind_of_upd
             np.testing.assert_array_equal(value.numpy(), expected, err_msg=name)
 
 
+def test_scalars_of_bfloat16_are_saved(tmp_path):
+    variable = tf.Variable(tf.constant(1.5, tf.bfloat16))
+    checkpoints = Checkpoints(tmp_path, {"a": variable}, background=True)
+    checkpoints.save(1)
+    assert checkpoints.steps() == [1]
+    assert snapshot(variable) == 1.5
+
+
 def test_a_snapshot_of_replicated_variables_is_a_copy():
     with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
         variables = [tf.Variable([1.0, 2.0]), keras.Variable([1.0, 2.0])]

@@ -45,7 +45,8 @@ def snapshot(variable: Any) -> Any:
 
     inner = variable if isinstance(variable, tf.Variable) else getattr(variable, "value", None)
     replicated = isinstance(inner, tf.distribute.DistributedValues)
-    if isinstance(inner, tf.Variable) and not replicated and "CPU" in inner.device:
+    # NumPy takes no scalar tensor of bfloat16.
+    if isinstance(inner, tf.Variable) and not replicated and inner.shape.rank and "CPU" in inner.device:
         return inner.read_value()
     return np.asarray(variable.numpy())
 
