@@ -3,9 +3,11 @@
 import collections
 import dataclasses
 import math
+import re
 import resource
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
@@ -93,6 +95,9 @@ def with_two_parts(recipe: Recipe) -> Recipe:
 
 def resident() -> int:
     """The most memory that this process has taken so far, in bytes."""
+    status = Path("/proc/self/status")  # on Linux ru_maxrss may be the parent's
+    if status.exists():
+        return int(re.search(r"VmHWM:\s*(\d+)", status.read_text())[1]) * 1024  # type: ignore[index]
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
