@@ -1,10 +1,10 @@
-"""How start, time and memory grow with the number of pictures, the resolution, the number of classes and the images that are scored.
+"""How start, time and memory grow with the number of pictures, the resolution, the number of classes and the number of images scored.
 
     python -m benchmarks.growth            measures every point in a process of its own, and draws docs/growth.png
     python -m benchmarks.growth --only=pictures,classes
     python -m benchmarks.growth --write    measures nothing: the picture and its table from the stored results
 
-Start is from the imports to the first result: the first batch, the first step, the first score. Memory is what the process has taken for
+Start is from the imports to the first result: the first batch, the first step, the first score. Memory is the most, looked at every 10 ms, of what the process has taken for
 itself: pages of memory-mapped files belong to the operating system, which takes them back when it needs them.
 """
 
@@ -14,6 +14,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -130,20 +131,37 @@ def own_memory():
     return int(re.search(r"^RssAnon:\s*(\d+)", Path("/proc/self/status").read_text(), re.MULTILINE)[1]) / 1024
 
 
+class Peak(threading.Thread):
+    """Looks at `own_memory` every 10 ms until `stop`, which returns the most."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.most, self.done = 0.0, threading.Event()
+        self.start()
+
+    def run(self):
+        while not self.done.wait(0.01):
+            self.most = max(self.most, own_memory())
+
+    def stop(self):
+        self.done.set()
+        self.join()
+        return self.most
+
+
 def point(name, value):
     """{"start": seconds to the first result, "each": seconds of each further one, "memory": MiB} of one point."""
     prepared = AXES[name][2](value)
-    start = time.perf_counter()
+    peak, start = Peak(), time.perf_counter()
     turn, number = prepared()
-    begun, most, times = time.perf_counter() - start, own_memory(), []
+    begun, times = time.perf_counter() - start, []
     while len(times) < 3 or sum(times) * number < 3:
         before = time.perf_counter()
         turn()
         times.append((time.perf_counter() - before) / number)
-        most = max(most, own_memory())
         if times[-1] * number > 20:
             break
-    return {"start": begun, "each": sorted(times)[len(times) // 2], "memory": most}
+    return {"start": begun, "each": sorted(times)[len(times) // 2], "memory": peak.stop()}
 
 
 def draw(figures):
@@ -186,7 +204,7 @@ def table(figures):
         for value, found in sorted(figures.get(name, {"points": {}})["points"].items(), key=lambda item: int(item[0])):
             each = f"{found['each'] * 1e3:,.1f} ms" if found["each"] < 1 else f"{found['each']:,.1f} s"
             lines.append(
-                f"| {int(value):,} {grows}: {timed} | {found['start']:.1f} s | {each} | {found['memory']:,.0f} MiB |"
+                f"| {timed}; {grows}: {int(value):,} | {found['start']:.1f} s | {each} | {found['memory']:,.0f} MiB |"
             )
     return "\n".join(lines)
 

@@ -4,7 +4,7 @@
     python -m benchmarks.zoo --to runs/zoo --only=wgan_gp  of one model alone
     python -m benchmarks.zoo --to runs/zoo --write         tables and generators from the runs that are complete
 
-`--write` fills the tables between `<!-- results -->` marks in docs/<model>.md (rows of which --to has no run stay), writes the scores of the
+`--write` fills the tables between `<!-- results -->` marks in docs/<model>.md (rows for which --to has no run are kept), writes the scores of the
 quickstarts to their recipes, benchmarks/results/zoo/ and the README's tables from all results, and puts the first seed's players of each quickstart
 into export/<model>_mnist/1 where there is none yet.
 """
@@ -184,7 +184,7 @@ def filled(run, names):
 
 def save_scores(base, model, arguments):
     """Writes the scores of a model's quickstart into the results, unless they state the same already."""
-    runs = scores_of_seeds(base, Trial(model, PLAIN[model], seeds=THREE))
+    runs = complete(base, model)
     values = [scores["fd_mnist_cnn"] for scores in runs.values()]
     if not values:
         return
@@ -193,6 +193,12 @@ def save_scores(base, model, arguments):
     stated = stored and stored["figures"]["fd_mnist_cnn"]
     if not stated or (round(stated["mean"], 2), stated["seeds"]) != (round(score["mean"], 2), score["seeds"]):
         results.save(f"zoo/{model}", {"fd_mnist_cnn": score}, arguments)
+
+
+def complete(base, model):
+    """{seed: scores} of a quickstart if all of its seeds are complete, so that fewer never take the place of more."""
+    runs = scores_of_seeds(base, Trial(model, PLAIN[model], seeds=THREE))
+    return runs if len(runs) == len(THREE) else {}
 
 
 def state_in_recipe(model, runs):
@@ -210,7 +216,7 @@ def write(base, arguments):
         if text := trial_tables(base, model):
             tables.rewrite(page, "results", merged(tables.text_between(page, "results"), text))
         save_scores(base, model, arguments)
-        if runs := scores_of_seeds(base, Trial(model, name, seeds=THREE)):
+        if runs := complete(base, model):
             state_in_recipe(model, runs)
         trial, export = Trial(model, name), ROOT / "export" / f"{model}_mnist"
         if not (export / "1").exists() and scores_of(base, trial, 0):

@@ -103,6 +103,7 @@ def test_many_parts_are_estimated_as_two():
         ("ambientgan", "rotate_project_theta", (32, 32, 1), []),  # measurements that are no images
         ("ambientgan", "rotate_project", (32, 32, 1), ["arguments.conditional=true", "data.classes=10"]),
         ("gan", "ring8", (2,), []),  # points
+        ("sgan", "quickstart", (32, 32, 1), []),  # a labelled batch beside the one without labels
     ],
 )
 def test_what_the_discriminator_sees_need_not_be_images(model, preset, shape, changes):

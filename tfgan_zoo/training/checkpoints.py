@@ -38,8 +38,8 @@ def read(path: Path, group: str = "") -> dict[str, np.ndarray]:
 def snapshot(variable: Any) -> Any:
     """The present value of a variable of TensorFlow or Keras, as something that NumPy takes as an array.
 
-    On a CPU nothing is copied here: an update of a variable whose value is held by a tensor writes to a new buffer, so what training waits for is
-    a copy by the update's own threads. Elsewhere that would take the device's memory, so the value is copied to the host.
+    On a CPU nothing is copied here: while a tensor holds the value, the next update of the variable makes the copy, in its own threads. On a GPU
+    or TPU the second buffer would take the device's memory, so the value is copied to the host.
     """
     import tensorflow as tf
 

@@ -33,11 +33,13 @@ CALLS = {"If", "StatelessIf", "While", "StatelessWhile", "PartitionedCall", "Sta
 # What a step takes beside its tensors, fitted to measurements of eleven steps (docs/training_tools.md): working space of convolutions,
 # and what two threads compute ahead, as a share; the trace and its compiled form.
 WORKING_SPACE, TRACE = 1.4, 180 * 2**20
+READ_AHEAD = 4  # batches that `data.pipeline.batches` prefetches
 
 
 @dataclasses.dataclass(frozen=True)
 class StepMemory:
-    """Bytes. state: weights, averages and optimisers; tensors: the most of activations and gradients at once; process: everything else."""
+    """Bytes. state: weights, averages and optimisers; tensors: the most of activations and gradients at once; process: everything else,
+    batches of real images among it."""
 
     state: int
     tensors: int
@@ -52,7 +54,7 @@ class StepMemory:
         parts = [f"{size / 2**30:.1f}" for size in (self.total, self.state, self.tensors, self.process)]
         return (
             "Memory of a training step on one CPU, estimated: {} GiB; {} of it for weights, averages and optimisers, {} for activations and "
-            "gradients, {} for the program."
+            "gradients, {} for the program and the batches that it reads."
         ).format(*parts)
 
 
@@ -61,7 +63,7 @@ def estimate(recipe: Recipe, build: Callable[[], Game], image_shape: Sequence[in
 
     build: makes the recipe's game. Raises: ZooError: as `Trainer`.
     """
-    recipe = with_two_parts(recipe)
+    whole, recipe = recipe.schedule[-1].batch_size, with_two_parts(recipe)
     trainer, stage = Trainer(recipe, build, make_strategy("one")), recipe.schedule[-1]
     trainer.game.enter(stage)
     state = sum(math.prod(v.shape) * tf.as_dtype(v.dtype).size for v in trainer.variables().values())
@@ -70,6 +72,9 @@ def estimate(recipe: Recipe, build: Callable[[], Game], image_shape: Sequence[in
     batch = {"images": tf.TensorSpec([size, *image_shape]), "labels": tf.TensorSpec([size], tf.int32)}
     if not game.sees_images:  # the data holds measurements, of another shape, with their parameters
         batch |= {x.name: tf.TensorSpec([size, *x.shape[1:]], x.dtype) for x in game.discriminator.inputs}
+    if recipe.data.labels_per_class is not None:
+        batch |= {"labelled_images": batch["images"], "labelled_labels": batch.pop("labels")}
+    read = sum(map(size_of, batch.values())) * whole // size * (recipe.discriminator_steps + READ_AHEAD)
 
     @tf.function(autograph=False)
     def step(batches: list, number: tf.Tensor) -> tf.Tensor:
@@ -77,7 +82,7 @@ def estimate(recipe: Recipe, build: Callable[[], Game], image_shape: Sequence[in
         return trainer.replica_step(batches, trainer.after(logs, number), tf.constant(0.5))
 
     traced = step.get_concrete_function([batch] * recipe.discriminator_steps, tf.TensorSpec([], trainer.step.dtype))
-    return StepMemory(state, int(WORKING_SPACE * most_at_once(traced.graph)) + TRACE, process)
+    return StepMemory(state, int(WORKING_SPACE * most_at_once(traced.graph)) + TRACE, process + read)
 
 
 def with_two_parts(recipe: Recipe) -> Recipe:
@@ -101,8 +106,8 @@ def resident() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def size_of(tensor: tf.Tensor) -> int:
-    """Bytes of a tensor; an open dimension counts as 1, and what has no fixed size as nothing."""
+def size_of(tensor: tf.Tensor | tf.TensorSpec) -> int:
+    """Bytes of a tensor or of what a spec describes; an open dimension counts as 1, and what has no fixed size as nothing."""
     if tensor.shape.rank is None or tensor.dtype in (tf.resource, tf.variant, tf.string):
         return 0
     return math.prod(size or 1 for size in tensor.shape.as_list()) * tensor.dtype.size

@@ -112,7 +112,7 @@ class Registrar:
 
 
 class Service(grpc.GenericRpcHandler):
-    """A service whose handlers answer bytes that do not parse."""
+    """A service whose handlers answer bytes that do not parse with an error."""
 
     def __init__(self, service: grpc.GenericRpcHandler):
         self.wrapped = service
@@ -127,7 +127,7 @@ class Service(grpc.GenericRpcHandler):
 
 
 def answering_parse_errors(handler: Any) -> Any:
-    """A handler that answers with INTERNAL what its own deserializer cannot read; one of streams is returned as it is."""
+    """A handler that answers with INTERNAL what its own deserializer cannot read; a streaming handler is returned unchanged."""
     if handler.unary_unary is None:
         return handler
 
